@@ -1,0 +1,47 @@
+# The first call of any target sets the checkout up by itself; see requirements/install.
+#   up         found a PKI in $CERTWRIGHT_HOME (default ./var) if there is none, and serve it
+#   test       every test, on SQLite, then those that touch a database again on PostgreSQL
+#   test-full  the same with the long versions of kills, fuzzing and properties
+#   check      lint, format, types, architecture
+#   bench      one script per promise of speed
+#   docs       is every port, setting, audit event and finding in the reference?
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PYTHON ?= python3
+
+installed := .venv/.run-installed
+development := .venv/.development-installed
+pytest := .venv/bin/pytest -n 2 --dist loadscope
+
+.PHONY: up test test-full check bench docs
+
+up: $(installed)
+	exec .venv/bin/certwright up
+
+test: $(development)
+	CERTWRIGHT_TEST_DATABASE=sqlite $(pytest)
+	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) -m database
+
+test-full: $(development)
+	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=sqlite $(pytest) --timeout 7200
+	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) --timeout 7200 -m database
+
+check: $(development)
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy --strict src
+	.venv/bin/pytest tests/architecture
+	.venv/bin/python -m tests.architecture.sizes
+
+bench: $(development)
+	for script in bench/[a-z]*.py; do .venv/bin/python "$$script"; done
+
+docs: $(development)
+	.venv/bin/python -m tests.architecture.reference
+
+$(installed): requirements/run.txt requirements/install pyproject.toml
+	requirements/install run
+
+$(development): requirements/development.txt requirements/install pyproject.toml
+	requirements/install development

@@ -1,0 +1,90 @@
+"""Who may do what. One pure decision for single objects; lists are filtered by `visible_to` in the store.
+
+A grant is a role within a scope. The scope `*` is everything; `authority:NAME`, `profile:NAME` and
+`endpoint:NAME` narrow it. An actor may do a verb to a subject when one grant's role has the verb and the
+grant's scope covers the subject.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .errors import Forbidden
+
+EVERYTHING = "*"
+
+
+class Role(StrEnum):
+    ADMINISTRATOR = "administrator"
+    SECURITY_OFFICER = "security-officer"
+    RA_OFFICER = "ra-officer"
+    OPERATOR = "operator"
+    REQUESTER = "requester"
+    AUDITOR = "auditor"
+
+
+class Verb(StrEnum):
+    VIEW = "view"
+    ISSUE = "issue"
+    RENEW = "renew"
+    REVOKE = "revoke"
+    PUBLISH = "publish"
+    MANAGE_AUTHORITIES = "manage-authorities"
+    MANAGE_PROFILES = "manage-profiles"
+    MANAGE_ENDPOINTS = "manage-endpoints"
+    MANAGE_ACCESS = "manage-access"
+    VIEW_AUDIT = "view-audit"
+
+
+_ALL = frozenset(Verb)
+VERBS: dict[Role, frozenset[Verb]] = {
+    Role.ADMINISTRATOR: _ALL,
+    Role.SECURITY_OFFICER: frozenset(
+        {Verb.VIEW, Verb.REVOKE, Verb.PUBLISH, Verb.MANAGE_AUTHORITIES, Verb.MANAGE_PROFILES}
+        | {Verb.MANAGE_ENDPOINTS, Verb.VIEW_AUDIT}
+    ),
+    Role.RA_OFFICER: frozenset({Verb.VIEW, Verb.ISSUE, Verb.RENEW, Verb.REVOKE}),
+    Role.OPERATOR: frozenset({Verb.VIEW, Verb.RENEW, Verb.PUBLISH}),
+    Role.REQUESTER: frozenset({Verb.VIEW, Verb.ISSUE, Verb.RENEW}),
+    Role.AUDITOR: frozenset({Verb.VIEW, Verb.VIEW_AUDIT}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    role: Role
+    scope: str = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: `name` as it stands in the audit (`local:alice`, `token:deploy`, `acme:<thumbprint>`)."""
+
+    name: str
+    grants: tuple[Grant, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is acted on, as far as scopes speak of it. Empty fields mean: not within one."""
+
+    authority: str = ""
+    profile: str = ""
+    endpoint: str = ""
+
+
+def may(actor: Actor, verb: Verb, subject: Subject) -> bool:
+    return any(verb in VERBS[grant.role] and covers(grant.scope, subject) for grant in actor.grants)
+
+
+def require(actor: Actor, verb: Verb, subject: Subject) -> None:
+    """Raises Forbidden naming the actor and the verb."""
+    if not may(actor, verb, subject):
+        raise Forbidden(f"{actor.name} has no role that permits '{verb}' here; ask an administrator for one")
+
+
+def covers(scope: str, subject: Subject) -> bool:
+    if scope == EVERYTHING:
+        return True
+    kind, _, name = scope.partition(":")
+    return bool(name) and getattr(subject, kind, "") == name

@@ -1,0 +1,233 @@
+"""What a profile makes of a request: its names, its subject, its validity. Reasons against it are gathered.
+
+Each function appends to `reasons` and gives the best value it can; the caller refuses with all of them.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from .distinguished_name import (
+    COMMON_NAME,
+    EMAIL_ADDRESS,
+    Attribute,
+    DistinguishedName,
+    check_value,
+    short_name,
+    upper_bound,
+)
+from .errors import Malformed, Reason
+from .extensions import BasicConstraints
+from .issuer import Issuer
+from .names import Identifier, IdentifierKind, parse_identifier
+from .profile import BeyondIssuer, NameRules, Profile, Source, SubjectAttribute, Unlisted
+from .request import CertificateRequest
+
+_SECOND = timedelta(seconds=1)
+_FROM_COMMON_NAME = (IdentifierKind.DNS, IdentifierKind.IP)
+# CA/Browser Forum TLS Baseline Requirements 6.3.2: from this day on, so many days at the most
+_TLS_DAYS = (
+    (datetime(2029, 3, 15, tzinfo=UTC), 47),
+    (datetime(2027, 3, 15, tzinfo=UTC), 100),
+    (datetime(2026, 3, 15, tzinfo=UTC), 200),
+    (datetime(2020, 9, 1, tzinfo=UTC), 398),
+)
+
+
+def tls_lifetime_max(not_before: datetime) -> int:
+    """Seconds a publicly trusted TLS certificate that begins then may live (TLS BR 6.3.2)."""
+    return next((days for since, days in _TLS_DAYS if not_before >= since), 825) * 86400
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+def decide_names(
+    profile: Profile, request: CertificateRequest, reasons: list[Reason]
+) -> tuple[Identifier, ...]:
+    """The alternative names: those asked for, and the subject's where the profile says so."""
+    rules, names = profile.names, request.identifiers
+    if rules.from_subject and request.subject:
+        names = _with_subject(rules, names, request.subject)
+    for identifier in names:
+        if identifier.kind not in rules.kinds:
+            kinds = ", ".join(sorted(rules.kinds)) or "none"
+            text = f"{identifier}: profile {profile.name} takes names of kind {kinds}"
+            reasons.append(Reason("policy.name.kind", text))
+        elif not rules.wildcards and identifier.value.startswith("*."):
+            reasons.append(
+                Reason("policy.name.wildcard", f"{identifier}: profile {profile.name} has no wildcards")
+            )
+    if not rules.minimum <= len(names) <= rules.maximum and (names or rules.minimum):
+        text = f"{len(names)} names; profile {profile.name} takes {rules.minimum} to {rules.maximum}"
+        reasons.append(Reason("policy.name.count", text))
+    return names
+
+
+def _with_subject(
+    rules: NameRules, names: tuple[Identifier, ...], subject: DistinguishedName
+) -> tuple[Identifier, ...]:
+    present = {identifier.value for identifier in names}
+    found = [
+        _as_identifier(value, rules, _FROM_COMMON_NAME)
+        for value in subject.values(COMMON_NAME)
+        if value not in present
+    ] + [
+        _as_identifier(value, rules, (IdentifierKind.EMAIL,))
+        for value in subject.values(EMAIL_ADDRESS)
+        if value not in present
+    ]
+    if not found:
+        return names
+    return tuple(dict.fromkeys([*names, *[identifier for identifier in found if identifier]]))
+
+
+def _as_identifier(value: str, rules: NameRules, kinds: tuple[IdentifierKind, ...]) -> Identifier | None:
+    """An attribute's value as an identifier of the first kind it fits; None for ordinary text."""
+    for kind in kinds:
+        if kind in rules.kinds and (kind is not IdentifierKind.DNS or "." in value):
+            try:
+                return parse_identifier(kind, value)
+            except Malformed:
+                continue
+    return None
+
+
+# -- subject ---------------------------------------------------------------------------------------
+
+
+def decide_subject(
+    profile: Profile, request: CertificateRequest, names: tuple[Identifier, ...], reasons: list[Reason]
+) -> DistinguishedName:
+    """The subject, with the attributes in the profile's order."""
+    rdns: list[tuple[Attribute, ...]] = []
+    for rule in profile.subject:
+        values = _values(rule, request, names)
+        if len(values) > rule.maximum:
+            text = (
+                f"{len(values)} values of {short_name(rule.oid)}; profile {profile.name} takes {rule.maximum}"
+            )
+            reasons.append(Reason("policy.subject.too-many", text))
+        if not values and rule.required:
+            text = f"profile {profile.name} requires {short_name(rule.oid)} in the subject"
+            reasons.append(Reason("policy.subject.missing", text))
+        rdns.extend([((rule.oid, value),) for value in values])
+    _check_values(rdns, reasons)
+    if profile.unlisted is Unlisted.REFUSE:
+        _check_unlisted(profile, request, reasons)
+    if not rdns and not names:
+        text = "neither subject nor alternative names: the certificate would be about nobody"
+        reasons.append(Reason("policy.subject.missing", text, "RFC 5280 4.1.2.6"))
+    return DistinguishedName(tuple(rdns))
+
+
+def _values(
+    rule: SubjectAttribute, request: CertificateRequest, names: tuple[Identifier, ...]
+) -> tuple[str, ...]:
+    if rule.source is Source.FIXED:
+        return (rule.value,)
+    if rule.source is Source.FIRST_NAME:
+        first = names[0].value if names else ""
+        # a name too long for the attribute stays out of the subject; the SAN extension has it
+        return (first,) if first and len(first) <= upper_bound(rule.oid) else ()
+    return request.subject.values(rule.oid)
+
+
+def _check_values(rdns: list[tuple[Attribute, ...]], reasons: list[Reason]) -> None:
+    for rdn in rdns:
+        for oid, value in rdn:
+            try:
+                check_value(oid, value)
+            except Malformed as error:
+                reasons.append(Reason("policy.subject.bad-value", error.detail, "RFC 5280 A.1"))
+
+
+def _check_unlisted(profile: Profile, request: CertificateRequest, reasons: list[Reason]) -> None:
+    listed = {rule.oid for rule in profile.subject}
+    for oid, _ in request.subject.attributes():
+        if oid not in listed:
+            text = f"profile {profile.name} does not take {short_name(oid)} in the subject"
+            reasons.append(Reason("policy.subject.not-listed", text))
+
+
+# -- validity --------------------------------------------------------------------------------------
+
+
+def decide_validity(
+    profile: Profile,
+    issuer: Issuer,
+    wish: datetime | None,
+    endpoint_maximum: int | None,
+    now: datetime,
+    reasons: list[Reason],
+) -> tuple[datetime, datetime]:
+    """notBefore and notAfter, whole seconds, both ends included (RFC 5280 section 4.1.2.5)."""
+    rules = profile.lifetime
+    now = now.replace(microsecond=0)
+    not_before = max(now - timedelta(seconds=rules.backdate), issuer.not_before)
+    maximum = rules.maximum
+    if endpoint_maximum is not None:
+        maximum = min(maximum, endpoint_maximum)
+    if "cabf-tls" in profile.lints:
+        maximum = min(maximum, tls_lifetime_max(not_before))
+    if wish is None:
+        not_after = not_before + timedelta(seconds=min(rules.default, maximum)) - _SECOND
+    else:
+        not_after = _wished(wish.replace(microsecond=0), not_before, maximum, now, reasons)
+    if not_after > issuer.not_after:
+        not_after = _beyond(profile, issuer, not_after, reasons)
+    if not issuer.not_before <= now <= issuer.not_after:
+        text = f"the issuer's certificate is valid from {issuer.not_before} to {issuer.not_after}, not now"
+        reasons.append(Reason("policy.issuer.not-valid", text))
+    return not_before, not_after
+
+
+def _wished(
+    wish: datetime, not_before: datetime, maximum: int, now: datetime, reasons: list[Reason]
+) -> datetime:
+    if wish <= now:
+        reasons.append(
+            Reason("policy.lifetime.past", f"the notAfter asked for, {wish}, is not in the future")
+        )
+    elif (wish - not_before + _SECOND).total_seconds() > maximum:
+        latest = not_before + timedelta(seconds=maximum) - _SECOND
+        text = f"the notAfter asked for, {wish}, is too late; {latest} is the latest permitted"
+        reasons.append(Reason("policy.lifetime.too-long", text))
+    return wish
+
+
+def _beyond(profile: Profile, issuer: Issuer, not_after: datetime, reasons: list[Reason]) -> datetime:
+    if profile.lifetime.beyond_issuer is BeyondIssuer.REFUSE:
+        text = f"the certificate would last to {not_after}, its issuer only to {issuer.not_after}"
+        reasons.append(Reason("policy.lifetime.beyond-issuer", text))
+    return issuer.not_after
+
+
+# -- authorities -----------------------------------------------------------------------------------
+
+
+def decide_basic_constraints(
+    profile: Profile, request: CertificateRequest, issuer: Issuer, reasons: list[Reason]
+) -> BasicConstraints | None:
+    """basicConstraints with the path length that profile, wish and issuer leave (RFC 5280 4.2.1.9)."""
+    terms = request.terms
+    if terms is not None and not profile.is_authority:
+        text = f"profile {profile.name} is no authority's: it takes no path length, constraints or policies"
+        reasons.append(Reason("policy.terms.no-authority", text))
+    if profile.basic_constraints is None or not profile.is_authority:
+        return profile.basic_constraints
+    if terms is not None and terms.name_constraints is not None and profile.name_constraints is not None:
+        text = f"profile {profile.name} fixes the name constraints; they cannot be set by a request"
+        reasons.append(Reason("policy.terms.name-constraints", text))
+    if issuer.path_length == 0:
+        text = "the issuer has path length 0: it may not certify authorities"
+        reasons.append(Reason("policy.issuer.path-length", text, "RFC 5280 4.2.1.9"))
+    limits = [
+        profile.basic_constraints.path_length,
+        None if issuer.path_length is None else issuer.path_length - 1,
+    ]
+    most = min((limit for limit in limits if limit is not None), default=None)
+    if terms is None or terms.path_length is None:
+        return BasicConstraints(authority=True, path_length=most)
+    if terms.path_length < 0 or (most is not None and terms.path_length > most):
+        text = f"path length {terms.path_length} asked for; profile and issuer permit {most} at the most"
+        reasons.append(Reason("policy.terms.path-length", text))
+    return BasicConstraints(authority=True, path_length=terms.path_length)

@@ -1,0 +1,140 @@
+"""Reading configuration documents (profiles, endpoint policies) strictly: every field known, typed, bounded.
+
+An error names the field by its path, `names.kinds[1]`, and says what belongs there.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import Malformed
+
+TEXT_MAX = 2048
+LIST_MAX = 256
+_OID = re.compile(r"([01]\.(0|[1-9]|[1-3][0-9])|2\.(0|[1-9][0-9]{0,38}))(\.(0|[1-9][0-9]{0,38})){0,20}")
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def is_oid(text: str) -> bool:
+    """Is this an object identifier in dotted text, every arc in range and shortest form?"""
+    return _OID.fullmatch(text) is not None
+
+
+def duration(seconds: int) -> str:
+    """Seconds as a document writes them: `90d`, `12h`, in the largest unit that divides evenly."""
+    for unit, size in _SECONDS.items():
+        if seconds % size == 0 and seconds:
+            return f"{seconds // size}{unit}"
+    return "0s"
+
+
+class Fields:
+    """The fields of one JSON object. Take each by its type, then `finish()`: the rest is an error."""
+
+    def __init__(self, value: object, path: str) -> None:
+        if not isinstance(value, Mapping):
+            raise Malformed(f"{path} must be an object")
+        self._left: dict[str, Any] = {str(name): item for name, item in value.items()}
+        self._path = path
+
+    def path(self, name: str) -> str:
+        return f"{self._path}.{name}"
+
+    def error(self, name: str, problem: str) -> Malformed:
+        return Malformed(f"{self.path(name)} {problem}")
+
+    def has(self, name: str) -> bool:
+        """Is the field there, and not null?"""
+        return self._left.get(name) is not None
+
+    def take(self, name: str) -> Any:
+        """The raw value. Raises Malformed when there is none."""
+        if not self.has(name):
+            raise self.error(name, "is missing")
+        return self._left.pop(name)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        if default is not None and not self.has(name):
+            self._left.pop(name, None)
+            return default
+        return self._text(self.take(name), self.path(name))
+
+    def flag(self, name: str, default: bool) -> bool:
+        if not self.has(name):
+            self._left.pop(name, None)
+            return default
+        value = self.take(name)
+        if not isinstance(value, bool):
+            raise self.error(name, "must be true or false")
+        return value
+
+    def number(self, name: str, default: int | None = None, *, least: int = 0, most: int = 1_000_000) -> int:
+        if default is not None and not self.has(name):
+            self._left.pop(name, None)
+            return default
+        value = self.take(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise self.error(name, f"must be a whole number from {least} to {most}")
+        return value
+
+    def optional_number(self, name: str, *, least: int = 0, most: int = 1_000_000) -> int | None:
+        if self.has(name):
+            return self.number(name, least=least, most=most)
+        self._left.pop(name, None)
+        return None
+
+    def choice(self, name: str, known: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value not in known:
+            raise self.error(name, f"must be one of {', '.join(known)}, not {value[:40]!r}")
+        return value
+
+    def duration(self, name: str, default: str | None = None) -> int:
+        """Seconds from text like `90d`, `12h`, `5m`, `30s`, or `0s`."""
+        value = self.text(name, default)
+        if value == "0s":
+            return 0
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            raise self.error(name, f"must be a duration like 90d, 12h, 5m or 30s, not {value[:40]!r}")
+        return int(match[1]) * _SECONDS[match[2]]
+
+    def items(self, name: str) -> list[Any]:
+        """A list, empty when the field is absent."""
+        if not self.has(name):
+            self._left.pop(name, None)
+            return []
+        value = self.take(name)
+        if not isinstance(value, (list, tuple)) or len(value) > LIST_MAX:
+            raise self.error(name, f"must be a list of at most {LIST_MAX}")
+        return list(value)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        path = self.path(name)
+        return tuple([self._text(item, f"{path}[{index}]") for index, item in enumerate(self.items(name))])
+
+    def objects(self, name: str) -> "list[Fields]":
+        path = self.path(name)
+        return [Fields(item, f"{path}[{index}]") for index, item in enumerate(self.items(name))]
+
+    def inside(self, name: str) -> "Fields":
+        """The fields of an object within; an absent one counts as empty."""
+        value = self.take(name) if self.has(name) else {}
+        self._left.pop(name, None)
+        return Fields(value, self.path(name))
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the fields not taken yet."""
+        return tuple(self._left)
+
+    def finish(self) -> None:
+        """Raise Malformed for the first field that nobody took."""
+        for name in self._left:
+            raise self.error(name[:60], "is not a field known here")
+
+    @staticmethod
+    def _text(value: object, path: str) -> str:
+        if not isinstance(value, str) or len(value) > TEXT_MAX or not value.isprintable():
+            raise Malformed(f"{path} must be text of at most {TEXT_MAX} printable characters")
+        return value

@@ -1,0 +1,52 @@
+"""What every operation is handed: where facts are, where they go, keys, time and randomness."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from ..core.errors import Reconfigured
+from ..store.databases import Database
+from ..store.ledger import Ledger
+from ..store.snapshot import Snapshot, Snapshots
+from .keyring import Keyring
+from .known_good import KnownGood
+
+Result = TypeVar("Result")
+DECISIONS_MAX = 4
+
+
+@dataclass(slots=True)
+class Context:
+    """One per event loop. `random` gives that many octets from the system's source; `debian_keys` is the list
+    of `core.weak_keys`, None when none was supplied."""
+
+    database: Database
+    ledger: Ledger
+    snapshots: Snapshots
+    keyring: Keyring
+    clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
+    known_good: KnownGood = field(default_factory=KnownGood)
+    debian_keys: frozenset[bytes] | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.snapshots.current
+
+
+async def decide_again(context: Context, attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Run an operation, and again under the new configuration when that moved before its commit.
+
+    Raises Reconfigured after a bounded number of times, and whatever the attempt raises.
+    """
+    for left in range(DECISIONS_MAX - 1, -1, -1):
+        try:
+            return await attempt()
+        except Reconfigured:
+            await context.snapshots.refresh()
+            if not left:
+                raise
+            await asyncio.sleep(0)
+    raise AssertionError("unreachable")

@@ -1,0 +1,48 @@
+"""Finalize an ACME order: one commit holds the order's end, the spent nonce, and the certificate."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ..core import orders
+from ..core.access import Actor
+from ..core.request import CertificateRequest
+from ..store.enrolment import Order, with_order_facts
+from ..store.ledger import Change
+from ..store.snapshot import Endpoint
+from .context import Context
+from .issue import Issued, IssueOrder, issue
+
+
+async def finalize_order(
+    context: Context,
+    actor: Actor,
+    endpoint: Endpoint,
+    order: Order,
+    request: CertificateRequest,
+    spent: Change,
+    now: datetime,
+) -> tuple[Order, Issued]:
+    """Issue what was ordered. The caller has checked that the CSR names what the order names.
+
+    Raises Conflict unless the order is ready, Moved when it was finalized at the same time, and what `issue`
+    raises; the order is then as it was.
+    """
+    identifier = context.ledger.new_id()
+    facts = orders.issue(orders.finalize(order.facts, now), now, str(identifier))
+    after = with_order_facts(order.row, facts)._replace(certificate=identifier)
+    also = Change(replaced=[(order.row, after)])
+    also.join(spent)
+    wanted = replace(request, identifiers=order.facts.identifiers, not_after=order.row.not_after)
+    issued = await issue(
+        context,
+        IssueOrder(
+            actor,
+            wanted,
+            profile=order.row.profile,
+            endpoint=endpoint,
+            replaces=order.row.replaces,
+            also=also,
+            identifier=identifier,
+        ),
+    )
+    return Order(after._replace(version=order.row.version + 1), facts, order.authorizations), issued

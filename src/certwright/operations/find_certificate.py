@@ -1,0 +1,45 @@
+"""Find one certificate as people and programs name it."""
+
+import re
+
+from ..core.access import Actor, Subject, Verb, may
+from ..core.errors import Conflict, Malformed, NotFound
+from ..store.databases import Database
+from ..store.rows import CertificateBodyRow, CertificateRow
+
+
+def subject_of(row: CertificateRow) -> Subject:
+    """What scopes say of a certificate."""
+    return Subject(authority=row.authority, profile=row.profile, endpoint=row.endpoint)
+
+
+async def find_certificate(database: Database, actor: Actor, reference: str) -> CertificateRow:
+    """By SHA-256 fingerprint (64 hexadecimal digits) or by serial number in hexadecimal, colons allowed.
+
+    Raises Malformed, NotFound (also when the actor may not see it), Conflict when a serial is not unique.
+    """
+    digits = re.sub(r"[:\s]", "", reference).lower().removeprefix("0x")
+    if not re.fullmatch(r"[0-9a-f]{2,64}", digits) or len(digits) % 2:
+        raise Malformed(
+            f"{reference[:80]!r} is neither a SHA-256 fingerprint nor a serial number in hexadecimal"
+        )
+    octets = bytes.fromhex(digits)
+    column = "fingerprint" if len(octets) == 32 else "serial"
+    rows = [
+        row
+        for row in await database.select(CertificateRow, f'"{column}" = ? LIMIT 3', octets)
+        if may(actor, Verb.VIEW, subject_of(row))
+    ]
+    if not rows:
+        raise NotFound(f"no certificate with {column} {digits} is known here")
+    if len(rows) > 1:
+        raise Conflict(f"several certificates have serial {digits}; name one by its fingerprint")
+    return rows[0]
+
+
+async def certificate_der(database: Database, identifier: int) -> bytes:
+    """The DER of a stored certificate. Raises NotFound."""
+    rows = await database.select(CertificateBodyRow, '"certificate_id" = ?', identifier)
+    if not rows:
+        raise NotFound(f"certificate {identifier} has no body stored")
+    return rows[0].der

@@ -1,0 +1,242 @@
+"""Found authorities, in steps that each are durable, so that one cut short is taken up where it stopped.
+
+The key is made, then its generation is on record without a certificate, then the intent, then the certificate.
+A root signs itself; the others are signed by their parent, or by an outside authority through a CSR
+(`accept_certificate`).
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ..core import keys
+from ..core.access import Actor, Subject, Verb, require
+from ..core.audit import Event, EventKind, JsonValue
+from ..core.distinguished_name import DistinguishedName, parse_name
+from ..core.errors import Conflict, Malformed, NotFound
+from ..core.issuer import self_issuer
+from ..core.keys import KeyAlgorithm
+from ..core.policy import EVERYTHING
+from ..core.request import AuthorityTerms, CertificateRequest, request_for
+from ..ports import KeyReference, KeySpec
+from ..store.ledger import Change
+from ..store.rows import AuthorityGenerationRow, AuthorityRow, CertificateRow
+from ..store.snapshot import Generation, Snapshot
+from .context import Context
+from .issue import IssueOrder, certify, record
+from .keyring import RECOVERY
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
+PROFILES = {
+    "root": "root-authority",
+    "intermediate": "intermediate-authority",
+    "issuing": "issuing-authority",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityOrder:
+    """An authority to be. `parent` is empty for a root and for one that an outside authority will sign.
+
+    `key_provider` is the name of a configured provider, or `recovery` for a key under the recovery passphrase.
+    """
+
+    name: str
+    kind: str
+    subject: DistinguishedName
+    algorithm: KeyAlgorithm
+    key_provider: str
+    parent: str = ""
+    profile: str = ""
+    terms: AuthorityTerms | None = None
+    crl_shards: int = 1
+
+
+async def found_authority(context: Context, actor: Actor, order: AuthorityOrder) -> Generation:
+    """Make the authority; its generation, in force unless an outside certificate is awaited.
+
+    Raises Forbidden, Malformed, Refused, Conflict when the name is taken, NotFound, Unavailable.
+    """
+    require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.name))
+    _check(order)
+    pending = _unfinished(context.snapshot, order.name)
+    if pending is None:
+        await _register(context, actor, order)
+        pending = _unfinished(await context.snapshots.refresh(), order.name)
+        assert pending is not None
+    if order.kind != "root" and not order.parent:
+        return pending
+    await _certify(context, actor, order, pending)
+    return (await context.snapshots.refresh()).generations[pending.id]
+
+
+def _check(order: AuthorityOrder) -> None:
+    if not NAME.fullmatch(order.name):
+        raise Malformed(f"{order.name[:80]!r} is no authority name: 1 to 64 of a-z, 0-9 and hyphens")
+    if order.kind not in PROFILES:
+        raise Malformed(f"{order.kind[:40]!r} is no kind of authority; known are {', '.join(PROFILES)}")
+    if order.kind == "root" and order.parent:
+        raise Malformed("a root signs itself and has no parent")
+    if not order.subject:
+        raise Malformed("an authority needs a subject name")
+
+
+def _unfinished(snapshot: Snapshot, name: str) -> Generation | None:
+    """The generation of this name that still has no certificate. Raises Conflict when it has one."""
+    generations = snapshot.of_authority(name)
+    if not generations:
+        return None
+    if generations[0].certificate is not None:
+        raise Conflict(f"there is an authority {name} already; choose another name")
+    return generations[0]
+
+
+async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> None:
+    """Make the key, and put authority and generation on record without a certificate."""
+    now = context.clock()
+    spec = KeySpec(order.algorithm, f"authority/{order.name}/1")
+    reference, public_key = context.keyring.create(order.key_provider, spec)
+    authority, generation = new_rows(context, order, reference, keys.spki(public_key), now)
+    detail: dict[str, JsonValue] = {
+        "algorithm": order.algorithm,
+        "provider": order.key_provider,
+        "spki_sha256": generation.spki_sha256.hex(),
+    }
+    subject = f"authority:{order.name}/1"
+    change = Change(
+        inserted=[authority, generation],
+        events=[Event(EventKind.KEY_CREATED, now, actor.name, actor.source, subject, detail)],
+        configures=True,
+    )
+    try:
+        await context.ledger.commit(change)
+    except Exception:
+        context.keyring.provider(order.key_provider).destroy(reference)
+        raise
+
+
+def new_rows(
+    context: Context, order: AuthorityOrder, reference: KeyReference, spki: bytes, now: datetime
+) -> tuple[AuthorityRow, AuthorityGenerationRow]:
+    """The rows of an authority and its first generation, without certificate."""
+    authority = AuthorityRow(
+        id=context.ledger.new_id(),
+        name=order.name,
+        kind=order.kind,
+        crl_shards=order.crl_shards,
+        created_at=now,
+        retired_at=None,
+        version=1,
+    )
+    generation = AuthorityGenerationRow(
+        id=context.ledger.new_id(),
+        authority_id=authority.id,
+        number=1,
+        key_provider=order.key_provider,
+        key_algorithm=order.algorithm,
+        key_reference=reference.reference,
+        spki_sha256=hashlib.sha256(spki).digest(),
+        subject=str(order.subject),
+        profile=order.profile or PROFILES[order.kind],
+        csr=None,
+        certificate=None,
+        chain=b"",
+        not_after=None,
+        created_at=now,
+        retired_at=None,
+        version=1,
+    )
+    return authority, generation
+
+
+async def _certify(context: Context, actor: Actor, order: AuthorityOrder, pending: Generation) -> None:
+    """Have the certificate signed by the parent, or by the key itself, and put it in force."""
+    now = context.clock()
+    public_key = context.keyring.public_key(pending.row)
+    subject = parse_name(pending.row.subject)
+    request = replace(request_for(public_key, subject), terms=order.terms)
+    profile = context.snapshot.profile(pending.row.profile)
+    if order.parent:
+        signer = context.snapshot.issuing(order.parent)
+        certified = await certify(context, signer, profile, EVERYTHING, request, actor, now)
+        chain = signer.der + b"".join(signer.chain)
+    else:
+        signer, issuer = pending, self_issuer(subject, public_key)
+        certified = await certify(context, signer, profile, EVERYTHING, request, actor, now, issuer)
+        chain = b""
+    change = record(context, certified, signer, IssueOrder(actor, request), now)
+    row = change.inserted[0]
+    assert isinstance(row, CertificateRow)
+    after = pending.row._replace(certificate=certified.der, chain=chain, not_after=row.not_after)
+    detail: dict[str, JsonValue] = {
+        "fingerprint": row.fingerprint.hex(),
+        "subject": row.subject,
+        "parent": order.parent,
+        "not_after": row.not_after.isoformat(),
+    }
+    event = Event(
+        EventKind.AUTHORITY_FOUNDED, now, actor.name, actor.source, f"authority:{pending.path}", detail
+    )
+    change.replaced.append((pending.row, after))
+    change.events.append(event)
+    change.configures = True
+    await context.ledger.commit(change)
+
+
+async def sign_subordinate(
+    context: Context, actor: Actor, parent: str, request: CertificateRequest, profile: str
+) -> tuple[CertificateRow, bytes]:
+    """Certify an outside subordinate authority from its CSR; row and DER. Raises as `issue` does."""
+    require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=parent))
+    now = context.clock()
+    signer = context.snapshot.issuing(parent)
+    chosen = context.snapshot.profile(profile)
+    if not chosen.is_authority:
+        raise Malformed(
+            f"profile {profile} is not for authorities; use intermediate-authority or issuing-authority"
+        )
+    certified = await certify(context, signer, chosen, EVERYTHING, request, actor, now)
+    change = record(context, certified, signer, IssueOrder(actor, request), now)
+    row = change.inserted[0]
+    assert isinstance(row, CertificateRow)
+    detail: dict[str, JsonValue] = {"fingerprint": row.fingerprint.hex(), "subject": row.subject}
+    change.events.append(
+        Event(
+            EventKind.AUTHORITY_SUBORDINATE_SIGNED,
+            now,
+            actor.name,
+            actor.source,
+            f"authority:{signer.path}",
+            detail,
+        )
+    )
+    await context.ledger.commit(change)
+    return row, certified.der
+
+
+async def retire_authority(context: Context, actor: Actor, name: str) -> AuthorityRow:
+    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict."""
+    require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
+    authority = context.snapshot.authority(name)
+    if authority.retired_at:
+        raise Conflict(f"authority {name} is retired since {authority.retired_at:%Y-%m-%d} already")
+    now = context.clock()
+    after = authority._replace(retired_at=now)
+    event = Event(EventKind.AUTHORITY_RETIRED, now, actor.name, actor.source, f"authority:{name}", {})
+    await context.ledger.commit(Change(replaced=[(authority, after)], events=[event], configures=True))
+    await context.snapshots.refresh()
+    return after
+
+
+def offline(generation: Generation) -> bool:
+    """Is its key under the recovery passphrase, so that no process can use it by itself?"""
+    return generation.row.key_provider == RECOVERY
+
+
+def pending_generation(snapshot: Snapshot, name: str) -> Generation:
+    """The generation that waits for its certificate. Raises NotFound."""
+    for generation in snapshot.of_authority(name):
+        if generation.certificate is None:
+            return generation
+    raise NotFound(f"authority {name} awaits no certificate")

@@ -1,0 +1,108 @@
+"""The first rows of an installation: itself, the built-in profiles, and later the default endpoint."""
+
+import json
+from dataclasses import dataclass
+
+from ..core.access import Actor, Subject, Verb, require
+from ..core.acme_settings import acme_settings_from_document
+from ..core.audit import Event, EventKind
+from ..core.errors import Conflict, Malformed
+from ..core.policy import endpoint_policy_from_document
+from ..core.profile_document import to_document
+from ..core.profiles_builtin import built_in_profiles
+from ..store.databases import Database
+from ..store.ledger import Change, Clock, Ledger
+from ..store.rows import EndpointRow, InstallationRow, ProfileRow
+from .context import Context
+
+INSTALLATION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """`base_url` is where relying parties reach us; `nonce_key` is enveloped already."""
+
+    organization: str
+    base_url: str
+    embedded: bool
+    nonce_key: bytes
+
+
+async def found_installation(
+    database: Database, ledger: Ledger, founding: Founding, actor: Actor, clock: Clock
+) -> None:
+    """Write the installation's own row and the built-in profiles. Raises Conflict when there is one."""
+    if await database.select(InstallationRow, '"id" = 1'):
+        raise Conflict("this database holds an installation already; give another database, or use it")
+    now = clock()
+    installation = InstallationRow(
+        id=INSTALLATION,
+        organization=founding.organization,
+        base_url=founding.base_url.rstrip("/"),
+        embedded=founding.embedded,
+        revision=1,
+        created_at=now,
+        nonce_key=founding.nonce_key,
+    )
+    profiles = [
+        ProfileRow(
+            ledger.new_id(), name, profile.version, json.dumps(to_document(profile), sort_keys=True), now
+        )
+        for name, profile in built_in_profiles().items()
+    ]
+    detail = {"organization": founding.organization, "base_url": founding.base_url}
+    event = Event(EventKind.INSTALLATION_FOUNDED, now, actor.name, actor.source, "installation:1", detail)
+    await ledger.commit(Change(inserted=[installation, *profiles], events=[event]))
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOrder:
+    """An endpoint to be. `policy` and `settings` are documents as in docs/reference/endpoints.md."""
+
+    protocol: str
+    name: str
+    authority: str
+    profiles: tuple[str, ...]
+    policy: dict[str, object]
+    settings: dict[str, object]
+
+
+async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -> EndpointRow:
+    """Make an endpoint, or change the one of this protocol and name. Raises Forbidden, NotFound, Malformed."""
+    subject = Subject(authority=order.authority, endpoint=f"{order.protocol}/{order.name}")
+    require(actor, Verb.MANAGE_ENDPOINTS, subject)
+    snapshot, now = context.snapshot, context.clock()
+    if order.protocol != "acme":
+        raise Malformed(f"there is no protocol {order.protocol[:40]!r} for endpoints; known is acme")
+    acme_settings_from_document(order.settings)
+    endpoint_policy_from_document(order.policy)
+    for profile in order.profiles:
+        snapshot.profile(profile)
+    before = snapshot.endpoints.get(f"{order.protocol}/{order.name}")
+    row = EndpointRow(
+        id=before.row.id if before else context.ledger.new_id(),
+        protocol=order.protocol,
+        name=order.name,
+        authority_id=snapshot.authority(order.authority).id,
+        profiles=json.dumps(order.profiles),
+        policy=json.dumps(order.policy, sort_keys=True),
+        settings=json.dumps(order.settings, sort_keys=True),
+        enabled=True,
+        version=before.row.version if before else 1,
+    )
+    detail = {
+        "authority": order.authority,
+        "profiles": list(order.profiles),
+        "settings": json.dumps(order.settings),
+    }
+    event = Event(
+        EventKind.ENDPOINT_SAVED, now, actor.name, actor.source, f"endpoint:{subject.endpoint}", detail
+    )
+    change = Change(events=[event], configures=True)
+    if before is None:
+        change.inserted.append(row)
+    else:
+        change.replaced.append((before.row, row))
+    await context.ledger.commit(change)
+    await context.snapshots.refresh()
+    return row

@@ -1,0 +1,232 @@
+"""Issue a certificate: the one way on which every certificate of our authorities comes into being.
+
+load the facts, decide (policy, weak keys, plan, lint, seal), sign, record in one commit, release. With a local
+key the signature lives in this process's memory until its record is durable. Where it cannot be taken back, a
+key in a module or an authority's certificate, the intent is durable before it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..core.access import Actor, Subject, Verb, require
+from ..core.audit import Event, EventKind, JsonValue
+from ..core.crl import shard_of
+from ..core.errors import Reason, Refused
+from ..core.issuer import Issuer
+from ..core.names import reversed_name
+from ..core.plan import SERIAL_OCTETS, CertificatePlan, make_plan, make_serial
+from ..core.policy import EVERYTHING, EndpointPolicy, evaluate
+from ..core.profile import Profile
+from ..core.request import CertificateRequest
+from ..core.template import fast_tbs
+from ..store.ledger import Absent, Change
+from ..store.rows import (
+    CertificateBodyRow,
+    CertificateNameRow,
+    CertificateRow,
+    CompromisedKeyRow,
+    IssuanceIntentRow,
+    Row,
+)
+from ..store.snapshot import Endpoint, Generation
+from .check_key import check_key
+from .context import Context, decide_again
+
+
+@dataclass(frozen=True, slots=True)
+class IssueOrder:
+    """What to issue, for whom. `authority` and `profile` may be empty where an endpoint says them.
+
+    `replaces` is the identifier of the certificate this one renews. `also` is committed with the certificate.
+    """
+
+    actor: Actor
+    request: CertificateRequest
+    authority: str = ""
+    profile: str = ""
+    endpoint: Endpoint | None = None
+    replaces: int | None = None
+    also: Change | None = None
+    identifier: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A certificate that is on record. `chain` is DER, issuer first, without the certificate itself."""
+
+    row: CertificateRow
+    der: bytes
+    chain: tuple[bytes, ...]
+
+
+async def issue(context: Context, order: IssueOrder) -> Issued:
+    """Issue, or raise: Refused with every reason, Forbidden, NotFound, Conflict, Unavailable.
+
+    After an error no certificate exists that is not on record; asking again is safe.
+    """
+    return await decide_again(context, lambda: _issue(context, order))
+
+
+async def _issue(context: Context, order: IssueOrder) -> Issued:
+    now = context.clock()
+    generation, profile, policy = _resolve(context, order)
+    require(order.actor, Verb.ISSUE, _subject(generation, profile, order.endpoint))
+    check_key(context, order.request)
+    certified = await certify(context, generation, profile, policy, order.request, order.actor, now)
+    change = record(context, certified, generation, order, now)
+    if order.also is not None:
+        change.join(order.also)
+    await context.ledger.commit(change)
+    row = change.inserted[0]
+    assert isinstance(row, CertificateRow)
+    return Issued(row, certified.der, (generation.der, *generation.chain))
+
+
+def _resolve(context: Context, order: IssueOrder) -> tuple[Generation, Profile, EndpointPolicy]:
+    """Which authority, under which profile and policy. Raises NotFound, Refused."""
+    snapshot = context.snapshot
+    if order.endpoint is None:
+        return snapshot.issuing(order.authority), snapshot.profile(order.profile), EVERYTHING
+    endpoint = snapshot.endpoint(order.endpoint.row.protocol, order.endpoint.row.name)
+    name = order.profile or endpoint.profiles[0]
+    if name not in endpoint.profiles:
+        offered = ", ".join(endpoint.profiles)
+        text = f"endpoint {endpoint.path} does not offer profile {name[:60]!r}; it offers {offered}"
+        raise Refused((Reason("policy.profile.not-offered", text),))
+    return snapshot.issuing(endpoint.authority), snapshot.profile(name), endpoint.policy
+
+
+def _subject(generation: Generation, profile: Profile, endpoint: Endpoint | None) -> Subject:
+    return Subject(generation.authority.name, profile.name, endpoint.path if endpoint else "")
+
+
+# -- decide and sign -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A signed certificate that nobody has seen yet."""
+
+    plan: CertificatePlan
+    der: bytes
+    shard: int
+
+
+async def certify(
+    context: Context,
+    generation: Generation,
+    profile: Profile,
+    policy: EndpointPolicy,
+    request: CertificateRequest,
+    actor: Actor,
+    now: datetime,
+    issuer: Issuer | None = None,
+) -> Certified:
+    """Decide, seal and sign. What comes back must be recorded before anyone sees it.
+
+    `issuer` is given where the authority's own certificate does not exist yet.
+    """
+    approved = evaluate(request, profile, issuer or generation.as_issuer, now, policy)
+    serial = make_serial(context.random(SERIAL_OCTETS))
+    shard = shard_of(serial, generation.authority.crl_shards)
+    plan = make_plan(approved, serial, shard)
+    tbs = fast_tbs(plan)
+    sealed = context.keyring.seal_certificate(generation.row, plan, tbs)
+    if profile.is_authority or not context.keyring.local(generation.row.key_provider):
+        await _intend(context, generation, plan, tbs, actor, now)
+    return Certified(plan, await context.keyring.certificate(generation.row, sealed), shard)
+
+
+async def _intend(
+    context: Context, generation: Generation, plan: CertificatePlan, tbs: bytes, actor: Actor, now: datetime
+) -> None:
+    """Make the intent durable: serial, digest of the octets to be signed, who, why."""
+    profile = plan.shape.profile.name
+    serial = plan.serial.to_bytes(SERIAL_OCTETS, "big")
+    digest = hashlib.sha256(tbs).digest()
+    intent = IssuanceIntentRow(
+        context.ledger.new_id(), generation.id, serial, digest, profile, actor.name, now
+    )
+    detail: dict[str, JsonValue] = {"serial": serial.hex(), "tbs_sha256": digest.hex(), "profile": profile}
+    event = Event(
+        EventKind.CERTIFICATE_INTENDED, now, actor.name, actor.source, f"authority:{generation.path}", detail
+    )
+    await context.ledger.commit(
+        Change(inserted=[intent], events=[event], absent=[not_compromised(plan.spki)])
+    )
+
+
+def not_compromised(spki: bytes) -> Absent:
+    """The guard that no certificate is recorded for a key known as compromised, as of its very commit."""
+    reason = Reason("key.compromised", "the key is known as compromised; make a new one", "RFC 5280 5.3.1")
+    return Absent(CompromisedKeyRow, "spki_sha256", hashlib.sha256(spki).digest(), Refused((reason,)))
+
+
+# -- record --------------------------------------------------------------------------------------
+
+
+def record(
+    context: Context, certified: Certified, generation: Generation, order: IssueOrder, now: datetime
+) -> Change:
+    """The rows and the event of a new certificate; its own row comes first."""
+    plan, profile = certified.plan, certified.plan.shape.profile
+    identifier = order.identifier or context.ledger.new_id()
+    row = CertificateRow(
+        id=identifier,
+        fingerprint=hashlib.sha256(certified.der).digest(),
+        generation_id=generation.id,
+        authority=generation.authority.name,
+        issuer=generation.row.subject,
+        serial=plan.serial.to_bytes(SERIAL_OCTETS, "big"),
+        subject=str(plan.subject),
+        not_before=plan.not_before,
+        not_after=plan.not_after,
+        key_algorithm=plan.shape.key_algorithm,
+        spki_sha256=hashlib.sha256(plan.spki).digest(),
+        profile=profile.name,
+        profile_number=profile.version,
+        endpoint=order.endpoint.path if order.endpoint else "",
+        requester=order.actor.name,
+        issued_at=now,
+        replaces=order.replaces,
+        crl_shard=certified.shard,
+        revoked_at=None,
+        revocation_reason=None,
+        invalidity_date=None,
+        version=1,
+    )
+    inserted: list[Row] = [row, CertificateBodyRow(identifier, certified.der)]
+    for position, name in enumerate(plan.names):
+        inserted.append(CertificateNameRow(identifier, position, name.kind, name.value, reversed_name(name)))
+    return Change(
+        inserted=inserted,
+        events=[_event(row, generation, plan, order)],
+        absent=[not_compromised(plan.spki)],
+        revision=context.snapshot.revision,
+    )
+
+
+def _event(row: CertificateRow, generation: Generation, plan: CertificatePlan, order: IssueOrder) -> Event:
+    shown = [str(name) for name in plan.names[:20]]
+    detail: dict[str, JsonValue] = {
+        "serial": row.serial.hex(),
+        "authority": generation.path,
+        "profile": f"{row.profile}/{row.profile_number}",
+        "subject": row.subject[:500],
+        "names": shown,
+        "names_count": len(plan.names),
+        "not_after": row.not_after.isoformat(),
+    }
+    if row.endpoint:
+        detail["endpoint"] = row.endpoint
+    if row.replaces is not None:
+        detail["replaces"] = str(row.replaces)
+    return Event(
+        EventKind.CERTIFICATE_ISSUED,
+        row.issued_at,
+        order.actor.name,
+        order.actor.source,
+        f"certificate:{row.fingerprint.hex()}",
+        detail,
+    )

@@ -1,0 +1,81 @@
+"""Give an authority a delegated OCSP signer (RFC 6960 section 4.2.2.2), and a new one in good time."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ..core.access import Actor, Grant, Role
+from ..core.audit import Event, EventKind
+from ..core.distinguished_name import DistinguishedName, parse_name
+from ..core.keys import KeyAlgorithm
+from ..core.policy import EVERYTHING
+from ..core.request import request_for
+from ..ports import KeySpec
+from ..store.ledger import Change
+from ..store.rows import CertificateRow, OcspSignerRow
+from ..store.snapshot import Generation
+from .context import Context
+from .found_authority import offline
+from .issue import IssueOrder, certify, record
+
+PROFILE = "ocsp-signer"
+OFFLINE_LIFETIME = timedelta(days=89)
+SYSTEM = Actor("system:ocsp", (Grant(Role.ADMINISTRATOR),))
+
+
+def needs_signer(context: Context, generation: Generation, now: datetime) -> bool:
+    """None yet, or past two thirds of its life."""
+    row = context.snapshot.signers.get(generation.id)
+    return row is None or now >= row.not_before + (row.not_after - row.not_before) * 2 / 3
+
+
+async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSignerRow:
+    """A new key with its certificate, both on record. Raises Conflict when the authority's key is locked away.
+
+    The signer's key is of the authority's kind, so that whoever can verify one can verify the other. It is kept
+    by the provider that keeps the authority's, or in software where that one is offline.
+    """
+    now = context.clock()
+    algorithm = KeyAlgorithm(generation.row.key_algorithm)
+    keeper = "software" if offline(generation) else generation.row.key_provider
+    label = f"ocsp/{generation.path}/{now:%Y%m%d%H%M%S}"
+    reference, public_key = context.keyring.create(keeper, KeySpec(algorithm, label))
+    request = request_for(public_key, _name(generation))
+    if offline(generation):
+        request = replace(request, not_after=min(now + OFFLINE_LIFETIME, generation.as_issuer.not_after))
+    profile = context.snapshot.profile(PROFILE)
+    certified = await certify(context, generation, profile, EVERYTHING, request, SYSTEM, now)
+    change = record(context, certified, generation, IssueOrder(SYSTEM, request), now)
+    row = change.inserted[0]
+    assert isinstance(row, CertificateRow)
+    signer = OcspSignerRow(
+        id=context.ledger.new_id(),
+        generation_id=generation.id,
+        key_provider=keeper,
+        key_algorithm=algorithm,
+        key_reference=reference.reference,
+        certificate=certified.der,
+        not_before=row.not_before,
+        not_after=row.not_after,
+    )
+    subject = f"authority:{generation.path}"
+    detail = {"fingerprint": row.fingerprint.hex(), "not_after": row.not_after.isoformat()}
+    change.join(
+        Change(
+            inserted=[signer],
+            events=[Event(EventKind.OCSP_SIGNER_ISSUED, now, SYSTEM.name, "", subject, detail)],
+            configures=True,
+        )
+    )
+    await context.ledger.commit(change)
+    await context.snapshots.refresh()
+    return signer
+
+
+def _name(generation: Generation) -> DistinguishedName:
+    organization = parse_name(generation.row.subject).values("2.5.4.10")
+    text = f"CN=OCSP {generation.authority.name} {generation.row.number}"
+    return parse_name(text + "".join(f",O={_escaped(value)}" for value in organization[:1]))
+
+
+def _escaped(value: str) -> str:
+    return "".join("\\" + character if character in ',+"\\<>;=#' else character for character in value)

@@ -1,0 +1,155 @@
+"""Open keys, each behind its seal. The only place that opens a key of a provider.
+
+Keys are opened when first used, in the process that uses them, never before a fork. A key that is not local to
+the process signs in an executor, so that the event loop goes on.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from ..core import crl, der, keys, ocsp
+from ..core.distinguished_name import DistinguishedName, parse_name
+from ..core.envelope import decrypt
+from ..core.errors import Conflict, NotFound
+from ..core.issuer import issuer_of
+from ..core.keys import SIGNATURES, KeyAlgorithm, PublicKey
+from ..core.plan import CertificatePlan
+from ..core.seal import AUTHORITY_KINDS, OCSP_SIGNER_KINDS, Kind, Seal, Sealed, SealedKey
+from ..core.template import assemble
+from ..ports import KeyProvider, KeyReference, KeySpec
+from ..store.rows import AuthorityGenerationRow, OcspSignerRow
+
+RECOVERY = "recovery"
+MODULE_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """An open key with its seal; `local` says that signing does not leave the process."""
+
+    seal: Seal
+    key: SealedKey
+    public_key: PublicKey
+    local: bool
+
+
+class Keyring:
+    """One per process. `providers` by the name that rows give; `key_encryption_key` opens small secrets."""
+
+    def __init__(self, providers: Mapping[str, KeyProvider], key_encryption_key: bytes) -> None:
+        self._providers = dict(providers)
+        self._key_encryption_key = key_encryption_key
+        self._signers: dict[tuple[str, int], Signer] = {}
+        self._executor: ThreadPoolExecutor | None = None
+
+    def unlock(self, provider: KeyProvider) -> None:
+        """Make keys under the recovery passphrase usable, until `lock`."""
+        self._providers[RECOVERY] = provider
+
+    def lock(self) -> None:
+        self._providers.pop(RECOVERY, None)
+        self._signers.clear()
+
+    def provider(self, name: str) -> KeyProvider:
+        """Raises Conflict for the recovery passphrase when it was not given, NotFound."""
+        if name in self._providers:
+            return self._providers[name]
+        if name == RECOVERY:
+            raise Conflict(
+                "the key is under the recovery passphrase; give that with --recovery-passphrase-file"
+            )
+        known = ", ".join(sorted(self._providers))
+        raise NotFound(f"no key provider {name!r} is configured; configured are {known}")
+
+    def local(self, name: str) -> bool:
+        return self.provider(name).local
+
+    def decrypt(self, envelope: bytes, context: str) -> bytes:
+        """Open a small secret (a nonce key, a MAC key). Raises Conflict, IntegrityError."""
+        return decrypt(self._key_encryption_key, envelope, context)
+
+    def create(self, provider: str, spec: KeySpec) -> tuple[KeyReference, PublicKey]:
+        """Make a key; how to find it again, and its public half. Raises what the provider raises."""
+        keys_of = self.provider(provider)
+        reference = keys_of.create(spec)
+        return reference, keys_of.open(reference).public_key()
+
+    # -- signers ---------------------------------------------------------------------------------
+
+    def authority(self, row: AuthorityGenerationRow) -> Signer:
+        """The signer of an authority's generation. Raises what the provider raises."""
+        key = ("authority", row.id)
+        if key not in self._signers:
+            name = issuer_of(row.certificate).name if row.certificate else parse_name(row.subject).encode()
+            self._signers[key] = self._open(row, name, AUTHORITY_KINDS)
+        return self._signers[key]
+
+    def ocsp_signer(self, row: OcspSignerRow) -> Signer:
+        key = ("ocsp", row.id)
+        if key not in self._signers:
+            subject = x509.load_der_x509_certificate(row.certificate).subject.public_bytes()
+            self._signers[key] = self._open(row, subject, OCSP_SIGNER_KINDS)
+        return self._signers[key]
+
+    def _open(
+        self, row: AuthorityGenerationRow | OcspSignerRow, name: bytes, kinds: frozenset[Kind]
+    ) -> Signer:
+        provider = self.provider(row.key_provider)
+        private_key = provider.open(KeyReference(KeyAlgorithm(row.key_algorithm), row.key_reference))
+        public_key = private_key.public_key()
+        seal = Seal(name, public_key, kinds)
+        return Signer(seal, SealedKey(private_key, seal), public_key, provider.local)
+
+    def public_key(self, row: AuthorityGenerationRow) -> PublicKey:
+        return self.authority(row).public_key
+
+    def ocsp_responder(self, row: OcspSignerRow) -> ocsp.Responder:
+        """How this signer names itself in answers."""
+        public_key = self.ocsp_signer(row).public_key
+        identifier = SIGNATURES[KeyAlgorithm(row.key_algorithm)].identifier
+        return ocsp.responder(keys.spki(public_key), identifier, (row.certificate,))
+
+    # -- signing ---------------------------------------------------------------------------------
+
+    async def sign(self, signer: Signer, sealed: Sealed) -> bytes:
+        """The signature over what was sealed. Raises Unavailable, IntegrityError."""
+        if signer.local:
+            return signer.key.sign(sealed.tbs)
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(MODULE_THREADS, "key-module")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, signer.key.sign, sealed.tbs)
+
+    def seal_certificate(self, row: AuthorityGenerationRow, plan: CertificatePlan, tbs: bytes) -> Sealed:
+        """Check, lint and admit. Raises Refused, IntegrityError."""
+        return self.authority(row).seal.seal_certificate(plan, tbs)
+
+    async def certificate(self, row: AuthorityGenerationRow, sealed: Sealed) -> bytes:
+        """DER of the certificate, signed."""
+        signer = self.authority(row)
+        return assemble(sealed.tbs, signer.key.algorithm, await self.sign(signer, sealed))
+
+    async def crl(
+        self, row: AuthorityGenerationRow, header: crl.CrlHeader, entries: bytes, count: int
+    ) -> bytes:
+        """DER of a list, checked and signed."""
+        signer = self.authority(row)
+        tbs = b"".join(crl.tbs_parts(header, entries))
+        crl.check_crl(tbs, header, count)
+        signature = await self.sign(signer, signer.seal.admit(Kind.CRL, tbs))
+        return b"".join(crl.assemble((tbs,), header.signature_algorithm_identifier, signature))
+
+    async def ocsp(self, signer: Signer, tbs: bytes) -> bytes:
+        """The signature over ResponseData."""
+        return await self.sign(signer, signer.seal.admit(Kind.OCSP, tbs))
+
+    async def csr(self, row: AuthorityGenerationRow, subject: DistinguishedName) -> bytes:
+        """DER of a CSR (RFC 2986) for an authority's key."""
+        signer = self.authority(row)
+        tbs = der.sequence(der.integer(0), subject.encode(), keys.spki(signer.public_key), der.tlv(0xA0, b""))
+        signature = await self.sign(signer, signer.seal.admit(Kind.CSR, tbs))
+        return assemble(tbs, signer.key.algorithm, signature)

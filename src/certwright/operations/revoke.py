@@ -1,0 +1,138 @@
+"""Revoke a certificate, put it on hold, or release it (RFC 5280 section 5.3.1).
+
+The row, the change in the status feed and the audit event are one commit; responders see it in the feed,
+the worker signs new lists.
+"""
+
+import json
+from datetime import datetime
+
+from ..core.access import Actor, Verb, require
+from ..core.audit import Event, EventKind
+from ..core.errors import Conflict, Moved
+from ..core.revocation import Reason, RevocationFacts, release, revoke
+from ..store.databases import Duplicate
+from ..store.ledger import Change
+from ..store.rows import CertificateRow, CompromisedKeyRow, StatusChangeRow
+from .context import Context
+from .find_certificate import find_certificate, subject_of
+
+PUBLISH_CRL = "crl.publish"
+ATTEMPTS = 3
+
+
+async def revoke_certificate(
+    context: Context,
+    actor: Actor,
+    reference: str,
+    reason: Reason,
+    now: datetime,
+    invalidity_date: datetime | None = None,
+    also: Change | None = None,
+) -> CertificateRow:
+    """Revoke by fingerprint or serial; the certificate's row after it.
+
+    Raises Forbidden, NotFound, Malformed, and Conflict when it is revoked already in a way that stays.
+    """
+    for _ in range(ATTEMPTS):
+        row = await find_certificate(context.database, actor, reference)
+        require(actor, Verb.REVOKE, subject_of(row))
+        try:
+            return await revoke_row(context, actor, row, RevocationFacts(now, reason, invalidity_date), also)
+        except (Moved, Duplicate):
+            continue
+    raise Conflict("the certificate is being changed by others at the same time; try again")
+
+
+async def revoke_row(
+    context: Context, actor: Actor, row: CertificateRow, wanted: RevocationFacts, also: Change | None = None
+) -> CertificateRow:
+    """Revoke a certificate whose right to be revoked has been established. Raises as above, and Moved."""
+    generation = _ours(row)
+    facts = revoke(facts_of(row), wanted, row.issued_at)
+    after = row._replace(
+        revoked_at=facts.revoked_at,
+        revocation_reason=int(facts.reason),
+        invalidity_date=facts.invalidity_date,
+    )
+    change = Change(
+        replaced=[(row, after)],
+        status_changes=[_status_change(row, generation, True, facts, wanted.revoked_at)],
+        follow_ups=[(PUBLISH_CRL, _shard_of(row))],
+    )
+    if facts.reason is Reason.KEY_COMPROMISE:
+        await _remember_key(context, row, wanted.revoked_at, change)
+    held = facts.reason is Reason.CERTIFICATE_HOLD
+    kind = EventKind.CERTIFICATE_HELD if held else EventKind.CERTIFICATE_REVOKED
+    change.events.append(_event(kind, actor, row, wanted.revoked_at, {"reason": facts.reason.label}))
+    if also is not None:
+        change.join(also)
+    await context.ledger.commit(change)
+    return after
+
+
+async def release_certificate(
+    context: Context, actor: Actor, reference: str, now: datetime
+) -> CertificateRow:
+    """Lift a hold. Raises Forbidden, NotFound, and Conflict when there is no hold."""
+    row = await find_certificate(context.database, actor, reference)
+    require(actor, Verb.REVOKE, subject_of(row))
+    generation = _ours(row)
+    facts = facts_of(row)
+    release(facts)
+    assert facts is not None
+    after = row._replace(revoked_at=None, revocation_reason=None, invalidity_date=None)
+    change = Change(
+        replaced=[(row, after)],
+        status_changes=[_status_change(row, generation, False, facts, now)],
+        follow_ups=[(PUBLISH_CRL, _shard_of(row))],
+        events=[_event(EventKind.CERTIFICATE_RELEASED, actor, row, now, {})],
+    )
+    await context.ledger.commit(change)
+    return after
+
+
+def facts_of(row: CertificateRow) -> RevocationFacts | None:
+    """The revocation a row speaks of."""
+    if row.revoked_at is None:
+        return None
+    return RevocationFacts(row.revoked_at, Reason(row.revocation_reason or 0), row.invalidity_date)
+
+
+def _ours(row: CertificateRow) -> int:
+    if row.generation_id is None:
+        raise Conflict("this certificate is of an outside authority; revoke it there")
+    return row.generation_id
+
+
+def _status_change(
+    row: CertificateRow, generation: int, revoked: bool, facts: RevocationFacts, at: datetime
+) -> StatusChangeRow:
+    return StatusChangeRow(
+        seq=0,
+        certificate_id=row.id,
+        generation_id=generation,
+        serial=row.serial,
+        crl_shard=row.crl_shard,
+        revoked=revoked,
+        reason=int(facts.reason),
+        invalidity_date=facts.invalidity_date,
+        at=facts.revoked_at if revoked else at,
+    )
+
+
+async def _remember_key(context: Context, row: CertificateRow, now: datetime, change: Change) -> None:
+    known = await context.database.select(CompromisedKeyRow, '"spki_sha256" = ?', row.spki_sha256)
+    if not known:
+        change.inserted.append(
+            CompromisedKeyRow(row.spki_sha256, f"certificate:{row.fingerprint.hex()}", now)
+        )
+
+
+def _shard_of(row: CertificateRow) -> str:
+    return json.dumps({"generation": row.generation_id, "shard": row.crl_shard})
+
+
+def _event(kind: EventKind, actor: Actor, row: CertificateRow, at: datetime, detail: dict[str, str]) -> Event:
+    more = {"serial": row.serial.hex(), "authority": row.authority, **detail}
+    return Event(kind, at, actor.name, actor.source, f"certificate:{row.fingerprint.hex()}", more)

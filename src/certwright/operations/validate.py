@@ -1,0 +1,254 @@
+"""Check the challenge a client has responded to, from here and from as many other places as the setting says.
+
+The attempt is a fact in the authorization before any checking begins, so that a check lost with its process is
+done again by whoever sweeps. Every perspective leaves its own result; who completes the quorum decides.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ..core import orders
+from ..core.acme_settings import AcmeSettings, acme_settings_from_document
+from ..core.audit import Event, EventKind, JsonValue
+from ..core.errors import CertwrightError, Conflict, Moved, NotFound
+from ..ports import Challenge, Evidence, Validator
+from ..store.databases import Duplicate
+from ..store.enrolment import Authorization, Order, load_authorization, with_authorization_facts
+from ..store.ledger import Change
+from ..store.rows import AcmeAccountRow, AcmeAuthorizationRow, PerspectiveResultRow
+from ..store.snapshot import Endpoint
+from .check_caa import FindCaa, account_uri, caa_problem, require_caa
+from .context import Context
+
+CHECKS_AT_ONCE = 200
+WAITING_MAX = 5_000
+RECORD_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Perspectives:
+    """Where this process stands, the zone of the servers themselves, the other zones, and how many of those
+    must agree."""
+
+    here: str
+    primary: str
+    others: tuple[str, ...] = ()
+    quorum: int = 0
+
+
+@dataclass(slots=True)
+class Validations:
+    """Runs checks in the background of one event loop, a bounded number at a time.
+
+    `validators` by the kind of challenge. What cannot be done now is reported, and left to the next sweep.
+    """
+
+    context: Context
+    validators: Mapping[str, Validator]
+    perspectives: Perspectives
+    find_caa: FindCaa
+    report: Callable[[CertwrightError], None]
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS_AT_ONCE))
+
+    def begin(self, identifier: int, settings: AcmeSettings) -> None:
+        """Check an attempted authorization soon. Past WAITING_MAX it waits for the sweep."""
+        if len(self._tasks) >= WAITING_MAX:
+            return
+        task = asyncio.get_running_loop().create_task(self._run(identifier, settings))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, identifier: int, settings: AcmeSettings) -> None:
+        async with self._slots:
+            try:
+                await self.validate(identifier, settings)
+            except CertwrightError as error:
+                self.report(error)
+
+    async def validate(self, identifier: int, settings: AcmeSettings) -> None:
+        """Check one attempted authorization and record what was seen; decide it when enough has been seen.
+
+        An authorization that is settled meanwhile is left as it is. Raises NotFound, Unavailable, Conflict.
+        """
+        context = self.context
+        authorization = await load_authorization(context.database, identifier)
+        if not _open(authorization, context.clock()):
+            return None
+        evidence = await self._check(authorization, settings)
+        for _ in range(RECORD_ATTEMPTS):
+            try:
+                return await _record(
+                    context, self.perspectives, authorization, evidence, settings.authorization_lifetime
+                )
+            except (Moved, Duplicate):
+                authorization = await load_authorization(context.database, identifier)
+                if not _open(authorization, context.clock()):
+                    return None
+        raise Conflict(f"authorization {identifier} keeps changing; its check is left to the next sweep")
+
+    async def _check(self, authorization: Authorization, settings: AcmeSettings) -> Evidence:
+        context = self.context
+        account = await _account_of(context, authorization)
+        row = authorization.row
+        challenge = Challenge(
+            row.attempted,
+            authorization.facts.target.identifier,
+            row.token,
+            f"{row.token}.{account.thumbprint}",
+        )
+        evidence = await self.validators[challenge.kind].check(challenge, context.clock())
+        if evidence.problem:
+            return evidence
+        endpoint = next(
+            (one for one in context.snapshot.endpoints.values() if one.row.id == account.endpoint_id), None
+        )
+        uri = account_uri(context.snapshot, endpoint.row.name if endpoint else "", account.id)
+        target = authorization.facts.target
+        problem = await caa_problem(
+            self.find_caa, settings, target.identifier, target.wildcard, uri, challenge.kind
+        )
+        return replace(evidence, problem=problem.type, detail=problem.detail) if problem else evidence
+
+    async def check_caa_again(self, order: Order, endpoint: Endpoint, now: datetime) -> None:
+        """Before issuance: CAA of names validated more than eight hours ago. Raises Refused, Unavailable."""
+        settings = acme_settings_from_document(endpoint.settings)
+        uri = account_uri(self.context.snapshot, endpoint.row.name, order.row.account_id)
+        await require_caa(self.find_caa, settings, order.facts.authorizations, uri, now)
+
+    async def sweep(self, before: datetime) -> int:
+        """Begin the checks that this perspective owes since before a moment; how many there were."""
+        rows = await unheard(self.context, self.perspectives.here, before)
+        by_endpoint = {one.row.id: one for one in self.context.snapshot.endpoints.values()}
+        for identifier, endpoint in rows:
+            if endpoint in by_endpoint:
+                self.begin(identifier, acme_settings_from_document(by_endpoint[endpoint].settings))
+        return len(rows)
+
+    async def close(self) -> None:
+        """Give up what is under way; the attempt is on record, and swept later."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _open(authorization: Authorization, now: datetime) -> bool:
+    pending = orders.authorization_status(authorization.facts, now) is orders.AuthorizationStatus.PENDING
+    return pending and bool(authorization.facts.attempted_kind)
+
+
+async def _account_of(context: Context, authorization: Authorization) -> AcmeAccountRow:
+    rows = await context.database.select(AcmeAccountRow, '"id" = ?', authorization.row.account_id)
+    if not rows:
+        raise NotFound(f"authorization {authorization.row.id} has no account")
+    return rows[0]
+
+
+async def unheard(context: Context, perspective: str, before: datetime) -> list[tuple[int, int]]:
+    """Authorizations (and their endpoints) attempted before a moment and unsettled, of which this perspective
+    has not spoken."""
+    rows = await context.database.query(
+        'SELECT a."id", c."endpoint_id" FROM "acme_authorization" a '
+        'JOIN "acme_account" c ON c."id" = a."account_id" '
+        'WHERE a."attempted_at" IS NOT NULL AND a."attempted_at" <= ? '
+        'AND a."validated_at" IS NULL AND a."failed_at" IS NULL AND a."deactivated_at" IS NULL '
+        'AND a."expires_at" > ? AND NOT EXISTS (SELECT 1 FROM "perspective_result" r '
+        'WHERE r."authorization_id" = a."id" AND r."attempt" = a."version" AND r."perspective" = ?) '
+        'ORDER BY a."attempted_at" LIMIT 200',
+        before,
+        context.clock(),
+        perspective,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def _record(
+    context: Context,
+    perspectives: Perspectives,
+    authorization: Authorization,
+    evidence: Evidence,
+    lifetime: timedelta,
+) -> None:
+    """With others to be heard, the own result is made durable first and all are read after that, so that of
+    two who finish at once at least one sees both."""
+    row = authorization.row
+    heard = [_result(context, row, evidence, perspectives.here)]
+    if perspectives.others:
+        with suppress(Duplicate):
+            await context.ledger.commit(Change(inserted=list(heard)))
+        heard = await context.database.select(
+            PerspectiveResultRow, '"authorization_id" = ? AND "attempt" = ?', row.id, row.version
+        )
+    verdict = decide(perspectives, heard)
+    if verdict is not None:
+        change = Change()
+        _settle(context, authorization, verdict, heard, lifetime, change)
+        await context.ledger.commit(change)
+
+
+def decide(perspectives: Perspectives, heard: list[PerspectiveResultRow]) -> orders.Problem | bool | None:
+    """True: control is proved. A Problem: it is not. None: more must be heard.
+
+    The primary zone must agree, and `quorum` of the others.
+    """
+    by_zone = {result.perspective: result for result in heard}
+    primary = by_zone.get(perspectives.primary)
+    others = [by_zone[zone] for zone in perspectives.others if zone in by_zone]
+    failing = [result for result in others if result.problem]
+    if primary is not None and primary.problem:
+        return orders.Problem(primary.problem, primary.detail)
+    if len(failing) > len(perspectives.others) - perspectives.quorum:
+        return orders.Problem(failing[0].problem, f"seen from {failing[0].perspective}: {failing[0].detail}")
+    if primary is not None and len(others) - len(failing) >= perspectives.quorum:
+        return True
+    return None
+
+
+def _result(
+    context: Context, row: AcmeAuthorizationRow, evidence: Evidence, zone: str
+) -> PerspectiveResultRow:
+    detail = evidence.detail if evidence.problem else json.dumps([*evidence.addresses, *evidence.trail])
+    return PerspectiveResultRow(
+        id=context.ledger.new_id(),
+        authorization_id=row.id,
+        attempt=row.version,
+        perspective=zone,
+        at=evidence.at,
+        problem=evidence.problem,
+        detail=detail[:2000],
+    )
+
+
+def _settle(
+    context: Context,
+    authorization: Authorization,
+    verdict: orders.Problem | bool,
+    heard: list[PerspectiveResultRow],
+    lifetime: timedelta,
+    change: Change,
+) -> None:
+    now = context.clock()
+    detail: dict[str, JsonValue] = {
+        "identifier": str(authorization.facts.target.identifier),
+        "challenge": authorization.facts.attempted_kind,
+        "perspectives": [result.perspective for result in heard],
+    }
+    if isinstance(verdict, orders.Problem):
+        facts = orders.fail(authorization.facts, now, verdict)
+        kind = EventKind.ACME_AUTHORIZATION_FAILED
+        detail |= {"problem": verdict.type, "reason": verdict.detail[:500]}
+    else:
+        facts = orders.succeed(authorization.facts, now, now + lifetime)
+        kind = EventKind.ACME_AUTHORIZATION_VALIDATED
+    after = with_authorization_facts(authorization.row, facts)
+    evidence = [
+        [result.perspective, result.at.isoformat(), result.problem, result.detail] for result in heard
+    ]
+    after = after._replace(evidence=json.dumps(evidence))
+    change.replaced.append((authorization.row, after))
+    actor = "system:validation"
+    change.events.append(Event(kind, now, actor, "", f"acme-authorization:{authorization.row.id}", detail))

@@ -1,0 +1,109 @@
+"""Every extension point of Certwright, on one page.
+
+A plugin is a class registered under one of the entry-point groups below; the built-in ones are registered
+the same way (see pyproject.toml). It takes one frozen `Settings` dataclass, receives one frozen record per
+call and gives one back. Fields of `Settings` that hold secrets carry `metadata=SECRET`. A plugin owns no
+tables and imports nothing of Certwright but this page, `core` and pure protocol files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
+
+from .core.keys import KeyAlgorithm, PrivateKey
+from .core.names import Identifier
+
+KEY_PROVIDERS = "certwright.keys"
+VALIDATORS = "certwright.validators"
+
+SECRET: Mapping[str, Any] = MappingProxyType({"secret": True})
+
+
+# -- keys ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """What key to make. `label` is unique within the provider and readable by a person."""
+
+    algorithm: KeyAlgorithm
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReference:
+    """How to find a key again. `reference` is the provider's own words, stored as given, never secret
+    unless encrypted: a software key's encrypted envelope, a PKCS#11 object identifier."""
+
+    algorithm: KeyAlgorithm
+    reference: bytes
+
+
+class KeyProvider(Protocol):
+    """Makes, opens and destroys private keys. Safe to call from several threads.
+
+    `local` says that signing takes microseconds in this process; otherwise signatures run in an executor.
+    Every method raises Unavailable when the module behind it cannot be reached, and works again when it
+    is back. A key made by `create` cannot be exported through the key object that `open` gives.
+    """
+
+    local: bool
+
+    def create(self, spec: KeySpec) -> KeyReference:
+        """Make a key inside the module. Raises Refused for an algorithm the provider has not."""
+
+    def open(self, key: KeyReference) -> PrivateKey:
+        """The private key, as the `cryptography` class of its algorithm. Raises NotFound."""
+
+    def destroy(self, key: KeyReference) -> None:
+        """Remove the key for good. Destroying what is gone is no error."""
+
+
+@runtime_checkable
+class KeyImporter(Protocol):
+    """What a key provider may also offer: to take in a key made elsewhere."""
+
+    def adopt(self, key: PrivateKey, label: str) -> KeyReference: ...
+
+
+# -- validators ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A challenge to check: RFC 8555 section 8. `key_authorization` is token.thumbprint."""
+
+    kind: str
+    identifier: Identifier
+    token: str
+    key_authorization: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a validator saw. Exactly when `problem` is empty the challenge is fulfilled.
+
+    `problem` is an ACME error type (RFC 8555 section 6.7, without the URN prefix), `detail` one line that
+    never quotes what a stranger's server sent beyond 64 printable characters.
+    """
+
+    at: datetime
+    perspective: str
+    problem: str = ""
+    detail: str = ""
+    addresses: tuple[str, ...] = ()
+    trail: tuple[str, ...] = field(default=())
+
+
+class Validator(Protocol):
+    """Checks control of an identifier, from where this process stands. Bounded in time, size and redirects.
+
+    `kind` is the challenge type it checks. Any failure of the other side is Evidence with a problem; only
+    our own inability (no resolver configured) raises Unavailable.
+    """
+
+    kind: str
+
+    async def check(self, challenge: Challenge, now: datetime) -> Evidence: ...

@@ -1,0 +1,137 @@
+"""What one serving process serves: context, feeds and protocol handlers, wired together."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+
+from ..core.errors import CertwrightError, Unavailable
+from ..operations.answer_ocsp import OcspResponder
+from ..operations.context import Context
+from ..operations.serve_status import PublishedLists
+from ..protocols.acme.http import AcmeApplication
+from ..protocols.crl.http import PublicationApplication
+from ..protocols.ocsp.http import OcspApplication
+from ..store.feed import StatusFeed
+from .configuration import Configuration
+from .dispatch import Application, Handler
+from .installation import NONCE_CONTEXT
+from .listener_certificate import folder_of, read_material
+from .listeners import Listeners
+from .wiring import open_context, require_initialized, validations
+
+LOOK_AT_FILES_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+def report(error: CertwrightError) -> None:
+    """What went wrong in the background; it is tried again."""
+    log.warning("in the background", error=error.detail)
+
+
+async def build(configuration: Configuration) -> Application:
+    """Open everything for this process's event loop. Raises NotFound before `init`, Unavailable."""
+    require_initialized(configuration)
+    stack = AsyncExitStack()
+    context = await stack.enter_async_context(open_context(configuration, "serve"))
+    feed = StatusFeed(context.database, time.monotonic, await _feed_start(context))
+    await feed.poll()
+    responder = OcspResponder(context, feed, configuration.home / "ocsp")
+    checks = validations(configuration, context, report)
+    nonce_key = context.keyring.decrypt(context.snapshot.installation.nonce_key, NONCE_CONTEXT)
+    acme = AcmeApplication(context, checks, nonce_key)
+    ocsp = OcspApplication(context.snapshots, responder, context.clock)
+    published = PublicationApplication(context.snapshots, PublishedLists(context.database), context.clock)
+    background = Background(configuration, context, feed, responder)
+
+    async def close() -> None:
+        await background.stop()
+        await checks.close()
+        await stack.aclose()
+
+    return Application(
+        handlers=(
+            Handler("/acme/", acme),
+            Handler("/ocsp/", ocsp, plain=True),
+            Handler("/crl/", published, plain=True),
+            Handler("/ca/", published, plain=True),
+        ),
+        tls=read_material(configuration, anchors(context)),
+        readiness={"configuration": background.check_snapshot, "status": background.check_feed},
+        on_startup=(background.start,),
+        on_shutdown=(close,),
+    )
+
+
+async def _feed_start(context: Context) -> int:
+    """Where to begin in the feed: a day's changes back, so that produced answers' age is covered."""
+    rows = await context.database.query('SELECT max("seq") FROM "status_change"')
+    newest: int = rows[0][0] or 0
+    return max(0, newest - 100_000)
+
+
+def anchors(context: Context) -> tuple[bytes, ...]:
+    """Under which a client's certificate may stand: our authorities, of any level."""
+    return tuple(
+        generation.row.certificate
+        for generation in context.snapshot.generations.values()
+        if generation.row.certificate
+    )
+
+
+class Background:
+    """What a serving process does beside answering: follow configuration, status, and files."""
+
+    def __init__(
+        self, configuration: Configuration, context: Context, feed: StatusFeed, responder: OcspResponder
+    ) -> None:
+        self._configuration = configuration
+        self._context = context
+        self._feed = feed
+        self._responder = responder
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, listeners: Listeners) -> None:
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._context.snapshots.follow(report)),
+            loop.create_task(self._feed.follow(report)),
+            loop.create_task(self._follow_files(listeners)),
+        ]
+
+    async def _follow_files(self, listeners: Listeners) -> None:
+        """Take newer OCSP answers and a renewed listener certificate into use."""
+        path = folder_of(self._configuration) / "certificate.pem"
+        seen = _modified(path)
+        while True:
+            await asyncio.sleep(LOOK_AT_FILES_SECONDS)
+            try:
+                self._responder.refresh(report)
+                if _modified(path) != seen:
+                    seen = _modified(path)
+                    await listeners.reload(read_material(self._configuration, anchors(self._context)))
+            except CertwrightError as error:
+                report(error)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def check_snapshot(self) -> None:
+        if self._context.snapshots.stale:
+            raise Unavailable("the configuration could not be confirmed for ten seconds")
+
+    def check_feed(self) -> None:
+        if self._feed.stale:
+            raise Unavailable("the status feed could not be read for ten seconds")
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

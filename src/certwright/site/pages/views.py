@@ -1,0 +1,73 @@
+"""The start page: what this is, where clients go, which root to trust, whether all is well."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import structlog
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ... import __version__
+from ...store.models import AuthorityGeneration, Endpoint, Installation
+from ..django_lane import READINESS
+from ..settings import CONFIGURATION
+
+ROWS_MAX = 20
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A trust anchor to download."""
+
+    name: str
+    subject: str
+    path: str
+
+
+@never_cache
+@require_safe
+def start(request: HttpRequest) -> HttpResponse:
+    """Says what is wrong even when the database is."""
+    report: dict[str, str] = request.META["asgi.scope"]["extensions"][READINESS]()
+    context = {
+        "version": __version__,
+        "report": report,
+        "ready": all(state == "ok" for state in report.values()),
+    }
+    try:
+        context |= _facts()
+    except DatabaseError:
+        log.exception("the start page cannot read the database")
+        context |= {"ready": False, "broken": True}
+    status = HTTPStatus.SERVICE_UNAVAILABLE if "broken" in context else HTTPStatus.OK
+    return render(request, "start.html", context, status=status)
+
+
+def _facts() -> dict[str, object]:
+    installation = Installation.objects.first()
+    endpoints = Endpoint.objects.filter(protocol="acme", enabled=True).order_by("name")[:ROWS_MAX]
+    base = f"{CONFIGURATION.service_url}/acme"
+    return {
+        "organization": installation.organization if installation else "",
+        "directories": [f"{base}/{endpoint.name}/directory" for endpoint in endpoints],
+        "roots": _roots(),
+    }
+
+
+def _roots() -> list[Root]:
+    generations = (
+        AuthorityGeneration.objects.filter(
+            authority__kind="root", certificate__isnull=False, retired_at__isnull=True
+        )
+        .select_related("authority")
+        .order_by("authority__name", "number")[:ROWS_MAX]
+    )
+    return [
+        Root(each.authority.name, each.subject, f"/ca/{each.authority.name}/{each.number}.cer")
+        for each in generations
+    ]

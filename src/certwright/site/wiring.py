@@ -1,0 +1,151 @@
+"""From the configuration to a Context: the one place that knows which plugin stands behind which name."""
+
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..core.acme_settings import AcmeSettings
+from ..core.caa import CaaSet
+from ..core.egress import EMBEDDED_PORTS, PORTS, EgressPolicy
+from ..core.envelope import (
+    Derivation,
+    kek_from_passphrase,
+    kek_from_recovery_passphrase,
+    parse_derivation,
+    parse_key_encryption_key,
+)
+from ..core.errors import CertwrightError, Malformed, NotFound
+from ..operations.context import Context
+from ..operations.keyring import Keyring
+from ..operations.registry import plugin
+from ..operations.validate import Perspectives, Validations
+from ..plugins.resolver import Resolver, ResolverSettings, find_caa
+from ..plugins.validators.common import ValidatorSettings
+from ..ports import KEY_PROVIDERS, VALIDATORS, KeyProvider, Validator
+from ..store.databases import open_database
+from ..store.ledger import Ledger
+from ..store.snapshot import Snapshots
+from .configuration import Configuration, read_secret_file
+
+PASSPHRASE_PARAMETERS = "key-encryption-parameters"
+RECOVERY_PARAMETERS = "recovery-parameters"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def key_encryption_key(configuration: Configuration) -> bytes:
+    """From the setting, the passphrase, or the file, whichever is there. Raises Malformed, NotFound."""
+    if configuration.key_encryption_key is not None:
+        return parse_key_encryption_key(configuration.key_encryption_key.get_secret_value())
+    if configuration.key_encryption_passphrase is not None:
+        parameters = read_secret_file(
+            configuration.home / PASSPHRASE_PARAMETERS, "the parameters of the key-encryption passphrase"
+        )
+        passphrase = configuration.key_encryption_passphrase.get_secret_value()
+        return kek_from_passphrase(passphrase, parse_derivation(parameters))
+    text = read_secret_file(configuration.key_encryption_key_file, "the key-encryption key")
+    return parse_key_encryption_key(text)
+
+
+def key_providers(configuration: Configuration, key: bytes) -> dict[str, KeyProvider]:
+    """`software`, and one for each PKCS#11 table, by its name."""
+    software = plugin(KEY_PROVIDERS, "software")
+    previous = b""
+    if configuration.previous_key_encryption_key is not None:
+        previous = parse_key_encryption_key(configuration.previous_key_encryption_key.get_secret_value())
+    providers: dict[str, KeyProvider] = {"software": software(software.Settings(key, previous))}
+    for module in configuration.pkcs11:
+        pkcs11 = plugin(KEY_PROVIDERS, "pkcs11")
+        if module.pin is not None:
+            pin = module.pin.get_secret_value()
+        elif module.pin_file is not None:
+            pin = read_secret_file(module.pin_file, f"the PIN of PKCS#11 module {module.name}")
+        else:
+            raise Malformed(f"PKCS#11 module {module.name} has neither pin nor pin_file")
+        providers[module.name] = pkcs11(pkcs11.Settings(str(module.module), module.token, pin))
+    return providers
+
+
+def recovery_provider(home: Path, passphrase: str) -> KeyProvider:
+    """Opens the keys that lie under the recovery passphrase. Raises Malformed naming a typing error."""
+    software = plugin(KEY_PROVIDERS, "software")
+    parameters = read_secret_file(home / RECOVERY_PARAMETERS, "the parameters of the recovery passphrase")
+    provider: KeyProvider = software(
+        software.Settings(kek_from_recovery_passphrase(passphrase, parse_derivation(parameters)))
+    )
+    return provider
+
+
+def new_derivation() -> Derivation:
+    return Derivation(secrets.token_bytes(16))
+
+
+@asynccontextmanager
+async def open_context(
+    configuration: Configuration, name: str, clock: Callable[[], datetime] = now
+) -> AsyncIterator[Context]:
+    """A Context for the running event loop, closed after the block. Raises Unavailable, NotFound, Malformed.
+
+    `name` says in the audit which process writes.
+    """
+    key = key_encryption_key(configuration)
+    database = await open_database(configuration.database_url)
+    try:
+        snapshots = await Snapshots.open(database, time.monotonic)
+        ledger = await Ledger.open(database, f"{name}/{os.uname().nodename}/{os.getpid()}", clock)
+        try:
+            keyring = Keyring(key_providers(configuration, key), key)
+            yield Context(database, ledger, snapshots, keyring, clock, secrets.token_bytes)
+        finally:
+            await ledger.close()
+    finally:
+        await database.close()
+
+
+def egress_policy(configuration: Configuration) -> EgressPolicy:
+    egress = configuration.egress
+    return EgressPolicy(
+        configuration.allow_loopback,
+        egress.allow_private,
+        tuple(egress.allow),
+        tuple(egress.deny),
+        EMBEDDED_PORTS if configuration.allow_loopback else PORTS,
+    )
+
+
+def validations(
+    configuration: Configuration, context: Context, report: Callable[[CertwrightError], None]
+) -> Validations:
+    """The validators of this process and the perspective it speaks from."""
+    zone = configuration.validation.zone
+    resolver = ResolverSettings(
+        tuple(configuration.validation.resolvers), localhost=configuration.allow_loopback
+    )
+    settings = ValidatorSettings(egress_policy(configuration), resolver, perspective=zone)
+    validators: Mapping[str, Validator] = {
+        kind: plugin(VALIDATORS, kind)(settings) for kind in AcmeSettings().challenges
+    }
+    finder = Resolver(resolver)
+
+    async def find(name: str) -> CaaSet:
+        return await find_caa(finder, name)
+
+    perspectives = Perspectives(
+        zone,
+        configuration.validation.primary_zone or zone,
+        tuple(configuration.validation.other_zones),
+        configuration.validation.quorum,
+    )
+    return Validations(context, validators, perspectives, find, report)
+
+
+def require_initialized(configuration: Configuration) -> None:
+    """Raises NotFound with what to do when the home holds no installation."""
+    if not (configuration.home / RECOVERY_PARAMETERS).exists():
+        raise NotFound(f"{configuration.home} holds no installation yet; run `certwright init`")

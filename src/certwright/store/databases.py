@@ -1,0 +1,300 @@
+"""The two databases, behind one small face: read rows, and write one transaction at a time.
+
+SQL is written once with `?` for parameters. SQLite runs inside the event loop (a look-up takes
+microseconds, a commit one disk flush); PostgreSQL is asynchronous. Values travel as the row classes of
+`rows.py` declare them.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+import asyncpg
+
+from ..core.errors import Conflict, Unavailable
+from .rows import Row, columns_of, table_of
+
+RowType = TypeVar("RowType", bound=Row)
+READ_CONNECTIONS = 4
+LOCK_WAIT_SECONDS = 5.0
+
+
+class Duplicate(Conflict):
+    """A row with this key exists already."""
+
+
+class Transaction(Protocol):
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement; the rows it returns."""
+
+    async def insert(self, row_type: type[Row], rows: Sequence[Row]) -> None:
+        """Insert many rows of one table. Raises Duplicate."""
+
+    async def present(self, row_type: type[Row], column: str, values: Sequence[Any]) -> set[Any]:
+        """Which of the values stand in the column."""
+
+
+class Database(Protocol):
+    lanes: int
+    """How many transactions of one process may be in flight."""
+
+    async def select(self, row_type: type[RowType], condition: str, *parameters: Any) -> list[RowType]:
+        """Rows of a table; `condition` is all that follows WHERE."""
+
+    async def query(self, sql: str, *parameters: Any) -> list[Row]:
+        """Any read, as bare tuples."""
+
+    def transaction(self, lane: int) -> AbstractAsyncContextManager[Transaction]:
+        """One durable transaction, committed at the end of the block. Raises Unavailable, Duplicate."""
+
+    async def close(self) -> None: ...
+
+
+async def open_database(url: str) -> Database:
+    """Open `sqlite:///path` or `postgresql://...`. Raises Unavailable when it cannot be reached."""
+    if url.startswith("sqlite:///"):
+        return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
+    return await PostgresqlDatabase.open(url)
+
+
+@lru_cache(maxsize=512)
+def select_sql(row_type: type[Row], condition: str) -> str:
+    columns = ", ".join(f'"{column}"' for column in columns_of(row_type))
+    return f'SELECT {columns} FROM "{table_of(row_type)}" WHERE {condition}'
+
+
+# -- SQLite --------------------------------------------------------------------------------------
+
+
+def _to_sqlite(value: Any) -> Any:
+    """As Django stores it: times as naive UTC text."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    return value
+
+
+@lru_cache(maxsize=64)
+def _converted_fields(row_type: type[Row]) -> tuple[tuple[int, bool], ...]:
+    """Positions of the fields that SQLite keeps in another type, and whether it is a time."""
+    hints = get_type_hints(row_type)
+    found = []
+    for position, column in enumerate(columns_of(row_type)):
+        if hints[column] in (datetime, datetime | None):
+            found.append((position, True))
+        elif hints[column] is bool:
+            found.append((position, False))
+    return tuple(found)
+
+
+def _from_sqlite(row_type: type[RowType], values: Row) -> RowType:
+    fields = list(values)
+    for position, is_time in _converted_fields(row_type):
+        value = fields[position]
+        if is_time and value is not None:
+            fields[position] = datetime.fromisoformat(value).replace(tzinfo=UTC)
+        elif not is_time:
+            fields[position] = bool(value)
+    return row_type(*fields)
+
+
+class SqliteDatabase:
+    """One file in WAL mode, flushed at every commit. Other processes may hold the lock for a moment only.
+
+    Nothing inside a transaction suspends, so the transactions of one loop never overlap.
+    """
+
+    lanes = 1
+
+    def __init__(self, path: Path) -> None:
+        self._reader = self._connect(path)
+        self._writer = self._connect(path)
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                f"file:{path}?mode=rw", uri=True, isolation_level=None, timeout=0.005, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            raise Unavailable(
+                f"the database {path} cannot be opened: {error}; run `certwright init`"
+            ) from error
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    async def select(self, row_type: type[RowType], condition: str, *parameters: Any) -> list[RowType]:
+        rows = await self.query(select_sql(row_type, condition), *parameters)
+        return [_from_sqlite(row_type, row) for row in rows]
+
+    async def query(self, sql: str, *parameters: Any) -> list[Row]:
+        return self._reader.execute(sql, tuple(map(_to_sqlite, parameters))).fetchall()
+
+    @asynccontextmanager
+    async def transaction(self, lane: int) -> AsyncIterator[Transaction]:
+        await self._begin()
+        try:
+            yield SqliteTransaction(self._writer)
+        except BaseException:
+            self._writer.execute("ROLLBACK")
+            raise
+        try:
+            with _sqlite_errors():
+                self._writer.execute("COMMIT")
+        finally:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+
+    async def _begin(self) -> None:
+        """Take the write lock, waiting without blocking the loop, and not for ever."""
+        waited, pause = 0.0, 0.002
+        while True:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if waited >= LOCK_WAIT_SECONDS or "locked" not in str(error):
+                    raise Unavailable(f"the database is busy: {error}", retry_after=2) from error
+            await asyncio.sleep(pause)
+            waited, pause = waited + pause + 0.005, min(pause * 2, 0.05)
+
+    async def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+
+class SqliteTransaction:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        with _sqlite_errors():
+            return self._connection.execute(sql, tuple(map(_to_sqlite, parameters))).fetchall()
+
+    async def insert(self, row_type: type[Row], rows: Sequence[Row]) -> None:
+        times = [position for position, is_time in _converted_fields(row_type) if is_time]
+        with _sqlite_errors():
+            self._connection.executemany(
+                _insert_sql(row_type), [_with_text_times(row, times) for row in rows]
+            )
+
+    async def present(self, row_type: type[Row], column: str, values: Sequence[Any]) -> set[Any]:
+        marks = ",".join("?" * len(values))
+        sql = f'SELECT "{column}" FROM "{table_of(row_type)}" WHERE "{column}" IN ({marks})'
+        return {row[0] for row in await self.execute(sql, values)}
+
+
+def _with_text_times(row: Row, times: list[int]) -> Row:
+    fields = list(row)
+    for position in times:
+        fields[position] = _to_sqlite(fields[position])
+    return tuple(fields)
+
+
+@lru_cache(maxsize=64)
+def _insert_sql(row_type: type[Row]) -> str:
+    columns = columns_of(row_type)
+    names = ", ".join(f'"{column}"' for column in columns)
+    return f'INSERT INTO "{table_of(row_type)}" ({names}) VALUES ({",".join("?" * len(columns))})'
+
+
+class _sqlite_errors:  # noqa: N801 - reads as a word in `with`
+    """Turns the driver's errors into ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise Duplicate(f"a row with this key exists already: {error}") from error
+        if isinstance(error, sqlite3.OperationalError):
+            raise Unavailable(f"the database refused a write: {error}") from error
+
+
+# -- PostgreSQL ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def _numbered(sql: str) -> str:
+    """`?` to `$1`, `$2`: our SQL holds no literal question mark."""
+    first, *rest = sql.split("?")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
+
+
+_LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+
+
+async def _keep_as_is(connection: Any) -> None:
+    """We set nothing on a connection, so nothing needs a round trip to be set back."""
+
+
+class PostgresqlDatabase:
+    """A few connections for reading, one per writing lane; broken ones are opened again on use."""
+
+    lanes = 2
+
+    def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, url: str) -> "PostgresqlDatabase":
+        try:
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=READ_CONNECTIONS + cls.lanes,
+                command_timeout=30,
+                timeout=10,
+                reset=_keep_as_is,
+            )
+        except (*_LOST, asyncpg.PostgresError) as error:
+            raise Unavailable(f"the database cannot be reached: {error}") from error
+        return cls(pool)
+
+    async def select(self, row_type: type[RowType], condition: str, *parameters: Any) -> list[RowType]:
+        rows = await self.query(select_sql(row_type, condition), *parameters)
+        return [row_type(*row) for row in rows]
+
+    async def query(self, sql: str, *parameters: Any) -> list[Row]:
+        try:
+            rows: list[Row] = await self._pool.fetch(_numbered(sql), *parameters)
+        except _LOST as error:
+            raise Unavailable(f"the database cannot be reached: {error}") from error
+        return rows
+
+    @asynccontextmanager
+    async def transaction(self, lane: int) -> AsyncIterator[Transaction]:
+        try:
+            async with self._pool.acquire(timeout=LOCK_WAIT_SECONDS) as connection, connection.transaction():
+                yield PostgresqlTransaction(connection)
+        except (*_LOST, TimeoutError) as error:
+            raise Unavailable(f"the database cannot be reached: {error}") from error
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise Duplicate(f"a row with this key exists already: {error}") from error
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+class PostgresqlTransaction:
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        rows: list[Row] = await self._connection.fetch(_numbered(sql), *parameters)
+        return rows
+
+    async def insert(self, row_type: type[Row], rows: Sequence[Row]) -> None:
+        await self._connection.copy_records_to_table(
+            table_of(row_type), records=rows, columns=list(columns_of(row_type))
+        )
+
+    async def present(self, row_type: type[Row], column: str, values: Sequence[Any]) -> set[Any]:
+        sql = f'SELECT "{column}" FROM "{table_of(row_type)}" WHERE "{column}" = ANY(?)'
+        return {row[0] for row in await self.execute(sql, (list(values),))}

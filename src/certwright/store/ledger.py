@@ -1,0 +1,367 @@
+"""The one writer of facts. What many requests must leave behind is gathered and made durable in one commit.
+
+An operation hands in a `Change`: rows to insert, rows to replace, audit events, follow-ups, and what must
+still be true. `commit` returns when all of it is durable, or raises and nothing of it is. Changes that wait
+while a commit is under way go together in the next one; a batch that fails is retried in halves, so that
+only the request at fault gets an error.
+
+Guards, checked inside the transaction: the configuration revision a decision stood on (else Moved), the
+version of every replaced row (else Moved), values that must be absent (else the error named with them).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..core import audit
+from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured
+from .databases import Database, Duplicate, Transaction
+from .rows import (
+    AuditEventRow,
+    AuditWriterRow,
+    CounterRow,
+    CrlShardRow,
+    InstallationRow,
+    LeaseRow,
+    OutboxRow,
+    Row,
+    StatusChangeRow,
+    columns_of,
+    table_of,
+)
+
+BATCH_MAX = 500
+Clock = Callable[[], datetime]
+STATUS_FEED = "status"
+
+# How a row is found, and the column that says whether it moved; other tables: id, and version.
+_KEYS: dict[type[Row], tuple[tuple[str, ...], str]] = {
+    CrlShardRow: (("generation_id", "shard"), "number"),
+    InstallationRow: (("id",), "revision"),
+    CounterRow: (("name",), "value"),
+    LeaseRow: (("name",), "expires_at"),
+    AuditWriterRow: (("id",), "sequenced"),
+}
+_BY_VERSION = (("id",), "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No row of the table has this value in this column; `otherwise` is raised if one has."""
+
+    row_type: type[Row]
+    column: str
+    value: Any
+    otherwise: CertwrightError
+
+
+@dataclass(slots=True)
+class Change:
+    """What one request leaves behind, all of it or nothing.
+
+    `replaced` holds pairs (row as read, row as it shall be); a `version` grows by itself. Rows of
+    `status_changes` get their place in the feed at the commit. `revision` is the configuration revision
+    decided upon, None where configuration did not matter. `configures` makes a new revision.
+    """
+
+    inserted: list[Row] = field(default_factory=list)
+    replaced: list[tuple[Row, Row]] = field(default_factory=list)
+    removed: list[Row] = field(default_factory=list)
+    absent: list[Absent] = field(default_factory=list)
+    status_changes: list[StatusChangeRow] = field(default_factory=list)
+    events: list[audit.Event] = field(default_factory=list)
+    follow_ups: list[tuple[str, str]] = field(default_factory=list)
+    revision: int | None = None
+    configures: bool = False
+
+    def join(self, other: "Change") -> None:
+        """Take all of another change into this one."""
+        for name in ("inserted", "replaced", "removed", "absent", "status_changes", "events", "follow_ups"):
+            getattr(self, name).extend(getattr(other, name))
+        self.revision = self.revision if other.revision is None else other.revision
+        self.configures |= other.configures
+
+
+@dataclass(slots=True)
+class _Waiting:
+    change: Change
+    done: "asyncio.Future[None]"
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One transaction at a time, one audit writer. `chain` ends where the last durable commit ended."""
+
+    number: int
+    chain: audit.Chain
+    busy: bool = False
+
+
+class _Fault(Exception):
+    """One change of a batch cannot be; the others can."""
+
+    def __init__(self, waiting: _Waiting, error: CertwrightError) -> None:
+        self.waiting = waiting
+        self.error = error
+
+
+class Ledger:
+    """Open it with `Ledger.open`; one per event loop."""
+
+    def __init__(self, database: Database, lanes: list[_Lane], clock: Clock) -> None:
+        self.commits = 0
+        self._database = database
+        self._lanes = lanes
+        self._clock = clock
+        self._queue: list[_Waiting] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._next = lanes[0].chain.writer << 32
+
+    @classmethod
+    async def open(cls, database: Database, name: str, clock: Clock) -> "Ledger":
+        """Registers this process's writing lanes under `name`. Raises Unavailable."""
+        lanes = []
+        async with database.transaction(0) as transaction:
+            for number in range(database.lanes):
+                lanes.append(_Lane(number, await _register(transaction, f"{name}/{number}", clock())))
+        return cls(database, lanes, clock)
+
+    def new_id(self) -> int:
+        """An identifier no other process gives out."""
+        self._next += 1
+        return self._next
+
+    async def commit(self, change: Change) -> None:
+        """Make one change durable. Raises Moved, Conflict, Unavailable or what a guard names."""
+        done = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(change, done))
+        self._wake()
+        await done
+
+    def _wake(self) -> None:
+        for lane in self._lanes:
+            if not lane.busy and self._queue:
+                lane.busy = True
+                task = asyncio.get_running_loop().create_task(self._run(lane))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+                return
+
+    async def _run(self, lane: _Lane) -> None:
+        try:
+            await asyncio.sleep(0)  # let the rest of this turn of the loop join the batch
+            while self._queue:
+                batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
+                if self._queue:
+                    self._wake()
+                await self._write(lane, batch)
+        finally:
+            lane.busy = False
+
+    async def _write(self, lane: _Lane, batch: list[_Waiting]) -> None:
+        """Commit a batch; on failure leave out the one at fault, or look for it in halves."""
+        while batch:
+            try:
+                await self._transact(lane, batch)
+            except _Fault as fault:
+                _fail(fault.waiting, fault.error)
+                batch = [waiting for waiting in batch if waiting is not fault.waiting]
+            except Exception as error:
+                if len(batch) > 1:
+                    middle = len(batch) // 2
+                    await self._write(lane, batch[:middle])
+                    batch = batch[middle:]
+                    continue
+                await self._write_alone(lane, batch[0], error)
+                return
+            else:
+                for waiting in batch:
+                    _succeed(waiting)
+                return
+
+    async def _write_alone(self, lane: _Lane, waiting: _Waiting, error: Exception) -> None:
+        """After a clash of keys a guard may now name the reason, so such a change is tried once more."""
+        if isinstance(error, Duplicate) and waiting.change.absent:
+            try:
+                await self._transact(lane, [waiting])
+            except _Fault as fault:
+                _fail(waiting, fault.error)
+            except Exception as again:
+                _fail(waiting, again)
+            else:
+                _succeed(waiting)
+            return
+        _fail(waiting, error)
+
+    async def _transact(self, lane: _Lane, batch: list[_Waiting]) -> None:
+        async with self._database.transaction(lane.number) as transaction:
+            await _check_revision(transaction, batch)
+            await _check_absent(transaction, batch)
+            for waiting in batch:
+                for before, after in waiting.change.replaced:
+                    if not await _replace(transaction, before, after):
+                        raise _Fault(waiting, Moved(f"the {table_of(type(before))} has changed meanwhile"))
+                for row in waiting.change.removed:
+                    await _remove(transaction, row)
+            rows = [row for waiting in batch for row in waiting.change.inserted]
+            rows += await _numbered_changes(transaction, batch)
+            rows += self._outbox(batch)
+            chain, events = _chained(lane.chain, batch)
+            if events:
+                await _advance(transaction, lane.chain, chain)
+            for row_type, group in _by_table([*rows, *events]):
+                await transaction.insert(row_type, group)
+        lane.chain = chain
+        self.commits += 1
+
+    def _outbox(self, batch: list[_Waiting]) -> list[Row]:
+        return [
+            OutboxRow(self.new_id(), kind, payload, self._clock())
+            for waiting in batch
+            for kind, payload in waiting.change.follow_ups
+        ]
+
+    async def take(self, counter: str) -> int:
+        """The next number of a counter, durable before it is given. Numbers grow; gaps are possible."""
+        async with self._database.transaction(0) as transaction:
+            value = await _advance_counter(transaction, counter, 1)
+        self.commits += 1
+        return value
+
+    async def purge(self, row_type: type[Row], column: str, before: datetime, limit: int = 500) -> int:
+        """Delete up to `limit` rows whose `column` lies before a moment; how many were deleted."""
+        key = columns_of(row_type)[0]
+        table = table_of(row_type)
+        sql = (
+            f'DELETE FROM "{table}" WHERE "{key}" IN (SELECT "{key}" FROM "{table}" '
+            f'WHERE "{column}" < ? LIMIT {int(limit)}) RETURNING "{key}"'
+        )
+        async with self._database.transaction(0) as transaction:
+            return len(await transaction.execute(sql, (before,)))
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _succeed(waiting: _Waiting) -> None:
+    if not waiting.done.done():
+        waiting.done.set_result(None)
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.done.done():
+        waiting.done.set_exception(error)
+
+
+async def _register(transaction: Transaction, name: str, now: datetime) -> audit.Chain:
+    sql = (
+        'INSERT INTO "audit_writer" ("name", "started_at", "events", "head", "sequenced") '
+        'VALUES (?, ?, 0, ?, 0) RETURNING "id"'
+    )
+    rows = await transaction.execute(sql, (name, now, b""))
+    chain = audit.Chain.start(rows[0][0])
+    await transaction.execute(
+        'UPDATE "audit_writer" SET "head" = ? WHERE "id" = ?', (chain.head, chain.writer)
+    )
+    return chain
+
+
+async def _check_revision(transaction: Transaction, batch: list[_Waiting]) -> None:
+    configures = any(waiting.change.configures for waiting in batch)
+    if not configures and all(waiting.change.revision is None for waiting in batch):
+        return
+    if configures:
+        sql = 'UPDATE "installation" SET "revision" = "revision" + 1 WHERE "id" = 1 RETURNING "revision" - 1'
+    else:
+        sql = 'SELECT "revision" FROM "installation" WHERE "id" = 1'
+    rows = await transaction.execute(sql)
+    current = rows[0][0] if rows else 0
+    for waiting in batch:
+        if waiting.change.revision not in (None, current):
+            raise _Fault(waiting, Reconfigured("the configuration has changed meanwhile"))
+
+
+async def _check_absent(transaction: Transaction, batch: list[_Waiting]) -> None:
+    wanted: dict[tuple[type[Row], str], dict[Any, tuple[_Waiting, CertwrightError]]] = {}
+    for waiting in batch:
+        for guard in waiting.change.absent:
+            values = wanted.setdefault((guard.row_type, guard.column), {})
+            values[guard.value] = (waiting, guard.otherwise)
+    for (row_type, column), values in wanted.items():
+        for value in await transaction.present(row_type, column, list(values)):
+            raise _Fault(*values[value])
+
+
+async def _replace(transaction: Transaction, before: Row, after: Row) -> bool:
+    """Write the columns that differ, if the row is still as it was read."""
+    row_type = type(before)
+    keys, guard = _KEYS.get(row_type, _BY_VERSION)
+    old, new = (
+        dict(zip(columns_of(row_type), before, strict=True)),
+        dict(zip(columns_of(row_type), after, strict=True)),
+    )
+    if guard == "version":
+        new["version"] = old["version"] + 1
+    changed = [column for column in new if new[column] != old[column]]
+    settings = ", ".join(f'"{column}" = ?' for column in changed)
+    condition = " AND ".join(f'"{column}" = ?' for column in (*keys, guard))
+    sql = f'UPDATE "{table_of(row_type)}" SET {settings} WHERE {condition} RETURNING 1'
+    values = [*(new[column] for column in changed), *(old[column] for column in (*keys, guard))]
+    return bool(await transaction.execute(sql, values))
+
+
+async def _remove(transaction: Transaction, row: Row) -> None:
+    row_type = type(row)
+    keys, _ = _KEYS.get(row_type, _BY_VERSION)
+    values = dict(zip(columns_of(row_type), row, strict=True))
+    condition = " AND ".join(f'"{column}" = ?' for column in keys)
+    await transaction.execute(
+        f'DELETE FROM "{table_of(row_type)}" WHERE {condition}', [values[column] for column in keys]
+    )
+
+
+async def _advance_counter(transaction: Transaction, name: str, by: int) -> int:
+    sql = (
+        'INSERT INTO "counter" ("name", "value") VALUES (?, ?) '
+        'ON CONFLICT ("name") DO UPDATE SET "value" = "counter"."value" + excluded."value" RETURNING "value"'
+    )
+    rows = await transaction.execute(sql, (name, by))
+    value: int = rows[0][0]
+    return value
+
+
+async def _numbered_changes(transaction: Transaction, batch: list[_Waiting]) -> list[Row]:
+    """Places in the status feed are taken under the counter's lock, so they appear in commit order."""
+    changes = [row for waiting in batch for row in waiting.change.status_changes]
+    if not changes:
+        return []
+    last = await _advance_counter(transaction, STATUS_FEED, len(changes))
+    first = last - len(changes) + 1
+    return [row._replace(seq=first + offset) for offset, row in enumerate(changes)]
+
+
+def _chained(chain: audit.Chain, batch: list[_Waiting]) -> tuple[audit.Chain, list[AuditEventRow]]:
+    events = (event for waiting in batch for event in waiting.change.events)
+    rows, chain = chain.extend(events)
+    return chain, [AuditEventRow(*row) for row in rows]
+
+
+async def _advance(transaction: Transaction, before: audit.Chain, after: audit.Chain) -> None:
+    """Move the writer's head; nobody else may have written in its name."""
+    rows = await transaction.execute(
+        'UPDATE "audit_writer" SET "events" = ?, "head" = ? WHERE "id" = ? AND "events" = ? RETURNING "id"',
+        (after.number, after.head, before.writer, before.number),
+    )
+    if not rows:
+        raise Conflict(f"audit writer {before.writer} was continued by somebody else; restart this process")
+
+
+def _by_table(rows: Iterable[Row]) -> list[tuple[type[Row], list[Row]]]:
+    groups: dict[type[Row], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(type(row), []).append(row)
+    return list(groups.items())

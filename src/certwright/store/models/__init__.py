@@ -1,0 +1,62 @@
+"""All tables, by subject. Rows are facts: no model decides, and nothing but operations writes them.
+
+Conventions: identifiers are given by the writing process (see `ledger.py`), unless a table is written
+through Django's own accounts; JSON is kept as text in the canonical form of `json.dumps(sort_keys=True)`;
+times are UTC; a column `version` grows with every update and guards the next one.
+"""
+
+from .acme import (
+    AcmeAccount,
+    AcmeAuthorization,
+    AcmeExternalAccountKey,
+    AcmeNonce,
+    AcmeOrder,
+    PerspectiveResult,
+)
+from .audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditNode, AuditWriter
+from .authorities import Authority, AuthorityGeneration, OcspSigner
+from .certificates import (
+    Certificate,
+    CertificateBody,
+    CertificateName,
+    CompromisedKey,
+    IssuanceIntent,
+)
+from .configuration import Counter, Endpoint, Installation, Profile
+from .people import ApiToken, RoleGrant, User
+from .status import Crl, CrlShard, StatusChange
+from .work import Lease, Outbox
+
+__all__ = [
+    "AcmeAccount",
+    "AcmeAuthorization",
+    "AcmeExternalAccountKey",
+    "AcmeNonce",
+    "AcmeOrder",
+    "ApiToken",
+    "AuditCheckpoint",
+    "AuditEvent",
+    "AuditLeaf",
+    "AuditNode",
+    "AuditWriter",
+    "Authority",
+    "AuthorityGeneration",
+    "Certificate",
+    "CertificateBody",
+    "CertificateName",
+    "CompromisedKey",
+    "Counter",
+    "Crl",
+    "CrlShard",
+    "Endpoint",
+    "Installation",
+    "IssuanceIntent",
+    "Lease",
+    "OcspSigner",
+    "Outbox",
+    "PerspectiveResult",
+    "Profile",
+    "RoleGrant",
+    "StatusChange",
+    "User",
+]

@@ -1,0 +1,103 @@
+"""Certificates, once each by SHA-256 of their DER, whoever issued them.
+
+Rows here are written thousands a second. Children carry the certificate's identifier without a database
+constraint: they come in the same commit as their parent, and a checked constraint would cost more than
+the insert.
+"""
+
+from django.db import models
+
+from ..querysets import CertificateQuerySet
+
+
+class Certificate(models.Model):
+    id = models.BigIntegerField(primary_key=True)
+    fingerprint = models.BinaryField(unique=True, help_text="SHA-256 of the DER")
+    generation = models.ForeignKey(
+        "AuthorityGeneration", null=True, on_delete=models.PROTECT, db_index=False, related_name="issued"
+    )
+    authority = models.CharField(
+        max_length=100, help_text="name of our authority, empty for others' certificates"
+    )
+    issuer = models.TextField(help_text="RFC 4514 text")
+    serial = models.BinaryField(help_text="content octets of the INTEGER")
+    subject = models.TextField(help_text="RFC 4514 text")
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField()
+    key_algorithm = models.CharField(max_length=20)
+    spki_sha256 = models.BinaryField()
+    profile = models.CharField(max_length=100)
+    profile_number = models.BigIntegerField()
+    endpoint = models.CharField(max_length=121, help_text="protocol/name")
+    requester = models.TextField(help_text="actor who asked")
+    issued_at = models.DateTimeField()
+    replaces = models.BigIntegerField(
+        null=True, help_text="identifier of the certificate renewed by this one"
+    )
+    crl_shard = models.BigIntegerField()
+    revoked_at = models.DateTimeField(null=True)
+    revocation_reason = models.BigIntegerField(null=True, help_text="RFC 5280 section 5.3.1")
+    invalidity_date = models.DateTimeField(null=True)
+    version = models.BigIntegerField()
+
+    objects = CertificateQuerySet.as_manager()
+
+    class Meta:
+        db_table = "certificate"
+        constraints = [models.UniqueConstraint(fields=["generation", "serial"], name="certificate_serial")]
+        indexes = [models.Index(fields=["not_after", "id"], name="certificate_expiry")]
+
+
+class CertificateBody(models.Model):
+    certificate = models.OneToOneField(
+        Certificate, primary_key=True, on_delete=models.PROTECT, db_constraint=False
+    )
+    der = models.BinaryField()
+
+    class Meta:
+        db_table = "certificate_body"
+
+
+class CertificateName(models.Model):
+    """A subject alternative name; `reversed_value` serves suffix search by prefix range."""
+
+    pk = models.CompositePrimaryKey("certificate_id", "position")
+    certificate = models.ForeignKey(
+        Certificate, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    position = models.BigIntegerField()
+    kind = models.CharField(max_length=10)
+    value = models.TextField()
+    reversed_value = models.TextField(db_index=True)
+
+    class Meta:
+        db_table = "certificate_name"
+
+
+class IssuanceIntent(models.Model):
+    """Written before a signature that cannot be taken back: in a module, or of an authority certificate."""
+
+    id = models.BigIntegerField(primary_key=True)
+    generation = models.ForeignKey("AuthorityGeneration", on_delete=models.PROTECT)
+    serial = models.BinaryField()
+    tbs_sha256 = models.BinaryField()
+    profile = models.CharField(max_length=100)
+    requester = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "issuance_intent"
+        constraints = [
+            models.UniqueConstraint(fields=["generation", "serial"], name="issuance_intent_serial")
+        ]
+
+
+class CompromisedKey(models.Model):
+    """Public keys no certificate may be issued for: revoked for key compromise, or from a supplied list."""
+
+    spki_sha256 = models.BinaryField(primary_key=True)
+    origin = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "compromised_key"

@@ -1,0 +1,60 @@
+"""What the installation is set up to do: read as one snapshot, changed rarely, each change a new revision."""
+
+from django.db import models
+
+
+class Installation(models.Model):
+    """The one row about this installation. `revision` grows with every change of configuration."""
+
+    id = models.BigIntegerField(primary_key=True)
+    organization = models.TextField()
+    base_url = models.TextField(help_text="where relying parties reach us; goes into certificates")
+    embedded = models.BooleanField(help_text="founded by `init` on one host, loopback only")
+    revision = models.BigIntegerField()
+    created_at = models.DateTimeField()
+    nonce_key = models.BinaryField(help_text="HMAC key of nonces, enveloped")
+
+    class Meta:
+        db_table = "installation"
+
+
+class Counter(models.Model):
+    """Numbers handed out in commit order, under this row's lock."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    value = models.BigIntegerField()
+
+    class Meta:
+        db_table = "counter"
+
+
+class Profile(models.Model):
+    """One version of a certificate profile. The highest version is in force; older ones explain the past."""
+
+    id = models.BigIntegerField(primary_key=True)
+    name = models.CharField(max_length=100)
+    number = models.BigIntegerField()
+    document = models.TextField(help_text="JSON, see docs/reference/profiles.md")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "profile"
+        constraints = [models.UniqueConstraint(fields=["name", "number"], name="profile_version")]
+
+
+class Endpoint(models.Model):
+    """Binds a protocol to an authority, profiles and who may use it."""
+
+    id = models.BigIntegerField(primary_key=True)
+    protocol = models.CharField(max_length=20)
+    name = models.CharField(max_length=100)
+    authority = models.ForeignKey("Authority", on_delete=models.PROTECT)
+    profiles = models.TextField(help_text="JSON list of profile names, the default first")
+    policy = models.TextField(help_text="JSON: names, key algorithms and lifetimes permitted here")
+    settings = models.TextField(help_text="JSON: the protocol's own settings")
+    enabled = models.BooleanField()
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "endpoint"
+        constraints = [models.UniqueConstraint(fields=["protocol", "name"], name="endpoint_name")]

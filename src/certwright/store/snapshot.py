@@ -1,0 +1,284 @@
+"""Configuration as the fast lane keeps it: one immutable value, replaced when its revision moves.
+
+Authorities, generations, profiles, endpoints, OCSP signers and tokens; nothing that grows with use.
+`Snapshots.follow` asks four times a second; what was decided under an older revision does not get past
+the ledger.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+
+from ..core import keys
+from ..core.access import Actor, Grant, Role
+from ..core.der import Reader
+from ..core.errors import CertwrightError, Conflict, NotFound, Unavailable
+from ..core.issuer import Issuer, Pointers, issuer_of
+from ..core.policy import EndpointPolicy, endpoint_policy_from_document
+from ..core.profile import Profile
+from ..core.profile_document import from_document
+from .databases import Database
+from .rows import (
+    ApiTokenRow,
+    AuthorityGenerationRow,
+    AuthorityRow,
+    EndpointRow,
+    InstallationRow,
+    OcspSignerRow,
+    ProfileRow,
+    RoleGrantRow,
+)
+
+POLL_SECONDS = 0.25
+STALE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One key and certificate of an authority, ready for use."""
+
+    row: AuthorityGenerationRow
+    authority: AuthorityRow
+    certificate: x509.Certificate | None
+    chain: tuple[bytes, ...]
+    public_key: keys.PublicKey | None
+    issuer: Issuer | None
+
+    @property
+    def id(self) -> int:
+        return self.row.id
+
+    @property
+    def path(self) -> str:
+        """`NAME/NUMBER`, as it stands in URLs and in the audit."""
+        return f"{self.authority.name}/{self.row.number}"
+
+    @property
+    def served_chain(self) -> tuple[bytes, ...]:
+        """What a server sends after a certificate of this authority: its own certificate and those above it,
+        without the self-signed one that relying parties must have already."""
+        return tuple(der for der in (self.der, *self.chain) if not _self_issued(der))
+
+    @property
+    def as_issuer(self) -> Issuer:
+        """What certifying needs of it. Raises Conflict as `der` does."""
+        if self.issuer is None:
+            raise Conflict(f"authority {self.path} has no certificate yet; accept one for its CSR first")
+        return self.issuer
+
+    @property
+    def der(self) -> bytes:
+        """The authority certificate. Raises Conflict while an outside issuer has not signed it."""
+        if self.row.certificate is None:
+            raise Conflict(f"authority {self.path} has no certificate yet; accept one for its CSR first")
+        return self.row.certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    row: EndpointRow
+    authority: str
+    profiles: tuple[str, ...]
+    policy: EndpointPolicy
+    settings: dict[str, Any]
+
+    @property
+    def path(self) -> str:
+        return f"{self.row.protocol}/{self.row.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    row: ApiTokenRow
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything configured at one revision."""
+
+    revision: int
+    installation: InstallationRow
+    authorities: dict[str, AuthorityRow]
+    generations: dict[int, Generation]
+    by_path: dict[str, Generation]
+    profiles: dict[str, Profile]
+    endpoints: dict[str, Endpoint]
+    signers: dict[int, OcspSignerRow]
+    tokens: dict[bytes, Token]
+    derived: dict[Any, Any] = field(default_factory=dict)
+    """What others compute from this snapshot and want to forget with it."""
+
+    def authority(self, name: str) -> AuthorityRow:
+        try:
+            return self.authorities[name]
+        except KeyError:
+            raise NotFound(f"there is no authority {name!r}; known: {_names(self.authorities)}") from None
+
+    def profile(self, name: str) -> Profile:
+        try:
+            return self.profiles[name]
+        except KeyError:
+            raise NotFound(f"there is no profile {name!r}; known: {_names(self.profiles)}") from None
+
+    def endpoint(self, protocol: str, name: str) -> Endpoint:
+        endpoint = self.endpoints.get(f"{protocol}/{name}")
+        if endpoint is None or not endpoint.row.enabled:
+            raise NotFound(f"there is no {protocol} endpoint {name[:60]!r}")
+        return endpoint
+
+    def generation(self, path: str) -> Generation:
+        """By `NAME/NUMBER`. Raises NotFound."""
+        try:
+            return self.by_path[path]
+        except KeyError:
+            raise NotFound(f"there is no authority generation {path[:120]!r}") from None
+
+    def issuing(self, name: str) -> Generation:
+        """The newest generation of an authority that can sign. Raises NotFound, Conflict."""
+        authority = self.authority(name)
+        if authority.retired_at:
+            raise Conflict(f"authority {name} is retired since {authority.retired_at:%Y-%m-%d}; use another")
+        for generation in self.of_authority(name):
+            if generation.certificate is not None and generation.row.retired_at is None:
+                return generation
+        raise Conflict(f"authority {name} has no certificate to issue under yet")
+
+    def of_authority(self, name: str) -> list[Generation]:
+        """Generations, newest first."""
+        mine = [generation for generation in self.generations.values() if generation.authority.name == name]
+        return sorted(mine, key=lambda generation: -generation.row.number)
+
+    def token_actor(self, digest: bytes, now: datetime, source: str) -> Actor | None:
+        """Who holds the token with this SHA-256, if it is good now."""
+        token = self.tokens.get(digest)
+        if token is None or token.row.revoked_at or (token.row.expires_at and token.row.expires_at <= now):
+            return None
+        return Actor(f"token:{token.row.name}", token.grants, source)
+
+
+def _names(known: dict[str, Any]) -> str:
+    return ", ".join(sorted(known)[:20]) or "none"
+
+
+async def load_snapshot(database: Database) -> Snapshot:
+    """Read the whole configuration. Raises Unavailable before `init`."""
+    installations = await database.select(InstallationRow, "id = 1")
+    if not installations:
+        raise Unavailable("this home holds no installation yet; run `certwright init`")
+    authorities = {row.id: row for row in await database.select(AuthorityRow, "1 = 1")}
+    generations = {
+        row.id: _generation(row, authorities[row.authority_id], installations[0].base_url)
+        for row in await database.select(AuthorityGenerationRow, "1 = 1")
+    }
+    endpoints = [
+        _endpoint(row, authorities[row.authority_id].name)
+        for row in await database.select(EndpointRow, "1 = 1")
+    ]
+    return Snapshot(
+        revision=installations[0].revision,
+        installation=installations[0],
+        authorities={row.name: row for row in authorities.values()},
+        generations=generations,
+        by_path={generation.path: generation for generation in generations.values()},
+        profiles=await _profiles(database),
+        endpoints={endpoint.path: endpoint for endpoint in endpoints},
+        signers=await _signers(database),
+        tokens=await _tokens(database),
+    )
+
+
+def _generation(row: AuthorityGenerationRow, authority: AuthorityRow, base_url: str) -> Generation:
+    chain = tuple(split_der(row.chain))
+    if row.certificate is None:
+        return Generation(row, authority, None, chain, None, None)
+    certificate = x509.load_der_x509_certificate(row.certificate)
+    public_key: Any = certificate.public_key()
+    issuer = issuer_of(row.certificate, pointers(base_url, f"{authority.name}/{row.number}"))
+    return Generation(row, authority, certificate, chain, public_key, issuer)
+
+
+def _self_issued(der: bytes) -> bool:
+    certificate = x509.load_der_x509_certificate(der)
+    return certificate.subject == certificate.issuer
+
+
+def pointers(base_url: str, path: str) -> Pointers:
+    """Where relying parties find the validation data of authority generation `NAME/NUMBER`."""
+    return Pointers(
+        f"{base_url}/ocsp/{path}", f"{base_url}/ca/{path}.cer", f"{base_url}/crl/{path}/{{shard}}.crl"
+    )
+
+
+def split_der(joined: bytes) -> list[bytes]:
+    """DER values one after another, apart."""
+    reader, parts = Reader(joined, "stored chain"), []
+    while not reader.at_end():
+        parts.append(reader.whole())
+    return parts
+
+
+def _endpoint(row: EndpointRow, authority: str) -> Endpoint:
+    policy = endpoint_policy_from_document(json.loads(row.policy))
+    return Endpoint(row, authority, tuple(json.loads(row.profiles)), policy, json.loads(row.settings))
+
+
+async def _profiles(database: Database) -> dict[str, Profile]:
+    latest = '"number" = (SELECT max(p."number") FROM "profile" p WHERE p."name" = "profile"."name")'
+    return {
+        row.name: from_document(json.loads(row.document)) for row in await database.select(ProfileRow, latest)
+    }
+
+
+async def _signers(database: Database) -> dict[int, OcspSignerRow]:
+    """The signer that lasts longest, for each generation."""
+    rows = await database.select(OcspSignerRow, '1 = 1 ORDER BY "not_after"')
+    return {row.generation_id: row for row in rows}
+
+
+async def _tokens(database: Database) -> dict[bytes, Token]:
+    grants: dict[str, list[Grant]] = {}
+    for row in await database.select(RoleGrantRow, "1 = 1"):
+        grants.setdefault(row.holder, []).append(Grant(Role(row.role), row.scope))
+    tokens = await database.select(ApiTokenRow, '"revoked_at" IS NULL')
+    return {row.digest: Token(row, tuple(grants.get(f"token:{row.name}", ()))) for row in tokens}
+
+
+class Snapshots:
+    """Holds the newest snapshot, and knows when it was last confirmed (by a steady clock, in seconds)."""
+
+    def __init__(self, database: Database, current: Snapshot, steady: Callable[[], float]) -> None:
+        self.current = current
+        self.confirmed = steady()
+        self._database = database
+        self._steady = steady
+
+    @classmethod
+    async def open(cls, database: Database, steady: Callable[[], float]) -> "Snapshots":
+        return cls(database, await load_snapshot(database), steady)
+
+    async def refresh(self) -> Snapshot:
+        """Load again if the revision moved. Raises Unavailable."""
+        rows = await self._database.query('SELECT "revision" FROM "installation" WHERE "id" = 1')
+        if rows and rows[0][0] != self.current.revision:
+            self.current = await load_snapshot(self._database)
+        self.confirmed = self._steady()
+        return self.current
+
+    @property
+    def stale(self) -> bool:
+        return self._steady() - self.confirmed > STALE_SECONDS
+
+    async def follow(self, report: Callable[[CertwrightError], None]) -> None:
+        """Keep it fresh until cancelled; what goes wrong is reported and tried again."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                await self.refresh()
+            except CertwrightError as error:
+                report(error)

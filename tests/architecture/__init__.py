@@ -1,0 +1,1 @@
+"""The rules of the house, each with a test, and for each a test that the rule's own test can fail."""

@@ -1,0 +1,89 @@
+"""What every test may ask for. The database fixtures give the kind that CERTWRIGHT_TEST_DATABASE names."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.real import databases
+from tests.real import postgresql as real_postgresql
+from tests.real import softhsm as real_softhsm
+from tests.real.databases import Database
+from tests.real.postgresql import Postgresql
+from tests.real.softhsm import SoftHsm
+
+RUN = "CERTWRIGHT_TEST_RUN"
+KIND = os.environ.get("CERTWRIGHT_TEST_DATABASE", "sqlite")
+FULL = os.environ.get("CERTWRIGHT_TEST_FULL") == "1"
+DATABASE_FIXTURES = {"database", "empty_database", "db", "transactional_db"}
+
+# A slow machine is no failure, hence no deadline. The short run takes the same examples every time, so
+# that it says the same twice; the full run looks for new ones.
+settings.register_profile("short", deadline=None, derandomize=True, max_examples=100)
+settings.register_profile("full", deadline=None, max_examples=5000, print_blob=True)
+settings.load_profile("full" if FULL else "short")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if KIND not in {"sqlite", "postgresql"}:
+        raise pytest.UsageError(f"CERTWRIGHT_TEST_DATABASE is {KIND!r}; it must be sqlite or postgresql")
+    for name in ("NO_PROXY", "no_proxy"):  # what the tests talk to is on loopback
+        os.environ[name] = "127.0.0.1,::1,localhost,.localhost"
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN] = tempfile.mkdtemp(prefix="certwright-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The first process of the run stops what its workers shared, whatever became of them."""
+    if not hasattr(config, "workerinput") and RUN in os.environ:
+        run = Path(os.environ.pop(RUN))
+        real_postgresql.stop_shared(run)
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ())) or item.get_closest_marker(
+            "django_db"
+        ):
+            item.add_marker("database")
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether this is the long run: then do 200 where the short one does 20."""
+    return FULL
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Postgresql:
+    """The run's PostgreSQL cluster, shared by all workers. Ask it for a database of your own."""
+    return real_postgresql.shared(Path(os.environ[RUN]))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A database with our tables and no rows, of the kind this run is for; gone after the test."""
+    with databases.with_tables(KIND, Path(os.environ[RUN]), tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def empty_database(tmp_path: Path) -> Iterator[Database]:
+    """Like `database`, without tables: for what makes them itself."""
+    with databases.empty(KIND, Path(os.environ[RUN]), tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
+    """A PKCS#11 token for this worker process; SOFTHSM2_CONF points at it. Keep apart by key labels."""
+    token = real_softhsm.make(tmp_path_factory.mktemp("softhsm"))
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in token.environment.items():
+            environment.setenv(name, value)
+        yield token

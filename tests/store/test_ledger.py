@@ -1,0 +1,183 @@
+"""The ledger: all of a change or nothing of it, the guilty one alone, and an audit chain without a gap."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from certwright.core import audit
+from certwright.core.audit import Event, EventKind
+from certwright.core.errors import Conflict, Moved, Reconfigured
+from certwright.store.databases import Database, Duplicate, open_database
+from certwright.store.ledger import Absent, Change, Ledger
+from certwright.store.rows import (
+    AcmeNonceRow,
+    AuditEventRow,
+    AuditWriterRow,
+    CompromisedKeyRow,
+    CounterRow,
+    InstallationRow,
+    OutboxRow,
+    StatusChangeRow,
+)
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, 123456, UTC)
+Body = Callable[[Database, Ledger], Awaitable[None]]
+
+
+def run(url: str, body: Body) -> None:
+    async def main() -> None:
+        database = await open_database(url)
+        ledger = await Ledger.open(database, "test", lambda: NOW)
+        try:
+            await body(database, ledger)
+        finally:
+            await ledger.close()
+            await database.close()
+
+    asyncio.run(main())
+
+
+def key(number: int) -> CompromisedKeyRow:
+    return CompromisedKeyRow(number.to_bytes(32, "big"), f"list:{number}", NOW)
+
+
+def event(number: int) -> Event:
+    return Event(EventKind.ACCESS_DENIED, NOW, "local:test", "", f"thing:{number}", {"number": number})
+
+
+def written(number: int) -> Change:
+    return Change(inserted=[key(number)], events=[event(number)])
+
+
+async def chain_is_whole(database: Database) -> int:
+    """Every event of every writer is there, in its chain, up to the writer's head; how many there are."""
+    heads = await database.select(AuditWriterRow, "1 = 1")
+    rows = [audit.EventRow(*row) for row in await database.select(AuditEventRow, '1 = 1 ORDER BY "id"')]
+    from certwright.core.audit import Head
+    from certwright.core.audit_verify import verify_rows
+
+    assert not list(verify_rows(rows, {head.id: Head(head.events, head.head) for head in heads}))
+    return len(rows)
+
+
+def test_values_come_back_as_they_went_in(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        row = InstallationRow(1, "Ünïcode", "http://pki.example", True, 7, NOW, b"\x00\xff")
+        await ledger.commit(Change(inserted=[row]))
+        assert await store.select(InstallationRow, '"created_at" = ?', NOW) == [row]
+
+    run(database.url, body)
+
+
+def test_one_bad_change_fails_alone(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        await ledger.commit(written(3))
+        results = await asyncio.gather(*(ledger.commit(written(n)) for n in range(40)), return_exceptions=True)
+        assert [n for n, result in enumerate(results) if result is not None] == [3]
+        assert isinstance(results[3], Duplicate)
+        assert len(await store.select(CompromisedKeyRow, "1 = 1")) == 40
+        assert await chain_is_whole(store) == 40
+
+    run(database.url, body)
+
+
+def test_a_nonce_is_taken_once_even_at_the_same_moment(database) -> None:
+    def spend() -> Change:
+        guard = Absent(AcmeNonceRow, "fingerprint", b"n" * 16, Conflict("taken"))
+        return Change(inserted=[AcmeNonceRow(b"n" * 16, NOW)], absent=[guard])
+
+    async def body(store: Database, ledger: Ledger) -> None:
+        other = await Ledger.open(store, "other", lambda: NOW)
+        tries = [ledger.commit(spend()) for _ in range(5)] + [other.commit(spend()) for _ in range(5)]
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        assert results.count(None) == 1
+        assert {str(result) for result in results if result} == {"taken"}
+
+    run(database.url, body)
+
+
+def test_replaced_rows_must_be_as_they_were_read(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        await ledger.commit(Change(inserted=[InstallationRow(1, "a", "", True, 1, NOW, b"")]))
+        [row] = await store.select(InstallationRow, "1 = 1")
+        await ledger.commit(Change(replaced=[(row, row._replace(organization="b", revision=2))]))
+        with pytest.raises(Moved):
+            await ledger.commit(
+                Change(replaced=[(row, row._replace(organization="c", revision=2))], events=[event(1)])
+            )
+        assert [one.organization for one in await store.select(InstallationRow, "1 = 1")] == ["b"]
+        assert await chain_is_whole(store) == 0
+
+    run(database.url, body)
+
+
+def test_a_decision_under_an_old_configuration_does_not_pass(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        await ledger.commit(Change(inserted=[InstallationRow(1, "a", "", True, 1, NOW, b"")]))
+        await ledger.commit(Change(configures=True, revision=1))
+        with pytest.raises(Reconfigured):
+            await ledger.commit(Change(inserted=[key(1)], revision=1))
+        with pytest.raises(Reconfigured):
+            await ledger.commit(Change(configures=True, revision=1))
+        await ledger.commit(Change(inserted=[key(2)], revision=2))
+        assert [row.revision for row in await store.select(InstallationRow, "1 = 1")] == [2]
+
+    run(database.url, body)
+
+
+def test_an_event_that_cannot_be_written_stops_its_change_only(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        bad = written(1)
+        bad.events.append(Event(EventKind.ACCESS_DENIED, NOW, "", "", "", {}))
+        results = await asyncio.gather(
+            ledger.commit(written(0)), ledger.commit(bad), ledger.commit(written(2)), return_exceptions=True
+        )
+        assert [result is None for result in results] == [True, False, True]
+        assert await chain_is_whole(store) == 2
+
+    run(database.url, body)
+
+
+def test_many_writers_leave_whole_chains(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        ledgers = [ledger, *[await Ledger.open(store, f"w{n}", lambda: NOW) for n in range(3)]]
+        await asyncio.gather(*(one.commit(written(n * 100 + i)) for n, one in enumerate(ledgers) for i in range(50)))
+        assert await chain_is_whole(store) == 200
+        identifiers = {one.new_id() for one in ledgers for _ in range(10)}
+        assert len(identifiers) == 40
+
+    run(database.url, body)
+
+
+def test_counters_grow_and_follow_ups_are_kept(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        taken = await asyncio.gather(*(ledger.take("crl/1") for _ in range(10)))
+        assert sorted(taken) == list(range(1, 11))
+        await ledger.commit(Change(follow_ups=[("crl.publish", "{}")]))
+        assert [row.kind for row in await store.select(OutboxRow, "1 = 1")] == ["crl.publish"]
+        assert await store.select(CounterRow, '"name" = ?', "crl/1") == [CounterRow("crl/1", 10)]
+
+    run(database.url, body)
+
+
+def test_purge_deletes_only_what_is_past(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        rows = [AcmeNonceRow(bytes([n]) * 16, NOW + timedelta(minutes=n)) for n in range(10)]
+        await ledger.commit(Change(inserted=list(rows)))
+        assert await ledger.purge(AcmeNonceRow, "expires_at", NOW + timedelta(minutes=5), limit=3) == 3
+        assert await ledger.purge(AcmeNonceRow, "expires_at", NOW + timedelta(minutes=5)) == 2
+        assert len(await store.select(AcmeNonceRow, "1 = 1")) == 5
+
+    run(database.url, body)
+
+
+def test_status_changes_need_their_certificate_and_come_in_order(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        orphan = StatusChangeRow(0, 99, 99, b"s", 0, True, 1, None, NOW)
+        with pytest.raises(Conflict):
+            await ledger.commit(Change(status_changes=[orphan]))
+        assert not await store.query('SELECT 1 FROM "counter" WHERE "name" = ?', "status")
+
+    run(database.url, body)

@@ -1,0 +1,47 @@
+"""The plain rows are the tables: same names, same columns, same types."""
+
+import inspect
+from datetime import datetime
+from typing import get_type_hints
+
+import pytest
+from django.apps import apps
+from django.db import models
+
+from certwright.store import rows
+from certwright.store.rows import Row, columns_of, table_of
+
+ROW_TYPES = [
+    member for name, member in inspect.getmembers(rows, inspect.isclass) if name.endswith("Row") and name != "Row"
+]
+PYTHON_TYPES = {
+    models.BigIntegerField: int,
+    models.BigAutoField: int,
+    models.ForeignKey: int,
+    models.OneToOneField: int,
+    models.TextField: str,
+    models.CharField: str,
+    models.BinaryField: bytes,
+    models.BooleanField: bool,
+    models.DateTimeField: datetime,
+}
+
+
+def _model(row_type: type[Row]) -> type[models.Model]:
+    found = [model for model in apps.get_models() if model._meta.db_table == table_of(row_type)]
+    assert found, f"{row_type.__name__} is a row of no table"
+    return found[0]
+
+
+@pytest.mark.parametrize("row_type", ROW_TYPES, ids=lambda row_type: row_type.__name__)
+def test_row_is_its_table(row_type: type[Row]) -> None:
+    fields = {
+        field.column: field
+        for field in _model(row_type)._meta.local_fields
+        if not isinstance(field, models.CompositePrimaryKey)
+    }
+    assert set(columns_of(row_type)) == set(fields)
+    for column, hint in get_type_hints(row_type).items():
+        field = fields[column]
+        expected = PYTHON_TYPES[type(field)]
+        assert hint == (expected | None if field.null else expected), column
