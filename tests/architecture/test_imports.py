@@ -26,7 +26,9 @@ def rule(rooms: str, only: set[str] | None = None, never: set[str] | None = None
     return Rule(frozenset(rooms.split()), None if only is None else frozenset(only), frozenset(never or ()))
 
 
-# `fast` is every protocols/*/http.py and api/fast.py: the web files of the lane without Django.
+# `fast` is every protocols/*/http.py, api/fast.py and the documents it shares with the declared routes: the
+# web files of the lane without Django.
+FAST_API = ("certwright.api.fast", "certwright.api.documents")
 ROOMS = {
     "core": rule("", only={"cryptography", "idna"}),
     "ports": rule("core", only={"cryptography"}),
@@ -37,7 +39,7 @@ ROOMS = {
     "operations": rule("core ports store", only={"cryptography", "prometheus_client", "structlog"}),
     "fast": rule("core protocols store operations", never=WEB),
     "console": rule("core protocols store operations"),
-    "api": rule("core protocols store operations"),
+    "api": rule("core protocols store operations fast"),
     "cli": rule("core protocols store operations"),
     "worker": rule("core protocols store operations"),
     "site": rule("core ports protocols testing plugins store operations fast console api cli worker"),
@@ -49,13 +51,16 @@ ONE_FILE = {
     "pyhanko_certvalidator": {"certwright.core.chain"},
 }
 DER = ("asn1crypto", "cryptography.hazmat.asn1")
-WITHOUT_ORM = tuple(f"certwright.store.{name}" for name in ("ledger", "snapshot", "feed", "facts", "answers"))
+WITHOUT_ORM = tuple(
+    f"certwright.store.{name}"
+    for name in ("ledger", "snapshot", "feed", "rows", "databases", "enrolment", "answers")
+)
 
 
 def room_of(name: str) -> str:
     """The room of a module, or `root` for the package itself."""
     parts = name.split(".")
-    if name == "certwright.api.fast" or (parts[1:2] == ["protocols"] and parts[-1] == "http"):
+    if name in FAST_API or (parts[1:2] == ["protocols"] and parts[-1] == "http"):
         return "fast"
     return parts[1] if len(parts) > 1 else "root"
 

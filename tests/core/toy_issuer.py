@@ -1,4 +1,4 @@
-"""A small issuer for the tests of status: its certificate, an OCSP signer, end entities; by pyca's builders."""
+"""A small issuer for the tests of status: certificate, OCSP signer, end entities; by pyca's builders."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certwright.core import keys
 from certwright.core.distinguished_name import NO_NAME, DistinguishedName, name_of, parse_name, short_name
-from certwright.core.issuer import Issuer, Pointers
+from certwright.core.issuer import Issuer, Pointers, self_issuer
 from certwright.core.keys import KeyAlgorithm, PrivateKey
 from certwright.core.names import Identifier, parse_identifier
 from certwright.core.plan import CertificatePlan, make_plan, make_serial
@@ -127,9 +127,11 @@ def plan(
     by: Issuer | None = None,
     endpoint: EndpointPolicy = EVERYTHING,
 ) -> CertificatePlan:
-    """The plan of a good certificate of this built-in profile."""
-    approved = evaluate(request(name, algorithm), profile(name), by or issuer(), NOW, endpoint)
-    return make_plan(approved, SERIAL, shard=3)
+    """The plan of a good certificate of this built-in profile; a root's is self-signed."""
+    asked = request(name, algorithm)
+    if name == "root-authority":
+        by = self_issuer(evaluate(asked, profile(name), issuer(days=20_000), NOW).subject, asked.public_key)
+    return make_plan(evaluate(asked, profile(name), by or issuer(), NOW, endpoint), SERIAL, shard=3)
 
 
 def csr(

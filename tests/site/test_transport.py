@@ -168,10 +168,14 @@ def test_an_endless_body_is_cut_off(site: Site, listener: str, path: bytes) -> N
     with connection(site, listener) as connected:
         connected.sendall(head)
         with pytest.raises((BrokenPipeError, ConnectionResetError, ssl.SSLError)):
-            while True:
-                connected.sendall(b"a" * 65536)
+            _send_for_ever(connected)
     (serving,) = site.children()
     assert proportional_memory(serving) < 150 * 1024 * 1024
+
+
+def _send_for_ever(connected: socket.socket) -> None:
+    while True:
+        connected.sendall(b"a" * 65536)
 
 
 def test_continue_is_said_when_the_body_is_wanted(site: Site) -> None:

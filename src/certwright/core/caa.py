@@ -95,7 +95,7 @@ def _relevant(records: tuple[CaaRecord, ...], *, wildcard: bool) -> list[CaaReco
 def _refusal(record: CaaRecord, owner: str, request: CaaRequest) -> Reason | None:
     """Why this property does not authorize the request, or None if it does."""
     issuer, parameters = _parse(record.value)
-    if issuer.lower() not in {name.lower() for name in request.issuers}:
+    if not issuer or issuer.lower() not in {name.lower() for name in request.issuers}:
         allowed = ", ".join(request.issuers) or "our authority, which has no CAA name set"
         what = f"the CAA records at {owner} do not name {allowed}"
         return Reason("caa.issuer", what, "RFC 8659 section 4.2")

@@ -113,7 +113,7 @@ def decide_subject(
     _check_values(rdns, reasons)
     if profile.unlisted is Unlisted.REFUSE:
         _check_unlisted(profile, request, reasons)
-    if not rdns and not names:
+    if not rdns and not names and not reasons:
         text = "neither subject nor alternative names: the certificate would be about nobody"
         reasons.append(Reason("policy.subject.missing", text, "RFC 5280 4.1.2.6"))
     return DistinguishedName(tuple(rdns))

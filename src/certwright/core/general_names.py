@@ -87,7 +87,12 @@ def read_general_name(name: x509.GeneralName) -> tuple[IdentifierKind, str]:
     """
     simple = _SIMPLE.get(type(name))
     if simple is not None:
-        return simple, str(name.value)
+        text = str(name.value)
+        if not text.isascii():
+            raise Malformed(
+                f"{simple} name {text[:80]!r} is not ASCII, as an IA5String must be (RFC 5280 4.2.1.6)"
+            )
+        return simple, text
     if isinstance(name, x509.IPAddress) and isinstance(
         name.value, (ipaddress.IPv4Address, ipaddress.IPv6Address)
     ):

@@ -78,7 +78,7 @@ def make_plan(approved: Approved, serial: int, shard: int = 0) -> CertificatePla
 
     Raises Malformed for a serial number of another size.
     """
-    if not 8 * SERIAL_OCTETS - 7 <= serial.bit_length() < 8 * SERIAL_OCTETS:
+    if not 1 << 8 * (SERIAL_OCTETS - 1) <= serial < 1 << 8 * SERIAL_OCTETS - 1:
         raise Malformed(f"serial number {serial:x}: exactly 16 octets, first bit clear, first octet not zero")
     request = approved.request
     shape = _shape(

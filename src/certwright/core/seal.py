@@ -128,11 +128,9 @@ class Seal:
             raise IntegrityError(f"the certificate to be signed cannot be read back: {error}") from error
 
     def _lint_shape(self, shape: Shape, layout: Layout, decoded: Decoded) -> _Linted:
-        """Compare and lint a frame met for the first time. Raises as `seal_certificate`."""
+        """Compare and lint a frame met for the first time. Raises IntegrityError."""
         constant = _compare_frame(shape, decoded.frame, layout)
-        findings = lint_frame(decoded, shape.profile)
-        refuse_errors(findings)
-        linted = _Linted(decoded.frame, constant, findings)
+        linted = _Linted(decoded.frame, constant, lint_frame(decoded, shape.profile))
         _put(self._linted, shape, linted, SHAPES_MAX)
         return linted
 

@@ -53,11 +53,12 @@ class IssueOrder:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A certificate that is on record. `chain` is DER, issuer first, without the certificate itself."""
+    """A certificate that is on record. `served` is what a server sends after it: DER, issuer first, without
+    the self-signed one that relying parties have."""
 
     row: CertificateRow
     der: bytes
-    chain: tuple[bytes, ...]
+    served: tuple[bytes, ...]
 
 
 async def issue(context: Context, order: IssueOrder) -> Issued:
@@ -80,7 +81,7 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     await context.ledger.commit(change)
     row = change.inserted[0]
     assert isinstance(row, CertificateRow)
-    return Issued(row, certified.der, (generation.der, *generation.chain))
+    return Issued(row, certified.der, generation.served_chain)
 
 
 def _resolve(context: Context, order: IssueOrder) -> tuple[Generation, Profile, EndpointPolicy]:

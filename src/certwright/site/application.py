@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from ..api.fast import FastApi
 from ..core.errors import CertwrightError, Unavailable
 from ..operations.answer_ocsp import OcspResponder
 from ..operations.context import Context
@@ -45,6 +46,7 @@ async def build(configuration: Configuration) -> Application:
     acme = AcmeApplication(context, checks, nonce_key)
     ocsp = OcspApplication(context.snapshots, responder, context.clock)
     published = PublicationApplication(context.snapshots, PublishedLists(context.database), context.clock)
+    fast_api = FastApi(context)
     background = Background(configuration, context, feed, responder)
 
     async def close() -> None:
@@ -55,6 +57,8 @@ async def build(configuration: Configuration) -> Application:
     return Application(
         handlers=(
             Handler("/acme/", acme),
+            Handler("/api/v1/certificates", fast_api, methods=frozenset({"POST"})),
+            Handler("/api/v1/certificates/", fast_api),
             Handler("/ocsp/", ocsp, plain=True),
             Handler("/crl/", published, plain=True),
             Handler("/ca/", published, plain=True),

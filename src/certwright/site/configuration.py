@@ -214,7 +214,7 @@ class Configuration(BaseSettings):
     )
 
     home: Path = Field(
-        Path("var"), description="The data folder. Only by CERTWRIGHT_HOME or `--home`; default `./var`."
+        Path("var"), description="The data folder. Only by CERTWRIGHT_HOME or `--home`. Default: `./var`."
     )
     database: SecretStr = Field(
         SecretStr(""),

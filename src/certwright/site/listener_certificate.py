@@ -43,8 +43,7 @@ async def issue_listener_certificate(context: Context, configuration: Configurat
     request = request_for(key.public_key(), identifiers=_names(configuration))
     authority = "service" if "service" in context.snapshot.authorities else "issuing"
     issued = await issue(context, IssueOrder(SYSTEM, request, authority, PROFILE))
-    generation = context.snapshot.issuing(authority)
-    chain = b"".join(map(pem, (issued.der, *generation.served_chain)))
+    chain = b"".join(map(pem, (issued.der, *issued.served)))
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -22,7 +22,7 @@ VALUE_CHARACTERS_MAX = 8192
 current_request: ContextVar[Scope | None] = ContextVar("current_request", default=None)
 
 _SECRET_NAME = re.compile(
-    r"passw|passphrase|secret|token|authorization|cookie|private_?key|(^|_)(pin|hmac|kek|key)(_|$)",
+    r"passw|passphrase|secret|token|authorization|cookie|private_?key|(^|_)(pin|hmac|kek|key)$",
     re.IGNORECASE,
 )
 _SECRET_TEXT = (

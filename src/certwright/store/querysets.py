@@ -11,14 +11,10 @@ from ..core.access import EVERYTHING, VERBS, Actor, Verb
 if TYPE_CHECKING:
     from .models import Certificate
 
-    Base = QuerySet[Certificate]
-else:
-    Base = QuerySet
-
 _COLUMNS = {"authority": "authority", "profile": "profile", "endpoint": "endpoint"}
 
 
-class CertificateQuerySet(Base):
+class CertificateQuerySet(QuerySet["Certificate"]):
     def visible_to(self, actor: Actor) -> CertificateQuerySet:
         return self.filter(_scope_filter(actor, Verb.VIEW))
 

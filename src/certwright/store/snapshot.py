@@ -48,6 +48,9 @@ class Generation:
     chain: tuple[bytes, ...]
     public_key: keys.PublicKey | None
     issuer: Issuer | None
+    served_chain: tuple[bytes, ...]
+    """What a server sends after a certificate of this authority: its own certificate and those above it,
+    without the self-signed one that relying parties must have already."""
 
     @property
     def id(self) -> int:
@@ -57,12 +60,6 @@ class Generation:
     def path(self) -> str:
         """`NAME/NUMBER`, as it stands in URLs and in the audit."""
         return f"{self.authority.name}/{self.row.number}"
-
-    @property
-    def served_chain(self) -> tuple[bytes, ...]:
-        """What a server sends after a certificate of this authority: its own certificate and those above it,
-        without the self-signed one that relying parties must have already."""
-        return tuple(der for der in (self.der, *self.chain) if not _self_issued(der))
 
     @property
     def as_issuer(self) -> Issuer:
@@ -196,11 +193,12 @@ async def load_snapshot(database: Database) -> Snapshot:
 def _generation(row: AuthorityGenerationRow, authority: AuthorityRow, base_url: str) -> Generation:
     chain = tuple(split_der(row.chain))
     if row.certificate is None:
-        return Generation(row, authority, None, chain, None, None)
+        return Generation(row, authority, None, chain, None, None, ())
     certificate = x509.load_der_x509_certificate(row.certificate)
     public_key: Any = certificate.public_key()
     issuer = issuer_of(row.certificate, pointers(base_url, f"{authority.name}/{row.number}"))
-    return Generation(row, authority, certificate, chain, public_key, issuer)
+    served = tuple(der for der in (row.certificate, *chain) if not _self_issued(der))
+    return Generation(row, authority, certificate, chain, public_key, issuer, served)
 
 
 def _self_issued(der: bytes) -> bool:
