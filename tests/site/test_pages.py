@@ -104,8 +104,7 @@ def test_other_than_loopback_has_hsts(tmp_path: Path, database: Database) -> Non
 def test_bodies_to_the_console_have_a_bound(tmp_path: Path, database: Database) -> None:
     with console(tmp_path, database.url) as site, httpx.Client(verify=site.trust(), timeout=10) as client:
         url = site.url("https", "/nothing")
-        large = client.post(url, content=b"a" * 100, headers={"Content-Length": str(11 * 1024 * 1024)})
-        assert large.status_code == 413
+        assert client.post(url, content=b"a" * 11 * 1024 * 1024).status_code == 413
         assert client.post(url, content=iter([b"a"])).status_code == 400
 
 

@@ -95,6 +95,29 @@ def test_what_a_killed_child_had_started_goes_with_it(tmp_path: Path) -> None:
         until(lambda: not alive(grandchild))
 
 
+def test_what_serves_is_not_ended_for_what_does_not(tmp_path: Path) -> None:
+    """The file was spoilt while we ran; mended, the process comes back."""
+    with running(tmp_path / "home", workers=2) as site:
+        before = site.children()
+        (site.home / "certwright.toml").write_text("workers = 0\n")
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda: "workers: Input should be" in site.server.output)
+        assert before[1] in site.children()
+        (site.home / "certwright.toml").unlink()
+        until(lambda: site.server.output.count('"serving"') == 3)
+        assert before[1] in site.children()
+
+
+def test_a_process_that_stands_still_is_replaced(tmp_path: Path, full: bool) -> None:
+    if not full:
+        pytest.skip("takes half a minute; the full run has it")
+    with running(tmp_path / "home") as site:
+        (stopped,) = site.children()
+        os.kill(stopped, signal.SIGSTOP)
+        until(lambda: site.children() not in ([], [stopped]), seconds=60)
+        assert site.get("http", "/ocsp/").status_code == 200
+
+
 def test_lanes_choose_the_processes(tmp_path: Path) -> None:
     with running(tmp_path / "home", lanes=["fast"]) as site:
         assert site.children("tests.site.toy_worker") == []
@@ -128,7 +151,7 @@ def test_a_wrong_configuration_ends_everything_at_once(tmp_path: Path) -> None:
 def test_a_process_that_never_gets_ready_ends_everything(tmp_path: Path) -> None:
     home = tmp_path / "home"
     make_home(home)
-    with pytest.raises(ServerFailed, match="died 8 times before it was ready"):
+    with pytest.raises(ServerFailed, match="died 7 times before it was ready"):
         launch(plan_of(home, {"http": free_port()}, worker="tests.site.no_such_worker"), tmp_path / "log")
 
 

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from . import der
 from .errors import Malformed
-from .general_names import decode_general_name, encode_general_name
+from .general_names import encode_general_name, read_general_name
 from .names import Identifier, IdentifierKind
 
 BASIC_CONSTRAINTS = "2.5.29.19"
@@ -373,6 +373,11 @@ def _uri(name: x509.GeneralName) -> str:
     return name.value
 
 
+def _read_names(value: x509.SubjectAlternativeName) -> SubjectAlternativeName:
+    """The names letter by letter: not normalized, so that another spelling is another value."""
+    return SubjectAlternativeName(tuple([Identifier(*read_general_name(name)) for name in value]))
+
+
 def _read_no_check(_value: x509.OCSPNoCheck) -> OcspNoCheck:
     return OcspNoCheck()
 
@@ -381,7 +386,7 @@ _READERS: dict[type[x509.ExtensionType], Callable[[Any], ExtensionValue]] = {
     x509.BasicConstraints: lambda value: BasicConstraints(value.ca, value.path_length),
     x509.KeyUsage: _read_key_usage,
     x509.ExtendedKeyUsage: lambda value: ExtendedKeyUsage(tuple([oid.dotted_string for oid in value])),
-    x509.SubjectAlternativeName: lambda value: SubjectAlternativeName(tuple(map(decode_general_name, value))),
+    x509.SubjectAlternativeName: _read_names,
     x509.SubjectKeyIdentifier: lambda value: SubjectKeyIdentifier(value.digest),
     x509.AuthorityKeyIdentifier: _read_authority_key,
     x509.CertificatePolicies: _read_policies,

@@ -56,6 +56,10 @@ def _encode_guid(value: str) -> bytes:
 
 
 def _encode_kerberos(value: str) -> bytes:
+    return _other_name(KERBEROS_OID, _kerberos_name(value))
+
+
+def _kerberos_name(value: str) -> bytes:
     """KRB5PrincipalName of RFC 4556 section 3.2.2; the name type is that of RFC 4120 section 6.2."""
     principal, _, realm = value.rpartition("@")
     parts = principal.split("/")
@@ -63,7 +67,7 @@ def _encode_kerberos(value: str) -> bytes:
     strings = der.sequence(*[der.tlv(_GENERAL_STRING, part.encode()) for part in parts])
     name = der.sequence(der.tlv(_EXPLICIT_0, der.integer(kind)), der.tlv(_EXPLICIT_1, strings))
     realm_element = der.tlv(_EXPLICIT_0, der.tlv(_GENERAL_STRING, realm.encode()))
-    return _other_name(KERBEROS_OID, der.sequence(realm_element, der.tlv(_EXPLICIT_1, name)))
+    return der.sequence(realm_element, der.tlv(_EXPLICIT_1, name))
 
 
 _ENCODERS: dict[IdentifierKind, Callable[[str], bytes]] = {
@@ -150,9 +154,14 @@ def _read_kerberos(value: bytes) -> str:
     while not strings.at_end():
         parts.append(strings.content(_GENERAL_STRING))
     try:
-        return (b"/".join(parts) + b"@" + realm).decode("ascii")
+        text = (b"/".join(parts) + b"@" + realm).decode("ascii")
     except UnicodeDecodeError:
         raise Malformed("KRB5PrincipalName: only ASCII is supported") from None
+    if _kerberos_name(text) != value:
+        raise Malformed(
+            "KRB5PrincipalName: the name type must be principal, or service instance with two parts"
+        )
+    return text
 
 
 def _string(value: bytes, tag: int, what: str) -> str:

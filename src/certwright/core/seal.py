@@ -104,7 +104,7 @@ class Seal:
         if shape.issuer.name != self._name or shape.issuer.algorithm is not self.algorithm:
             raise IntegrityError("the certificate is planned for another issuer than the holder of this key")
         layout, decoded = self._read_back(tbs, shape)
-        _compare(plan, decoded)
+        _compare(plan, decoded, layout)
         linted = self._linted.get(shape)
         if linted is None or linted.frame is not decoded.frame:
             linted = self._lint_shape(shape, layout, decoded)
@@ -258,14 +258,18 @@ class SealedKey:
 # -- comparing -------------------------------------------------------------------------------------
 
 
-def _compare(plan: CertificatePlan, decoded: Decoded) -> None:
-    """What varies, as read back, must be what was planned. Raises IntegrityError naming the field."""
+def _compare(plan: CertificatePlan, decoded: Decoded, layout: Layout) -> None:
+    """What varies, as read back, must be what was planned. Raises IntegrityError naming the field.
+
+    The subject's octets are compared too, since values do not tell string types apart.
+    """
     shape = plan.shape
     if (
         decoded.serial == plan.serial
         and decoded.not_before == plan.not_before
         and decoded.not_after == plan.not_after
         and decoded.subject == plan.subject
+        and layout.subject == plan.subject.encode()
         and decoded.spki == plan.spki
         and decoded.names == plan.names
         and decoded.key_identifier == (plan.key_identifier if shape.has_subject_key_identifier else None)
@@ -275,7 +279,7 @@ def _compare(plan: CertificatePlan, decoded: Decoded) -> None:
     fields = ("serial", "not_before", "not_after", "subject", "spki", "names", "key_identifier")
     differing = [name for name in fields if getattr(decoded, name) != getattr(plan, name)]
     raise IntegrityError(
-        f"the certificate read back differs from the plan in {', '.join(differing) or 'its key'}"
+        f"the certificate read back differs from the plan in {', '.join(differing) or 'its encoding'}"
     )
 
 
@@ -296,10 +300,12 @@ def _compare_frame(shape: Shape, frame: Frame, layout: Layout) -> bytes:
     }
     if differing := [name for name, same in checks.items() if not same]:
         raise IntegrityError(f"the certificate read back differs from the plan in {', '.join(differing)}")
-    reader = der.Reader(layout.extensions, "extensions")
-    for _ in shape.constant:
-        reader.element(der.SEQUENCE)
-    return layout.extensions[: reader.position]
+    constant = b"".join([extension.encode() for extension in shape.constant])
+    if not layout.extensions.startswith(constant):
+        raise IntegrityError(
+            "the certificate read back differs from the plan in how its extensions are encoded"
+        )
+    return constant
 
 
 K = TypeVar("K")

@@ -39,6 +39,7 @@ class IssueOrder:
     """What to issue, for whom. `authority` and `profile` may be empty where an endpoint says them.
 
     `replaces` is the identifier of the certificate this one renews. `also` is committed with the certificate.
+    `verb` is what the actor must be permitted to do.
     """
 
     actor: Actor
@@ -49,6 +50,7 @@ class IssueOrder:
     replaces: int | None = None
     also: Change | None = None
     identifier: int | None = None
+    verb: Verb = Verb.ISSUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ async def issue(context: Context, order: IssueOrder) -> Issued:
 
 async def _issue(context: Context, order: IssueOrder) -> Issued:
     now = context.clock()
-    generation, profile, policy = _resolve(context, order)
-    require(order.actor, Verb.ISSUE, _subject(generation, profile, order.endpoint))
+    generation, profile, policy = resolve(context, order)
+    require(order.actor, order.verb, subject_of_issuance(generation, profile, order.endpoint))
     check_key(context, order.request)
     certified = await certify(context, generation, profile, policy, order.request, order.actor, now)
     change = record(context, certified, generation, order, now)
@@ -84,7 +86,7 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     return Issued(row, certified.der, generation.served_chain)
 
 
-def _resolve(context: Context, order: IssueOrder) -> tuple[Generation, Profile, EndpointPolicy]:
+def resolve(context: Context, order: IssueOrder) -> tuple[Generation, Profile, EndpointPolicy]:
     """Which authority, under which profile and policy. Raises NotFound, Refused."""
     snapshot = context.snapshot
     if order.endpoint is None:
@@ -98,7 +100,7 @@ def _resolve(context: Context, order: IssueOrder) -> tuple[Generation, Profile, 
     return snapshot.issuing(endpoint.authority), snapshot.profile(name), endpoint.policy
 
 
-def _subject(generation: Generation, profile: Profile, endpoint: Endpoint | None) -> Subject:
+def subject_of_issuance(generation: Generation, profile: Profile, endpoint: Endpoint | None) -> Subject:
     return Subject(generation.authority.name, profile.name, endpoint.path if endpoint else "")
 
 

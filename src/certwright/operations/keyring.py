@@ -13,7 +13,7 @@ from cryptography import x509
 
 from ..core import crl, der, keys, ocsp
 from ..core.distinguished_name import DistinguishedName, parse_name
-from ..core.envelope import decrypt
+from ..core.envelope import decrypt, encrypt
 from ..core.errors import Conflict, NotFound
 from ..core.issuer import issuer_of
 from ..core.keys import SIGNATURES, KeyAlgorithm, PublicKey
@@ -71,6 +71,10 @@ class Keyring:
     def decrypt(self, envelope: bytes, context: str) -> bytes:
         """Open a small secret (a nonce key, a MAC key). Raises Conflict, IntegrityError."""
         return decrypt(self._key_encryption_key, envelope, context)
+
+    def encrypt(self, secret: bytes, context: str, random: bytes) -> bytes:
+        """Close a small secret for keeping; `random` is 44 fresh octets (`core.envelope.encrypt`)."""
+        return encrypt(self._key_encryption_key, secret, context, random)
 
     def create(self, provider: str, spec: KeySpec) -> tuple[KeyReference, PublicKey]:
         """Make a key; how to find it again, and its public half. Raises what the provider raises."""

@@ -31,7 +31,8 @@ async def renew_certificate(
     if row.generation_id is None:
         raise Conflict("this certificate is of an outside authority; renew it there")
     wanted = await _wanted(context, row, request)
-    return await issue(context, IssueOrder(actor, wanted, row.authority, row.profile, replaces=row.id))
+    order = IssueOrder(actor, wanted, row.authority, row.profile, replaces=row.id, verb=Verb.RENEW)
+    return await issue(context, order)
 
 
 async def _wanted(

@@ -33,7 +33,12 @@ _SECRET_TEXT = (
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"), "[credentials]"),
     (re.compile(r"\b(Bearer|Basic) +[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1 [credentials]"),
 )
-_QUIET_LIBRARIES = ("httpx", "httpcore", "uvicorn.access", "asyncio")
+_QUIET_LIBRARIES = {
+    "asyncio": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
+    "uvicorn.error": logging.ERROR,  # it warns of every request that a stranger sends past a limit
+}
 
 
 def request_id(scope: Scope) -> str:
@@ -66,8 +71,8 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in _QUIET_LIBRARIES:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name, least in _QUIET_LIBRARIES.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
 
 
 def _final(for_a_person: bool) -> list[Processor]:

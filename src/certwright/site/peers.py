@@ -34,7 +34,9 @@ class HostNames:
             raise Malformed("nothing is served under this host name; the setting `hosts` adds names")
 
     def _known(self, text: str) -> bool:
-        bare = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
+        if text.startswith("["):
+            return _is_address(text[1:].partition("]")[0]) and "]" in text
+        bare = text.partition(":")[0]
         return bare.rstrip(".") in self._names or _is_address(bare)
 
 

@@ -8,7 +8,7 @@ socket keeps taking connections, and none is refused.
 A child says on a pipe that it is ready, and a serving one goes on to say that it is alive. Until all have
 been ready once, one that ends with EX_CONFIG, or dies early time after time, ends everything: whoever started
 us must look. Later, what runs is worth more than what does not, and the dead are started again for ever, at
-most every ten seconds.
+most every five seconds.
 """
 
 import ctypes
@@ -42,8 +42,8 @@ HEARTBEAT_SECONDS = 1.0
 SILENCE_SECONDS = 30.0
 START_SECONDS = 120.0
 STEADY_SECONDS = 3.0
-PAUSE_SECONDS = (0.1, 10.0)
-EARLY_DEATHS_MAX = 8
+PAUSE_SECONDS = (0.1, 5.0)
+EARLY_DEATHS_MAX = 7
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36

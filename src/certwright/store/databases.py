@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 
 import asyncpg
 
-from ..core.errors import Conflict, Unavailable
+from ..core.errors import Conflict, Malformed, Unavailable
 from .rows import Row, columns_of, table_of
 
 RowType = TypeVar("RowType", bound=Row)
@@ -277,6 +277,8 @@ class PostgresqlDatabase:
             raise Unavailable(f"the database cannot be reached: {error}") from error
         except asyncpg.IntegrityConstraintViolationError as error:
             raise Duplicate(f"a row with this key exists already: {error}") from error
+        except asyncpg.DataError as error:
+            raise Malformed(f"the database does not take a value: {error}") from error
 
     async def close(self) -> None:
         await self._pool.close()

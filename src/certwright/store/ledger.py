@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from ..core import audit
-from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured
+from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured, Unavailable
 from .databases import Database, Duplicate, Transaction
 from .rows import (
     AuditEventRow,
@@ -92,11 +92,13 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Lane:
-    """One transaction at a time, one audit writer. `chain` ends where the last durable commit ended."""
+    """One transaction at a time, one audit writer. `chain` ends where the last durable commit ended; `doubt`
+    is where it ends if a commit whose answer was lost is durable after all."""
 
     number: int
     chain: audit.Chain
     busy: bool = False
+    doubt: audit.Chain | None = None
 
 
 class _Fault(Exception):
@@ -169,6 +171,12 @@ class Ledger:
                 _fail(fault.waiting, fault.error)
                 batch = [waiting for waiting in batch if waiting is not fault.waiting]
             except Exception as error:
+                if await self._was_durable(lane):
+                    break
+                if isinstance(error, Unavailable):
+                    for waiting in batch:
+                        _fail(waiting, error)
+                    return
                 if len(batch) > 1:
                     middle = len(batch) // 2
                     await self._write(lane, batch[:middle])
@@ -177,9 +185,30 @@ class Ledger:
                 await self._write_alone(lane, batch[0], error)
                 return
             else:
-                for waiting in batch:
-                    _succeed(waiting)
-                return
+                break
+        for waiting in batch:
+            _succeed(waiting)
+
+    async def _was_durable(self, lane: _Lane) -> bool:
+        """Whether the commit whose answer was lost is durable: the writer's head tells.
+
+        Updating the row waits for a transaction that may still be ending. While nobody can be asked the lane
+        stays in doubt, and writes nothing.
+        """
+        if lane.doubt is None:
+            return False
+        try:
+            async with self._database.transaction(lane.number) as transaction:
+                rows = await transaction.execute(
+                    'UPDATE "audit_writer" SET "events" = "events" WHERE "id" = ? RETURNING "head"',
+                    (lane.chain.writer,),
+                )
+        except CertwrightError:
+            return False
+        durable = bool(rows) and rows[0][0] == lane.doubt.head and lane.doubt != lane.chain
+        lane.chain = lane.doubt if durable else lane.chain
+        lane.doubt = None
+        return durable
 
     async def _write_alone(self, lane: _Lane, waiting: _Waiting, error: Exception) -> None:
         """After a clash of keys a guard may now name the reason, so such a change is tried once more."""
@@ -196,6 +225,10 @@ class Ledger:
         _fail(waiting, error)
 
     async def _transact(self, lane: _Lane, batch: list[_Waiting]) -> None:
+        if lane.doubt is not None:
+            await self._was_durable(lane)
+        if lane.doubt is not None:
+            raise Unavailable("the database has not answered for a commit; try again in a moment")
         async with self._database.transaction(lane.number) as transaction:
             await _check_revision(transaction, batch)
             await _check_absent(transaction, batch)
@@ -213,7 +246,8 @@ class Ledger:
                 await _advance(transaction, lane.chain, chain)
             for row_type, group in _by_table([*rows, *events]):
                 await transaction.insert(row_type, group)
-        lane.chain = chain
+            lane.doubt = chain
+        lane.chain, lane.doubt = chain, None
         self.commits += 1
 
     def _outbox(self, batch: list[_Waiting]) -> list[Row]:

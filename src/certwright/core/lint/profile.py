@@ -134,6 +134,7 @@ ATTRIBUTE_VALUE = error(
 @rule(Part.SUBJECT, Part.NAMES, findings=(ATTRIBUTE_EXTRA, ATTRIBUTE_MISSING, ATTRIBUTE_VALUE))
 def subject(decoded: Decoded, profile: Profile) -> list[Finding]:
     found, counted = [], 0
+    first = decoded.names[0].value if decoded.names else ""
     for wanted in profile.subject:
         values = decoded.subject.values(wanted.oid)
         counted += len(values)
@@ -142,7 +143,7 @@ def subject(decoded: Decoded, profile: Profile) -> list[Finding]:
         differs = (
             len(values) > wanted.maximum
             or (wanted.source is Source.FIXED and values != (wanted.value,))
-            or (wanted.source is Source.FIRST_NAME and values and values[0] != decoded.names[0].value)
+            or (wanted.source is Source.FIRST_NAME and values and values[0] != first)
         )
         if differs:
             found.append(ATTRIBUTE_VALUE.about(short_name(wanted.oid)))

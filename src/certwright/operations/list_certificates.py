@@ -1,0 +1,97 @@
+"""List certificates as their reader may see them, a page at a time by keyset, so that a million is no matter."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..core.access import EVERYTHING, VERBS, Actor, Verb
+from ..core.names import IdentifierKind, parse_identifier, reversed_name
+from ..store.databases import Database
+from ..store.rows import CertificateRow
+
+PAGE_MAX = 1000
+_COLUMNS = ("authority", "profile", "endpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFilter:
+    """What to list; what is empty or None does not matter.
+
+    `expires_after` and `expires_before` bound notAfter, and sort by it; otherwise the newest come first.
+    `name` is a DNS name, or `.example.test` for all below that.
+    """
+
+    authority: str = ""
+    profile: str = ""
+    expires_after: datetime | None = None
+    expires_before: datetime | None = None
+    revoked: bool | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatePage:
+    """`next` goes on after this page; None at the end."""
+
+    rows: tuple[CertificateRow, ...]
+    next: int | None
+
+
+async def list_certificates(
+    database: Database, actor: Actor, wanted: CertificateFilter, after: int | None = None, limit: int = 100
+) -> CertificatePage:
+    """Up to `limit` certificates (PAGE_MAX at the most) after the one with identifier `after`. Raises Malformed."""
+    conditions = [*_conditions(wanted), scope_condition(actor, Verb.VIEW)]
+    by_expiry = wanted.expires_before is not None or wanted.expires_after is not None
+    if after is not None and by_expiry:
+        place = 'SELECT c."not_after", c."id" FROM "certificate" c WHERE c."id" = ?'
+        conditions.append((f'("not_after", "id") > ({place})', [after]))
+    elif after is not None:
+        conditions.append(('"id" < ?', [after]))
+    order = '"not_after", "id"' if by_expiry else '"id" DESC'
+    limit = max(1, min(limit, PAGE_MAX))
+    where = " AND ".join(f"({text})" for text, _ in conditions)
+    values = [value for _, more in conditions for value in more]
+    sql = f"{where} ORDER BY {order} LIMIT {limit + 1}"
+    rows = await database.select(CertificateRow, sql, *values)
+    return CertificatePage(tuple(rows[:limit]), rows[limit - 1].id if len(rows) > limit else None)
+
+
+def _conditions(wanted: CertificateFilter) -> Iterator[tuple[str, list[object]]]:
+    if wanted.authority:
+        yield '"authority" = ?', [wanted.authority]
+    if wanted.profile:
+        yield '"profile" = ?', [wanted.profile]
+    if wanted.expires_after is not None:
+        yield '"not_after" >= ?', [wanted.expires_after]
+    if wanted.expires_before is not None:
+        yield '"not_after" < ?', [wanted.expires_before]
+    if wanted.revoked is not None:
+        yield f'"revoked_at" IS {"NOT NULL" if wanted.revoked else "NULL"}', []
+    if wanted.name:
+        yield _named(wanted.name)
+
+
+def _named(name: str) -> tuple[str, list[object]]:
+    """Names are stored back to front: all below a domain are one range of them."""
+    below = name.startswith(".")
+    value = reversed_name(parse_identifier(IdentifierKind.DNS, name[below:]))
+    names = 'SELECT n."certificate_id" FROM "certificate_name" n WHERE n."reversed_value"'
+    if below:  # "/" follows "." in both databases' order of characters
+        return f'"id" IN ({names} >= ? AND n."reversed_value" < ?)', [f"{value}.", f"{value}/"]
+    return f'"id" IN ({names} = ?)', [value]
+
+
+def scope_condition(actor: Actor, verb: Verb) -> tuple[str, list[object]]:
+    """SQL for the certificates to which the actor may do the verb, as `core.access.may` has it."""
+    parts, values = [], []
+    for grant in actor.grants:
+        if verb not in VERBS[grant.role]:
+            continue
+        if grant.scope == EVERYTHING:
+            return "1 = 1", []
+        kind, _, name = grant.scope.partition(":")
+        if kind in _COLUMNS and name:
+            parts.append(f'"{kind}" = ?')
+            values.append(name)
+    return " OR ".join(parts) or "1 = 0", list(values)

@@ -1,0 +1,130 @@
+"""Bearer tokens: made with their roles, shown once, revoked. Only the SHA-256 of a secret is kept."""
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..core.access import EVERYTHING, Actor, Grant, Role, Subject, Verb, require
+from ..core.audit import Event, EventKind
+from ..core.errors import Conflict, Malformed, NotFound
+from ..store.databases import Database
+from ..store.ledger import Absent, Change
+from ..store.rows import ApiTokenRow, RoleGrantRow
+from ..store.snapshot import Snapshot
+from .context import Context
+
+PREFIX = "cw_"
+SECRET_OCTETS = 32
+GRANTS_MAX = 50
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """`secret` goes to whoever shall use it and is kept nowhere: `cw_` and 43 characters."""
+
+    row: ApiTokenRow
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedToken:
+    row: ApiTokenRow
+    grants: tuple[Grant, ...]
+
+
+async def create_token(
+    context: Context, actor: Actor, name: str, grants: tuple[Grant, ...], expires_at: datetime | None
+) -> NewToken:
+    """A new token. Raises Forbidden, Malformed, NotFound for a scope of nothing, Conflict for a name in use."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    now = context.clock()
+    _check(context.snapshot, name, grants)
+    if expires_at is not None and expires_at <= now:
+        raise Malformed("a token must not have expired when it is made; give a later time")
+    secret = PREFIX + base64.urlsafe_b64encode(context.random(SECRET_OCTETS)).rstrip(b"=").decode()
+    row = ApiTokenRow(
+        id=context.ledger.new_id(),
+        name=name,
+        digest=hashlib.sha256(secret.encode()).digest(),
+        created_at=now,
+        created_by=actor.name,
+        expires_at=expires_at,
+        revoked_at=None,
+        version=1,
+    )
+    holder = f"token:{name}"
+    given = [
+        RoleGrantRow(context.ledger.new_id(), holder, grant.role, grant.scope)
+        for grant in dict.fromkeys(grants)
+    ]
+    detail = {
+        "grants": [f"{grant.role} {grant.scope}" for grant in grants],
+        "expires_at": expires_at.isoformat() if expires_at else None,
+    }
+    taken = Conflict(f"there is or was a token {name} already; choose another name")
+    change = Change(
+        inserted=[row, *given],
+        absent=[Absent(ApiTokenRow, "name", name, taken)],
+        events=[Event(EventKind.TOKEN_CREATED, now, actor.name, actor.source, holder, detail)],
+        configures=True,
+    )
+    await context.ledger.commit(change)
+    await context.snapshots.refresh()
+    return NewToken(row, secret)
+
+
+def _check(snapshot: Snapshot, name: str, grants: tuple[Grant, ...]) -> None:
+    if not NAME.fullmatch(name):
+        raise Malformed(
+            f"{name[:100]!r} is no token name: 1 to 100 letters, digits, dots, hyphens, underscores"
+        )
+    if not 1 <= len(grants) <= GRANTS_MAX:
+        raise Malformed(f"a token has 1 to {GRANTS_MAX} roles, not {len(grants)}")
+    for grant in grants:
+        check_scope(snapshot, grant.scope)
+
+
+def check_scope(snapshot: Snapshot, scope: str) -> None:
+    """Is there what this scope names? Raises Malformed, NotFound."""
+    kind, _, name = scope.partition(":")
+    if scope == EVERYTHING:
+        return
+    if kind == "authority":
+        snapshot.authority(name)
+    elif kind == "profile":
+        snapshot.profile(name)
+    elif kind == "endpoint":
+        protocol, _, label = name.partition("/")
+        snapshot.endpoint(protocol, label)
+    else:
+        text = "a scope is *, authority:NAME, profile:NAME or endpoint:PROTOCOL/NAME"
+        raise Malformed(f"{text}, not {scope[:80]!r}")
+
+
+async def revoke_token(context: Context, actor: Actor, name: str) -> ApiTokenRow:
+    """Make a token worthless at once, everywhere. Raises Forbidden, NotFound, Conflict when it is already."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    rows = await context.database.select(ApiTokenRow, '"name" = ?', name)
+    if not rows:
+        raise NotFound(f"there is no token {name[:100]!r}")
+    row, now = rows[0], context.clock()
+    if row.revoked_at is not None:
+        raise Conflict(f"token {name} is revoked since {row.revoked_at:%Y-%m-%d %H:%M} UTC already")
+    after = row._replace(revoked_at=now)
+    event = Event(EventKind.TOKEN_REVOKED, now, actor.name, actor.source, f"token:{name}", {})
+    await context.ledger.commit(Change(replaced=[(row, after)], events=[event], configures=True))
+    await context.snapshots.refresh()
+    return after
+
+
+async def list_tokens(database: Database, actor: Actor) -> list[ListedToken]:
+    """Every token, revoked ones too, by name. Raises Forbidden."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    grants: dict[str, list[Grant]] = {}
+    for given in await database.select(RoleGrantRow, """ "holder" LIKE 'token:%' ORDER BY "id" """):
+        grants.setdefault(given.holder, []).append(Grant(Role(given.role), given.scope))
+    rows = await database.select(ApiTokenRow, '1 = 1 ORDER BY "name"')
+    return [ListedToken(row, tuple(grants.get(f"token:{row.name}", ()))) for row in rows]

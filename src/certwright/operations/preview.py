@@ -1,0 +1,34 @@
+"""Show the exact certificate that a request would become: every decision and check, and no signature."""
+
+from typing import Any
+
+from ..core.access import Verb, require
+from ..core.crl import shard_of
+from ..core.plan import SERIAL_OCTETS, describe, make_plan, make_serial
+from ..core.policy import evaluate
+from ..core.seal import AUTHORITY_KINDS, Seal
+from ..core.template import fast_tbs
+from .check_key import check_key
+from .context import Context
+from .issue import IssueOrder, resolve, subject_of_issuance
+
+
+def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
+    """The certificate in words and plain values (`core.plan.describe`), with what the lints remark.
+
+    The serial number is one of those it might get. Raises as `issue` does: Refused with every reason.
+    """
+    generation, profile, policy = resolve(context, order)
+    require(order.actor, Verb.ISSUE, subject_of_issuance(generation, profile, order.endpoint))
+    check_key(context, order.request)
+    issuer = generation.as_issuer
+    assert generation.public_key is not None
+    approved = evaluate(order.request, profile, issuer, context.clock(), policy)
+    serial = make_serial(context.random(SERIAL_OCTETS))
+    plan = make_plan(approved, serial, shard_of(serial, generation.authority.crl_shards))
+    sealed = Seal(issuer.name, generation.public_key, AUTHORITY_KINDS).seal_certificate(plan, fast_tbs(plan))
+    remarks = [
+        {"code": finding.code, "severity": finding.severity.value, "text": finding.text}
+        for finding in sealed.findings
+    ]
+    return describe(plan) | {"findings": remarks}
