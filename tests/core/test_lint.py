@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from certwright.core import extensions as ext
 from certwright.core.distinguished_name import DistinguishedName, parse_name
 from certwright.core.errors import IntegrityError, Refused
+from certwright.core.issuer import Issuer, Pointers
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.lint import SETS, declared_findings, lint, lint_frame, lint_varying, refuse_errors
 from certwright.core.lint.decoded import Decoded, decode
@@ -18,7 +19,7 @@ from certwright.core.lint.finding import Part, Rule, Severity, error, rule
 from certwright.core.names import Identifier, IdentifierKind
 from certwright.core.plan import make_plan
 from certwright.core.policy import evaluate
-from certwright.core.profile import KeyUsageRules, MustStaple, Profile
+from certwright.core.profile import KeyUsageRules, MustStaple, Profile, Source, SubjectAttribute
 from certwright.core.profile_document import parse_subtree
 from certwright.core.profiles_builtin import built_in_profiles
 from certwright.core.template import encode_tbs
@@ -47,15 +48,24 @@ def public_tls() -> Case:
         key_usage=KeyUsageRules(frozenset({"digitalSignature"})),
     )
     names = ("dns:www.certwright.org", "ip:1.1.1.1")
-    planned = make_plan(evaluate(request(names=names), under, issuer(), NOW), SERIAL)
+    planned = make_plan(evaluate(request(names=names), under, public_issuer(), NOW), SERIAL)
     return decode(encode_tbs(planned)), under
+
+
+def public_issuer() -> Issuer:
+    base = "http://pki.certwright.org"
+    return replace(issuer(), pointers=Pointers(f"{base}/ocsp", f"{base}/ca.cer", f"{base}/{{shard}}.crl"))
 
 
 def public_mail() -> Case:
     """A certificate as the S/MIME Baseline Requirements want it."""
     policies = (ext.CertificatePolicy("2.23.140.1.5.1.2"),)
-    under = replace(profile("smime-signing"), lints=frozenset({"cabf-smime"}), policies=policies)
-    planned = make_plan(evaluate(request("smime-signing"), under, issuer(), NOW), SERIAL)
+    under = replace(
+        profile("smime-signing"), lints=frozenset({"cabf-smime"}), policies=policies, subject=CN_FIRST
+    )
+    asked = request("smime-signing", names=("email:ann@certwright.org",))
+    asked = replace(asked, subject=parse_name("CN=ann@certwright.org"))
+    planned = make_plan(evaluate(asked, under, public_issuer(), NOW), SERIAL)
     return decode(encode_tbs(planned)), under
 
 
@@ -163,6 +173,7 @@ def rsa_key(modulus: int, exponent: int) -> Any:
     return rsa.RSAPublicNumbers(exponent, modulus).public_key()
 
 
+CN_FIRST = (SubjectAttribute("2.5.4.3", Source.FIRST_NAME),)
 DAY = timedelta(days=1)
 CONSTRAINTS = ext.NameConstraints((parse_subtree("dns:a.test"),))
 CA = ext.BasicConstraints(authority=True)
@@ -260,12 +271,18 @@ DEFECTS: dict[str, tuple[Callable[[], Case], Change]] = {
         public_tls,
         both(without(ext.AUTHORITY_INFORMATION_ACCESS), without(ext.CRL_DISTRIBUTION_POINTS)),
     ),
+    "cabf-tls.pointers.internal": (
+        public_tls,
+        with_value(ext.CrlDistributionPoints(("http://pki.internal/1.crl",))),
+    ),
     "cabf-tls.key": (public_tls, frame(key_algorithm=KeyAlgorithm.ED25519)),
     "cabf-tls.signature": (public_tls, frame(signature_identifier=bytes.fromhex("300506032b6570"))),
     "cabf-tls.subject-key-identifier": (public_tls, head(ext.SUBJECT_KEY_IDENTIFIER, critical=False)),
     "cabf-smime.lifetime": (public_mail, values(not_after=NOW + 826 * DAY)),
     "cabf-smime.names": (public_mail, names()),
     "cabf-smime.names.kind": (public_mail, names(("dns", "a.test"))),
+    "cabf-smime.names.internal": (public_mail, names(("email", "ann@mail.corp"))),
+    "cabf-smime.subject": (public_mail, subject("O=Example")),
     "cabf-smime.subject.mail": (public_mail, subject("CN=other@example.test")),
     "cabf-smime.purpose": (public_mail, purposes("clientAuth")),
     "cabf-smime.purpose.other": (public_mail, purposes("emailProtection", "serverAuth")),

@@ -193,7 +193,7 @@ def test_every_error_is_named_at_once_whatever_part_it_is_in() -> None:
         with pytest.raises(Refused) as refusal:
             seal.seal_certificate(planned, fast_tbs(planned))
         codes = [reason.code for reason in refusal.value.reasons]
-        assert codes == ["cabf-tls.policy", "cabf-tls.names.internal"]
+        assert codes == ["cabf-tls.policy", "cabf-tls.pointers.internal", "cabf-tls.names.internal"]
 
 
 def test_findings_below_error_come_with_the_seal() -> None:

@@ -1,6 +1,6 @@
 """A small audit log as a database would hold it: written, numbered by a sequencer and signed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certwright.core import audit_export, audit_records, checkpoint, merkle
 from certwright.core.audit import Chain, Event, EventKind, EventRow, Head, leaf_entry
-from certwright.core.audit_records import Leaf, Record, Report
+from certwright.core.audit_records import (
+    End,
+    Header,
+    Leaf,
+    Record,
+    Report,
+    SignedCheckpoint,
+    Unsequenced,
+    WriterHead,
+)
 from certwright.core.checkpoint import Checkpoint, VerifierKey
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -31,7 +40,7 @@ class Log:
 
     def records(self) -> Iterator[Record]:
         sequenced = {event for _, event in self.leaves}
-        return audit_records.arrange(
+        return arrange(
             self.keys,
             self.heads.items(),
             (Leaf(index, hash_, self.rows.get(event)) for index, (hash_, event) in enumerate(self.leaves)),
@@ -53,6 +62,40 @@ class Log:
 
     def without(self, event: tuple[int, int]) -> "Log":
         return replace(self, rows={key: row for key, row in self.rows.items() if key != event})
+
+
+def arrange(
+    keys: Sequence[VerifierKey],
+    heads: Iterable[tuple[int, Head]],
+    leaves: Iterable[Leaf],
+    checkpoints: Iterable[tuple[int, str]],
+    unsequenced: Iterable[EventRow],
+) -> Iterator[Record]:
+    """A log's records in their order.
+
+    `leaves` in the order of the tree, `checkpoints` as (size, note) by size, `unsequenced` by writer and
+    number.
+    """
+    yield Header(tuple(keys))
+    for writer, head in heads:
+        yield WriterHead(writer, head)
+    notes = iter(checkpoints)
+    waiting = next(notes, None)
+    count = rows = 0
+    for leaf in leaves:
+        while waiting is not None and waiting[0] <= count:
+            yield SignedCheckpoint(waiting[1])
+            waiting = next(notes, None)
+        yield leaf
+        count += 1
+        rows += leaf.row is not None
+    while waiting is not None:
+        yield SignedCheckpoint(waiting[1])
+        waiting = next(notes, None)
+    for row in unsequenced:
+        yield Unsequenced(row)
+        rows += 1
+    yield End(count, rows)
 
 
 def event(writer: int, number: int, profile: str = "tls-server") -> Event:

@@ -116,7 +116,8 @@ def request(
 ) -> CertificateRequest:
     """A request that this built-in profile takes: every attribute it lists, and names of its kinds."""
     wanted = [short_name(rule.oid) for rule in profile(name).subject if rule.source is Source.REQUEST]
-    subject = name_of([(short, _VALUES.get(short, f"Example {short}")) for short in wanted])
+    pairs = [(short, _VALUES.get(short, f"Example {short}")) for short in wanted]
+    subject = name_of([("DC", "test"), *pairs] if "DC" in wanted else pairs)
     asked = NAMES.get(name, ()) if names is None else names
     return request_for(private_key(algorithm).public_key(), subject, identifiers(*asked))
 

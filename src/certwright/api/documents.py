@@ -43,10 +43,10 @@ def read_object(body: bytes) -> Fields:
 def read_issue(body: bytes, now: datetime) -> IssueDocument:
     """Raises Malformed naming the field."""
     fields = read_object(body)
-    csr = fields.text("csr")
+    csr = read_csr(fields)
     days = fields.optional_number("days", least=1, most=20_000)
     document = IssueDocument(
-        csr.encode("ascii", "replace"),
+        csr,
         fields.text("profile", "tls-server"),
         fields.text("authority", "issuing"),
         now + timedelta(days=days) if days else None,
@@ -54,6 +54,14 @@ def read_issue(body: bytes, now: datetime) -> IssueDocument:
     )
     fields.finish()
     return document
+
+
+def read_csr(fields: Fields) -> bytes:
+    """The field `csr`, PEM. What is in it is for the parser of requests. Raises Malformed."""
+    csr = fields.take("csr")
+    if not isinstance(csr, str) or not csr.isascii():
+        raise fields.error("csr", "must be a PKCS #10 request in PEM")
+    return csr.encode("ascii")
 
 
 def read_revoke(body: bytes) -> RevokeDocument:

@@ -24,6 +24,7 @@ from .documents import (
     BODY_OCTETS_MAX,
     certificate_document,
     issued_document,
+    read_csr,
     read_issue,
     read_object,
     read_revoke,
@@ -99,8 +100,7 @@ class FastApi:
             row = await release_certificate(context, actor, reference, now)
         else:
             fields = read_object(body or b"{}")
-            csr = fields.text("csr", "")
+            request = parse_csr(read_csr(fields)) if fields.has("csr") else None
             fields.finish()
-            request = parse_csr(csr.encode("ascii", "replace")) if csr else None
             return 201, issued_document(await renew_certificate(context, actor, reference, request))
         return 200, certificate_document(row)

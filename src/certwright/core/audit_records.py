@@ -1,15 +1,16 @@
 """The whole audit log as a stream of records, and the check of it.
 
-`arrange` puts a log in order and `verify_records` checks it, so that a database and an export of it
-(`audit_export`) are checked by the same code. All streams: memory grows with the number of writers,
-not with that of events.
+`LogVerifier` takes a log record by record, `verify_records` a whole one, so that a database and an export
+of it (`audit_export`) are checked by the same code. All streams: memory grows with the number of writers,
+not with that of events. Reading a log that grows: take the tree size first, then the heads, then leaves
+below that size, and unsequenced rows up to the heads.
 
 What holds: given a trusted key or a checkpoint kept outside the database, any change to what the
 newest such checkpoint covers is found, and so is a log that was rolled back behind a checkpoint kept
 outside. What no checkpoint covers yet is held by the writers' chains and heads alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .audit import EventRow, Head, leaf_entry
@@ -79,41 +80,6 @@ Record = Header | WriterHead | Leaf | SignedCheckpoint | Unsequenced | End
 _ORDER: dict[type, int] = {WriterHead: 1, Leaf: 2, SignedCheckpoint: 2, Unsequenced: 3, End: 4}
 
 
-def arrange(
-    keys: Sequence[VerifierKey],
-    heads: Iterable[tuple[int, Head]],
-    leaves: Iterable[Leaf],
-    checkpoints: Iterable[tuple[int, str]],
-    unsequenced: Iterable[EventRow],
-) -> Iterator[Record]:
-    """A log's records in their order.
-
-    `leaves` in the order of the tree, `checkpoints` as (size, note) by size, `unsequenced` by writer
-    and number. Reading a log that grows: take the tree size first, then the heads, then leaves below
-    that size, and unsequenced rows up to the heads.
-    """
-    yield Header(tuple(keys))
-    for writer, head in heads:
-        yield WriterHead(writer, head)
-    notes = iter(checkpoints)
-    waiting = next(notes, None)
-    count = rows = 0
-    for leaf in leaves:
-        while waiting is not None and waiting[0] <= count:
-            yield SignedCheckpoint(waiting[1])
-            waiting = next(notes, None)
-        yield leaf
-        count += 1
-        rows += leaf.row is not None
-    while waiting is not None:
-        yield SignedCheckpoint(waiting[1])
-        waiting = next(notes, None)
-    for row in unsequenced:
-        yield Unsequenced(row)
-        rows += 1
-    yield End(count, rows)
-
-
 # -- the check -----------------------------------------------------------------------------------
 
 
@@ -156,14 +122,15 @@ def verify_records(
     if not isinstance(header, Header):
         why = f" ({header.text})" if isinstance(header, Damaged) else ""
         raise Malformed(f"the audit export does not begin with a header{why}; is it another file?")
-    verifier = _LogVerifier(header, trusted, held)
+    verifier = LogVerifier(header, trusted, held)
     for record in stream:
         verifier.feed(record)
     return verifier.finish()
 
 
-class _LogVerifier:
-    """Follows the records of one log. Leaves grow a frontier, whose root checkpoints must meet."""
+class LogVerifier:
+    """Follows the records of one log, as `verify_records` does. Raises Malformed for a held checkpoint that
+    cannot be read. Leaves grow a frontier, whose root checkpoints must meet."""
 
     def __init__(self, header: Header, trusted: Sequence[VerifierKey], held: Sequence[str]) -> None:
         self._keys = tuple(trusted) or header.keys
@@ -187,7 +154,13 @@ class _LogVerifier:
         for note in held:
             self._hold(note)
 
+    @property
+    def events(self) -> int:
+        """How many events have been read."""
+        return self._rows
+
     def feed(self, record: Record | Damaged) -> None:
+        """Check the next record, the header left out. Raises TooLarge as `verify_records`."""
         order = _ORDER.get(type(record), 0)
         if isinstance(record, Damaged):
             self._report(DiscrepancyKind.UNREADABLE, record.text)
@@ -211,6 +184,7 @@ class _LogVerifier:
             self._end(record)
 
     def finish(self) -> Report:
+        """What was found, once all records have been fed."""
         for discrepancy in self._follower.finish():
             self._add(discrepancy)
         if self._order != _ORDER[End]:

@@ -305,7 +305,7 @@ def _check_names(
 def refused_names(
     names: tuple[Identifier, ...], endpoint: EndpointPolicy, issuer: Issuer
 ) -> tuple[Reason, ...]:
-    """Why names alone would be refused, before there is a request: for an order to come. Empty: they are not."""
+    """Why names alone would be refused, before there is a request: for an order to come. Empty if not."""
     reasons: list[Reason] = []
     _check_names(names, endpoint, issuer, reasons)
     return tuple(reasons)

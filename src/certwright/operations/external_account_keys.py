@@ -1,4 +1,4 @@
-"""Keys of ACME external account binding (RFC 8555 section 7.3.4): made, listed, revoked. Each binds one account."""
+"""Keys of ACME external account binding (RFC 8555 section 7.3.4), made, listed, revoked. Each binds one."""
 
 import base64
 import re
@@ -36,9 +36,7 @@ async def create_account_key(
     _require(actor, bound)
     now = context.clock()
     if not NAME.fullmatch(name):
-        raise Malformed(
-            f"{name[:100]!r} is no key name: 1 to 100 letters, digits, dots, hyphens, underscores"
-        )
+        raise Malformed(f"{name[:100]!r} is no key name: 1 to 100 letters, digits and ._-")
     if expires_at is not None and expires_at <= now:
         raise Malformed("a key must not have expired when it is made; give a later time")
     secret = context.random(KEY_OCTETS)
@@ -64,7 +62,10 @@ async def create_account_key(
 
 
 async def revoke_account_key(context: Context, actor: Actor, name: str) -> AcmeExternalAccountKeyRow:
-    """Let the key bind no account any more; one that it has bound goes on. Raises NotFound, Forbidden, Conflict."""
+    """Let the key bind no account any more; one that it has bound goes on.
+
+    Raises NotFound, Forbidden, Conflict when it is revoked already.
+    """
     rows = await context.database.select(AcmeExternalAccountKeyRow, '"name" = ?', name)
     bound = _endpoint_of(context.snapshot, rows[0]) if rows else None
     if bound is None:

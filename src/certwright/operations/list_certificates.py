@@ -1,4 +1,4 @@
-"""List certificates as their reader may see them, a page at a time by keyset, so that a million is no matter."""
+"""List certificates as their reader may see them, a page at a time by keyset: a million is no matter."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class CertificatePage:
 async def list_certificates(
     database: Database, actor: Actor, wanted: CertificateFilter, after: int | None = None, limit: int = 100
 ) -> CertificatePage:
-    """Up to `limit` certificates (PAGE_MAX at the most) after the one with identifier `after`. Raises Malformed."""
+    """Up to `limit` certificates (at most PAGE_MAX) after the one with identifier `after`. Raises Malformed."""
     conditions = [*_conditions(wanted), scope_condition(actor, Verb.VIEW)]
     by_expiry = wanted.expires_before is not None or wanted.expires_after is not None
     if after is not None and by_expiry:

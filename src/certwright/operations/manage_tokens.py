@@ -38,7 +38,7 @@ class ListedToken:
 async def create_token(
     context: Context, actor: Actor, name: str, grants: tuple[Grant, ...], expires_at: datetime | None
 ) -> NewToken:
-    """A new token. Raises Forbidden, Malformed, NotFound for a scope of nothing, Conflict for a name in use."""
+    """A new token. Raises Forbidden, Malformed, NotFound for a scope of nothing, Conflict for a used name."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
     now = context.clock()
     _check(context.snapshot, name, grants)
@@ -79,7 +79,7 @@ async def create_token(
 def _check(snapshot: Snapshot, name: str, grants: tuple[Grant, ...]) -> None:
     if not NAME.fullmatch(name):
         raise Malformed(
-            f"{name[:100]!r} is no token name: 1 to 100 letters, digits, dots, hyphens, underscores"
+            f"{name[:100]!r} is no token name: 1 to 100 letters, digits and ._-"
         )
     if not 1 <= len(grants) <= GRANTS_MAX:
         raise Malformed(f"a token has 1 to {GRANTS_MAX} roles, not {len(grants)}")

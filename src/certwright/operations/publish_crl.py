@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..core import crl
+from ..core.access import Actor
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Moved
 from ..core.keys import SIGNATURES
@@ -19,6 +20,7 @@ from ..store.rows import CrlRow, CrlShardRow, StatusChangeRow
 from ..store.snapshot import Generation, pointers
 from .context import Context
 
+SYSTEM = Actor("system:publication")
 ATTEMPTS = 5
 CHANGES_MAX = 200_000
 
@@ -35,19 +37,24 @@ OFFLINE_TIMES = ListTimes(timedelta(days=365), timedelta(days=365))
 
 
 async def publish_crl(
-    context: Context, generation: Generation, shard: int, scheduled: bool, times: ListTimes
+    context: Context,
+    generation: Generation,
+    shard: int,
+    scheduled: bool,
+    times: ListTimes,
+    actor: Actor = SYSTEM,
 ) -> CrlRow:
     """Sign and record the shard's lists; the row of the complete one. Raises Conflict, Unavailable."""
     for _ in range(ATTEMPTS):
         try:
-            return await _publish(context, generation, shard, scheduled, times)
+            return await _publish(context, generation, shard, scheduled, times, actor)
         except (Moved, Duplicate):
             continue
     raise Conflict(f"the lists of {generation.path} shard {shard} are being signed by others; try again")
 
 
 async def _publish(
-    context: Context, generation: Generation, shard: int, scheduled: bool, times: ListTimes
+    context: Context, generation: Generation, shard: int, scheduled: bool, times: ListTimes, actor: Actor
 ) -> CrlRow:
     now = context.clock().replace(microsecond=0)
     stand = await _stand(context.database, generation, shard)
@@ -83,7 +90,7 @@ async def _publish(
         change.replaced.append((stand, after))
     detail = {"shard": shard, "number": number, "entries": complete.entries, "delta": base is not None}
     subject = f"authority:{generation.path}"
-    change.events.append(Event(EventKind.CRL_PUBLISHED, now, "system:publication", "", subject, detail))
+    change.events.append(Event(EventKind.CRL_PUBLISHED, now, actor.name, actor.source, subject, detail))
     await context.ledger.commit(change)
     return complete
 

@@ -16,7 +16,7 @@ from .context import Context, decide_again
 async def save_profile(context: Context, actor: Actor, document: object) -> Profile:
     """The profile as saved, one version up. `version` in the document is the one it was made from.
 
-    Raises Malformed naming the field, Forbidden, and Conflict when the profile has moved on since that version.
+    Raises Malformed naming the field, Forbidden, Conflict when the profile has moved on since that version.
     """
     return await decide_again(context, lambda: _save(context, actor, document))
 

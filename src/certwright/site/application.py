@@ -19,7 +19,7 @@ from ..store.feed import StatusFeed
 from .configuration import Configuration
 from .dispatch import Application, Handler
 from .installation import NONCE_CONTEXT
-from .listener_certificate import folder_of, read_material
+from .listener_certificate import listener_file, read_material
 from .listeners import Listeners
 from .wiring import open_context, require_initialized, validations
 
@@ -108,7 +108,7 @@ class Background:
 
     async def _follow_files(self, listeners: Listeners) -> None:
         """Take newer OCSP answers and a renewed listener certificate into use."""
-        path = folder_of(self._configuration) / "certificate.pem"
+        path = listener_file(self._configuration)
         seen = _modified(path)
         while True:
             await asyncio.sleep(LOOK_AT_FILES_SECONDS)

@@ -317,7 +317,7 @@ class Configuration(BaseSettings):
             http = _listen_address(values.get("http", cls.model_fields["http"].default))
         except Malformed:  # said again, with its place, when the setting itself is looked at
             https = http = None
-        values.setdefault("url", _default_url(http))
+        values.setdefault("url", default_url(http))
         values.setdefault("service_url", _default_service_url(str(values["url"]), https, http))
         return values
 
@@ -423,7 +423,8 @@ def _read_file(home: Path) -> dict[str, Any]:
     return values
 
 
-def _default_url(http: ListenAddress | None) -> str:
+def default_url(http: ListenAddress | None) -> str:
+    """The base URL of an installation that nothing else is said of."""
     port = http.port if http else 80
     return f"http://{LOCALHOST}" + ("" if port == 80 else f":{port}")
 

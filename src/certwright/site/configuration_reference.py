@@ -57,7 +57,8 @@ def _rows(model: type[BaseModel], table: str) -> Iterator[str]:
     yield from TABLE_HEAD
     for name, field in model.model_fields.items():
         if name not in TABLES:
-            yield f"| `{name}` | {_default(field)} | {_variable(table, name)} | {field.description} |"
+            place = f"{table}.{name}" if table else name
+            yield f"| `{place}` | {_default(field)} | {_variable(table, name)} | {field.description} |"
 
 
 def _variable(table: str, name: str) -> str:

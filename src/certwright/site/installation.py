@@ -8,8 +8,10 @@ import asyncio
 import os
 import secrets
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from ..core import envelope
 from ..core.access import Actor, Grant, Role
 from ..core.checkpoint import VerifierKey
 from ..core.distinguished_name import parse_name
-from ..core.errors import Conflict
+from ..core.errors import Conflict, Unavailable
 from ..core.keys import KeyAlgorithm
 from ..core.pem import pem
 from ..operations.context import Context
@@ -31,12 +33,14 @@ from ..operations.found_installation import (
     found_installation,
     save_endpoint,
 )
+from ..operations.grant_role import grant_role
 from ..operations.issue_ocsp_signer import issue_ocsp_signer
 from ..operations.keyring import RECOVERY
 from ..operations.publish_crl import OFFLINE_TIMES, ListTimes, publish_crl
 from ..operations.sequence_audit import sequence_audit
 from ..store.databases import open_database
 from ..store.ledger import Ledger
+from .accounts import create_account
 from .configuration import Configuration, create_django_secret
 from .listener_certificate import issue_listener_certificate
 from .wiring import (
@@ -49,18 +53,37 @@ from .wiring import (
 )
 
 ROOT, ISSUING, SERVICE = "root", "issuing", "service"
+MIGRATE_SECONDS = 300
+ROOT_FILE, SERVICE_FILE = "root.pem", "service.pem"
+ADMINISTRATOR = "administrator"
+PASSWORD_OCTETS = 15
+PASSWORD_HOURS = 24
 ORDINARY = ("ecdsa", "rsa")
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Initialized:
-    """What the person who ran `init` must know now. `recovery_passphrase` is shown once."""
+    """What the person who ran `init` must know now. Passphrase and password are shown once.
+
+    `service_certificate` is the root of our own listeners where that is another than the root.
+    """
 
     home: Path
-    recovery_passphrase: str
+    recovery_passphrase: str = field(repr=False)
     root_fingerprint: str
     root_certificate: Path
+    service_certificate: Path | None
+    administrator: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """Made at founding and shown once."""
+
+    recovery_passphrase: str = field(repr=False)
+    password: str = field(repr=False)
 
 
 async def initialize(
@@ -73,13 +96,26 @@ async def initialize(
     building = home.with_name(f".{home.name}.{secrets.token_hex(4)}")
     building.mkdir(mode=0o700, parents=True)
     try:
-        passphrase = await _build(configuration, building, organization, algorithm, progress)
+        made = await _build(configuration, building, organization, algorithm, progress)
         _settle(building, home)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    root = home / "root.pem"
-    return Initialized(home, passphrase, (home / "root.sha256").read_text().strip(), root)
+    return Initialized(
+        home,
+        made.recovery_passphrase,
+        (home / "root.sha256").read_text().strip(),
+        home / ROOT_FILE,
+        service_certificate(home),
+        ADMINISTRATOR,
+        made.password,
+    )
+
+
+def service_certificate(home: Path) -> Path | None:
+    """The file with the root of our own listeners, where that is another than the root."""
+    path = home / SERVICE_FILE
+    return path if path.exists() else None
 
 
 def _only_settings(home: Path) -> bool:
@@ -97,7 +133,7 @@ def _settle(building: Path, home: Path) -> None:
 
 async def _build(
     configuration: Configuration, home: Path, organization: str, algorithm: KeyAlgorithm, progress: Progress
-) -> str:
+) -> _Secrets:
     passphrase = envelope.recovery_passphrase(secrets.token_bytes(envelope.RECOVERY_BYTES))
     progress("making secrets")
     write_secret(home / RECOVERY_PARAMETERS, new_derivation().text())
@@ -107,17 +143,22 @@ async def _build(
     moved = configuration.model_copy(update=_moved(configuration, home))
     progress("making tables")
     await asyncio.to_thread(migrate, moved)
+    password = secrets.token_urlsafe(PASSWORD_OCTETS)
+    create_account(django_environment(moved), ADMINISTRATOR, password, PASSWORD_HOURS)
     await _found(moved, organization)
     async with open_context(moved, "init") as context:
         context.keyring.unlock(recovery_provider(home, passphrase))
+        await grant_role(context, founder(), f"user:{ADMINISTRATOR}", Grant(Role.ADMINISTRATOR))
         await _found_authorities(context, organization, algorithm, progress)
         progress("issuing the listeners' certificate")
         await issue_listener_certificate(context, moved, now())
         await _place_audit(context, moved)
         root = context.snapshot.issuing(ROOT).der
-    (home / "root.pem").write_bytes(pem(root))
+        if SERVICE in context.snapshot.authorities:
+            (home / SERVICE_FILE).write_bytes(pem(context.snapshot.issuing(SERVICE).der))
+    (home / ROOT_FILE).write_bytes(pem(root))
     (home / "root.sha256").write_text(_fingerprint(root) + "\n")
-    return passphrase
+    return _Secrets(passphrase, password)
 
 
 def _moved(configuration: Configuration, home: Path) -> dict[str, object]:
@@ -164,18 +205,35 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def migrate(configuration: Configuration) -> None:
-    """Make the tables, or bring them up to date."""
-    os.environ.update(configuration.environment())
-    os.environ["CERTWRIGHT_DATABASE"] = configuration.database_url
-    os.environ["DJANGO_SETTINGS_MODULE"] = "certwright.site.settings"
-    import django
-    from django.core.management import call_command
+    """Make the tables, or bring them up to date, in a process of its own: Django is set up once per process.
 
+    Raises Unavailable with the last line of what Django said.
+    """
     if configuration.database_url.startswith("sqlite:///"):
         path = Path(configuration.database_url.removeprefix("sqlite:///"))
         path.touch(mode=0o600)
-    django.setup()
-    call_command("migrate", verbosity=0, interactive=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "migrate", "--verbosity", "0", "--no-input"],
+        env=django_environment(configuration),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=MIGRATE_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise Unavailable(f"the tables could not be made: {last}")
+
+
+def django_environment(configuration: Configuration) -> dict[str, str]:
+    """For a child process that sets Django up for this configuration."""
+    return {
+        **os.environ,
+        **configuration.environment(),
+        "CERTWRIGHT_DATABASE": configuration.database_url,
+        "DJANGO_SETTINGS_MODULE": "certwright.site.settings",
+    }
 
 
 async def _found(configuration: Configuration, organization: str) -> None:

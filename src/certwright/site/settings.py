@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "certwright.store",
 ]
 AUTH_USER_MODEL = "store.User"
+AUTHENTICATION_BACKENDS = ["certwright.site.password_backend.ExpiringPasswords"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

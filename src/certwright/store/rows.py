@@ -192,6 +192,7 @@ class AcmeAccountRow(NamedTuple):
     contacts: str
     terms_agreed_at: datetime | None
     external_account_key: int | None
+    external_account_binding: str
     created_at: datetime
     deactivated_at: datetime | None
     revoked_at: datetime | None

@@ -6,9 +6,10 @@ On where a profile asks for `cabf-smime`. Sections are those of the S/MIME BR, v
 from datetime import timedelta
 
 from .. import extensions as ext
-from ..distinguished_name import COMMON_NAME, EMAIL_ADDRESS
+from ..distinguished_name import COMMON_NAME, EMAIL_ADDRESS, short_name
 from ..names import IdentifierKind
 from ..profile import Profile, key_family
+from .cabf_tls import is_internal
 from .decoded import Decoded
 from .finding import Finding, Part, error, rule
 
@@ -35,17 +36,41 @@ SUBJECT_MAIL = error(
     "S/MIME BR 7.1.4.2.2",
     "a mail address in the subject must be an alternative name",
 )
+NAMES_INTERNAL = error("cabf-smime.names.internal", "S/MIME BR 4.2.2", "a mail address at an internal domain")
 _KINDS = frozenset({IdentifierKind.EMAIL, IdentifierKind.UPN})
 
 
-@rule(Part.SUBJECT, Part.NAMES, findings=(NAMES, NAMES_KIND, SUBJECT_MAIL))
+@rule(Part.SUBJECT, Part.NAMES, findings=(NAMES, NAMES_KIND, NAMES_INTERNAL, SUBJECT_MAIL))
 def names(decoded: Decoded, _profile: Profile) -> list[Finding]:
     addresses = {name.value for name in decoded.names if name.kind is IdentifierKind.EMAIL}
     found = [] if addresses else [NAMES]
     found += [NAMES_KIND.about(name) for name in decoded.names if name.kind not in _KINDS]
+    found += [
+        NAMES_INTERNAL.about(text) for text in sorted(addresses) if is_internal(text.rpartition("@")[2])
+    ]
     written = [value for value in decoded.subject.values(COMMON_NAME) if "@" in value]
     written += decoded.subject.values(EMAIL_ADDRESS)
     return found + [SUBJECT_MAIL.about(value) for value in written if value not in addresses]
+
+
+SUBJECT = error(
+    "cabf-smime.subject",
+    "S/MIME BR 7.1.4.2.3",
+    "a mailbox-validated subject holds a mailbox as commonName, emailAddress and serialNumber, nothing else",
+)
+_MAILBOX_POLICIES = frozenset({f"{_POLICY_ARC}1.{generation}" for generation in (1, 2, 3)})
+_MAILBOX_SUBJECT = frozenset({"CN", "emailAddress", "serialNumber"})
+
+
+@rule(Part.SUBJECT, findings=(SUBJECT,))
+def mailbox_subject(decoded: Decoded, _profile: Profile) -> list[Finding]:
+    policies = decoded.frame.value(ext.CertificatePolicies)
+    if policies is None or not any(policy.oid in _MAILBOX_POLICIES for policy in policies.policies):
+        return []
+    pairs = [(short_name(oid), value) for oid, value in decoded.subject.attributes()]
+    wrong = [(short, value) for short, value in pairs if short not in _MAILBOX_SUBJECT]
+    wrong += [(short, value) for short, value in pairs if short == "CN" and "@" not in value]
+    return [SUBJECT.about(f"{short}={value}") for short, value in wrong]
 
 
 PURPOSE = error("cabf-smime.purpose", "S/MIME BR 7.1.2.3.f", "extKeyUsage must have emailProtection")
@@ -87,4 +112,4 @@ def frame(decoded: Decoded, _profile: Profile) -> list[Finding]:
     return [finding for wrong, finding in checks if wrong]
 
 
-RULES = (lifetime, names, frame)
+RULES = (lifetime, names, mailbox_subject, frame)

@@ -5,6 +5,7 @@ On where a profile asks for `cabf-tls`. Sections are those of the TLS BR, versio
 
 import ipaddress
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from .. import extensions as ext
 from ..decide import tls_lifetime_max
@@ -32,6 +33,13 @@ _INTERNAL = frozenset(
 )
 _KEYS = frozenset({"rsa", "ecdsa"})
 _SERIAL_OCTETS_MIN = 8
+
+
+def is_internal(domain: str) -> bool:
+    """Is this a domain that the public name system does not have?"""
+    labels = domain.lower().split(".")
+    return len(labels) < 2 or labels[-1] in _INTERNAL
+
 
 LIFETIME = error(
     "cabf-tls.lifetime", "TLS BR 6.3.2", "lives longer than 398, 200, 100 or 47 days, by its date"
@@ -65,8 +73,7 @@ def names(decoded: Decoded, _profile: Profile) -> list[Finding]:
     found = []
     for name in decoded.names:
         if name.kind is IdentifierKind.DNS:
-            labels = name.value.split(".")
-            if len(labels) < 2 or labels[-1] in _INTERNAL:
+            if is_internal(name.value):
                 found.append(NAMES_INTERNAL.about(name))
             if "_" in name.value:
                 found.append(NAMES_UNDERSCORE.about(name))
@@ -145,13 +152,14 @@ CRL = error("cabf-tls.crl", "TLS BR 7.1.2.11.2", "a CRL or an OCSP pointer must 
 KEY = error(
     "cabf-tls.key", "TLS BR 6.1.5", "only RSA of 2048 bits or more, P-256, P-384 and P-521 are permitted"
 )
+POINTER = error("cabf-tls.pointers.internal", "TLS BR 4.2.2", "a pointer with an internal name")
 SIGNATURE = error("cabf-tls.signature", "TLS BR 7.1.3.2", "signature algorithm is not permitted")
 KEY_IDENTIFIER = warning(
     "cabf-tls.subject-key-identifier", "TLS BR 7.1.2.7.6", "subjectKeyIdentifier is not recommended"
 )
 
 
-@rule(findings=(POLICY, ACCESS, CRL, KEY, SIGNATURE, KEY_IDENTIFIER))
+@rule(findings=(POLICY, ACCESS, CRL, KEY, POINTER, SIGNATURE, KEY_IDENTIFIER))
 def frame(decoded: Decoded, _profile: Profile) -> list[Finding]:
     found = decoded.frame
     policies = found.value(ext.CertificatePolicies)
@@ -164,6 +172,7 @@ def frame(decoded: Decoded, _profile: Profile) -> list[Finding]:
         (access is None or not access.ca_issuers, ACCESS),
         (lists is None and (access is None or not access.ocsp), CRL),
         (key_family(KeyAlgorithm(found.key_algorithm)) not in _KEYS, KEY),
+        (any(is_internal(urlsplit(url).hostname or "") for url in found.pointers()), POINTER),
         (found.signature_identifier not in signatures, SIGNATURE),
         (found.has(ext.SUBJECT_KEY_IDENTIFIER), KEY_IDENTIFIER),
     )

@@ -17,6 +17,8 @@ from ..errors import IntegrityError, Malformed, Refused
 from ..extensions import (
     SUBJECT_ALTERNATIVE_NAME,
     SUBJECT_KEY_IDENTIFIER,
+    AuthorityInformationAccess,
+    CrlDistributionPoints,
     Extension,
     ExtensionValue,
     SubjectAlternativeName,
@@ -51,6 +53,12 @@ class Frame:
     def value(self, kind: type[T]) -> T | None:
         """The value of the extension of this type, None when there is none."""
         return next((found.value for found in self.extensions if isinstance(found.value, kind)), None)
+
+    def pointers(self) -> tuple[str, ...]:
+        """Every URL that the certificate gives for its validation."""
+        lists, access = self.value(CrlDistributionPoints), self.value(AuthorityInformationAccess)
+        urls = lists.urls if lists else ()
+        return (*urls, *access.ocsp, *access.ca_issuers) if access else urls
 
     def critical(self, oid: str) -> bool | None:
         """The critical flag of an extension, None when there is none."""

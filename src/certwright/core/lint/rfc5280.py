@@ -407,7 +407,6 @@ def policies_and_pointers(decoded: Decoded, _profile: Profile) -> list[Finding]:
     oids = [policy.oid for policy in policies.policies] if policies else []
     lists = frame.value(ext.CrlDistributionPoints)
     access = frame.value(ext.AuthorityInformationAccess)
-    urls = (*(lists.urls if lists else ()), *((*access.ocsp, *access.ca_issuers) if access else ()))
     purposes = frame.value(ext.ExtendedKeyUsage)
     signs_ocsp = purposes is not None and ext.PURPOSES["OCSPSigning"] in purposes.purposes
     empty = (lists and not lists.urls) or (access and not access.ocsp and not access.ca_issuers)
@@ -418,7 +417,7 @@ def policies_and_pointers(decoded: Decoded, _profile: Profile) -> list[Finding]:
         (frame.has(ext.OCSP_NO_CHECK) and not signs_ocsp, NO_CHECK_PURPOSE),
     )
     found = [finding for wrong, finding in checks if wrong]
-    return found + [POINTER_SCHEME.about(url) for url in urls if not url.startswith("http://")]
+    return found + [POINTER_SCHEME.about(url) for url in frame.pointers() if not url.startswith("http://")]
 
 
 RULES = (

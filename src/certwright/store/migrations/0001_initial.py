@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('contacts', models.TextField(help_text='JSON list of mailto URIs')),
                 ('terms_agreed_at', models.DateTimeField(null=True)),
                 ('external_account_key', models.BigIntegerField(null=True)),
+                ('external_account_binding', models.TextField(help_text='JSON as the client sent it, empty without')),
                 ('created_at', models.DateTimeField()),
                 ('deactivated_at', models.DateTimeField(null=True)),
                 ('revoked_at', models.DateTimeField(null=True)),

@@ -1,0 +1,131 @@
+"""Options that several commands have, and the session that a command begins with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from .output import Output
+from .wiring import Reading, Wiring
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from ..core.access import Actor
+    from ..operations.context import Context
+
+Result = TypeVar("Result")
+FILE_OCTETS_MAX = 16 * 1024 * 1024
+SECRET_CHARACTERS_MAX = 4096
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="Data folder. Default: $CERTWRIGHT_HOME, else ./var."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
+Recovery = Annotated[
+    str,
+    typer.Option(
+        "--recovery-passphrase-file",
+        metavar="FILE",
+        help="File with the recovery passphrase, for keys under it; - is standard input.",
+    ),
+]
+Url = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="Do this over the REST API of the installation at this URL, with --token. Default: $CERTWRIGHT_URL, "
+        "where there is a token.",
+    ),
+]
+Token = Annotated[
+    str, typer.Option("--token", metavar="TOKEN", help="Bearer token. Default: $CERTWRIGHT_TOKEN.")
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="FILE",
+        help="PEM file with the root to trust at --url. Default: root.pem of the home folder, else the system's.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One command on one installation."""
+
+    wiring: Wiring
+    home: Path | None
+    output: Output
+
+    def read(self, act: Callable[[Reading], Awaitable[Result]]) -> Result:
+        return self.wiring.read(self.home, act)
+
+    def run(
+        self, act: Callable[[Context, Actor], Awaitable[Result]], recovery_passphrase_file: str = ""
+    ) -> Result:
+        return self.wiring.run(self.home, act, read_secret(recovery_passphrase_file))
+
+
+def begin(context: typer.Context, home: Path | None, as_json: bool) -> Session:
+    wiring: Wiring = context.obj
+    return Session(wiring, home, Output(as_json))
+
+
+# -- reading what options name -------------------------------------------------------------------
+
+
+def read_file(name: str | Path) -> bytes:
+    """The content of a file, or of standard input for `-`. Raises TooLarge, OSError."""
+    from ..core.errors import TooLarge
+
+    if str(name) == "-":
+        content = sys.stdin.buffer.read(FILE_OCTETS_MAX + 1)
+    else:
+        with Path(name).open("rb") as file:
+            content = file.read(FILE_OCTETS_MAX + 1)
+    if len(content) > FILE_OCTETS_MAX:
+        raise TooLarge(f"{name} is larger than {FILE_OCTETS_MAX} octets")
+    return content
+
+
+def read_secret(name: str) -> str:
+    """The one line of a small file, or of standard input for `-`; empty without a name. Raises Malformed."""
+    from ..core.errors import Malformed
+
+    if not name:
+        return ""
+    text = read_file(name)[: SECRET_CHARACTERS_MAX + 1].decode("utf-8", "replace").strip()
+    if not text or len(text) > SECRET_CHARACTERS_MAX:
+        raise Malformed(f"{name} must hold one passphrase and nothing else")
+    return text
+
+
+def parse_duration(option: str, text: str) -> timedelta:
+    """`90d`, `12h`, `5m`, `30s`. Raises Malformed."""
+    from datetime import timedelta
+
+    from ..core.documents import Fields
+
+    return timedelta(seconds=Fields({option: text}, "option").duration(option))
+
+
+def parse_moment(option: str, text: str) -> datetime:
+    """A time as RFC 3339 has it, or a day in UTC. Raises Malformed."""
+    from datetime import UTC, datetime
+
+    from ..core.errors import Malformed
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Malformed(f"--{option}: {text[:40]!r} is no time like 2026-01-31T12:00:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

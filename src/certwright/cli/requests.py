@@ -1,0 +1,94 @@
+"""Keys and certification requests made here, so that a private key never leaves the machine it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+
+from ..core.distinguished_name import DistinguishedName
+from ..core.errors import Malformed
+from ..core.extensions import SUBJECT_ALTERNATIVE_NAME, SubjectAlternativeName
+from ..core.keys import SIGNATURES, KeyAlgorithm, PrivateKey
+from ..core.names import Identifier, IdentifierKind, parse_identifier
+
+_CURVES = {
+    KeyAlgorithm.ECDSA_P256: ec.SECP256R1(),
+    KeyAlgorithm.ECDSA_P384: ec.SECP384R1(),
+    KeyAlgorithm.ECDSA_P521: ec.SECP521R1(),
+}
+_OTHERS = {
+    KeyAlgorithm.ED25519: ed25519.Ed25519PrivateKey,
+    KeyAlgorithm.ED448: ed448.Ed448PrivateKey,
+    KeyAlgorithm.ML_DSA_44: mldsa.MLDSA44PrivateKey,
+    KeyAlgorithm.ML_DSA_65: mldsa.MLDSA65PrivateKey,
+    KeyAlgorithm.ML_DSA_87: mldsa.MLDSA87PrivateKey,
+}
+
+
+def algorithm_named(name: str) -> KeyAlgorithm:
+    """Raises Malformed naming those there are."""
+    try:
+        return KeyAlgorithm(name)
+    except ValueError:
+        known = ", ".join(KeyAlgorithm)
+        raise Malformed(f"there is no key algorithm {name[:40]!r}; known are {known}") from None
+
+
+def make_key(algorithm: KeyAlgorithm) -> PrivateKey:
+    """A new private key."""
+    if algorithm in _CURVES:
+        return ec.generate_private_key(_CURVES[algorithm])
+    if algorithm in _OTHERS:
+        return _OTHERS[algorithm].generate()
+    return rsa.generate_private_key(65537, int(algorithm.removeprefix("rsa-")))
+
+
+def key_pem(key: PrivateKey) -> bytes:
+    """PKCS #8 in PEM, not encrypted."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def make_csr(
+    key: PrivateKey, algorithm: KeyAlgorithm, subject: DistinguishedName, names: Sequence[Identifier]
+) -> bytes:
+    """A PKCS #10 request in PEM, signed with the key it is for. Raises Malformed."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(_x509_name(subject))
+    if names:
+        value = SubjectAlternativeName(tuple(names)).encode()
+        oid = x509.ObjectIdentifier(SUBJECT_ALTERNATIVE_NAME)
+        builder = builder.add_extension(x509.UnrecognizedExtension(oid, value), critical=not subject)
+    digest: object = SIGNATURES[algorithm].digest
+    return builder.sign(key, digest).public_bytes(serialization.Encoding.PEM)  # type: ignore[arg-type]
+
+
+def _x509_name(name: DistinguishedName) -> x509.Name:
+    try:
+        return x509.Name(
+            [
+                x509.RelativeDistinguishedName(
+                    [x509.NameAttribute(x509.ObjectIdentifier(oid), value) for oid, value in rdn]
+                )
+                for rdn in name.rdns
+            ]
+        )
+    except ValueError as error:
+        raise Malformed(f"the subject {name} cannot be put into a request: {error}") from error
+
+
+def identifiers_of(
+    dns: Sequence[str], ip: Sequence[str], email: Sequence[str], uri: Sequence[str], upn: Sequence[str]
+) -> tuple[Identifier, ...]:
+    """The names of a command's options, checked, each once, in the order given. Raises Malformed."""
+    given = (
+        (IdentifierKind.DNS, dns),
+        (IdentifierKind.IP, ip),
+        (IdentifierKind.EMAIL, email),
+        (IdentifierKind.URI, uri),
+        (IdentifierKind.UPN, upn),
+    )
+    return tuple(dict.fromkeys(parse_identifier(kind, text) for kind, texts in given for text in texts))

@@ -1,0 +1,46 @@
+"""Certificates as documents of plain values, the same for REST and for the command line."""
+
+from typing import Any
+
+from ..core.pem import pem
+from ..core.revocation import Reason
+from ..store.rows import CertificateRow
+from .issue import Issued
+from .read_certificate import CertificateDetails
+
+
+def certificate_document(row: CertificateRow) -> dict[str, Any]:
+    """The facts of a certificate. `replaces` and `id` are text: they pass what JSON readers take for numbers."""
+    reason = Reason(row.revocation_reason).label if row.revocation_reason is not None else None
+    return {
+        "id": str(row.id),
+        "fingerprint": row.fingerprint.hex(),
+        "serial": row.serial.hex(),
+        "authority": row.authority,
+        "issuer": row.issuer,
+        "subject": row.subject,
+        "not_before": row.not_before.isoformat(),
+        "not_after": row.not_after.isoformat(),
+        "key_algorithm": row.key_algorithm,
+        "profile": row.profile,
+        "endpoint": row.endpoint,
+        "requester": row.requester,
+        "replaces": str(row.replaces) if row.replaces is not None else None,
+        "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
+        "revocation_reason": reason,
+    }
+
+
+def issued_document(issued: Issued) -> dict[str, Any]:
+    """What the caller gets of a new certificate: facts, PEM, and the chain to serve with it."""
+    return certificate_document(issued.row) | _texts(issued.der, issued.served)
+
+
+def details_document(details: CertificateDetails) -> dict[str, Any]:
+    """All there is to say of a stored certificate."""
+    names = {"names": [str(name) for name in details.names]}
+    return certificate_document(details.row) | names | _texts(details.der, details.served)
+
+
+def _texts(der: bytes, served: tuple[bytes, ...]) -> dict[str, str]:
+    return {"certificate": pem(der).decode(), "chain": b"".join(map(pem, served)).decode()}

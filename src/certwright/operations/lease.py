@@ -1,0 +1,61 @@
+"""The right to a task that one process at a time may do: taken, renewed, given back.
+
+A lease is a row. Whoever renews or takes it replaces the row as it was read, so that of two who try at once one
+gets it; a holder that dies loses it when its time is over. The hosts' clocks must agree to within a few seconds.
+
+What is done under a lease must do no harm when it is done twice: a process that stood still for longer than its
+lease finishes what it had begun beside its successor.
+"""
+
+from datetime import timedelta
+
+from ..core.errors import Moved
+from ..store.databases import Database, Duplicate
+from ..store.ledger import Change
+from ..store.rows import LeaseRow
+from .context import Context
+
+LEASE_SECONDS = 10.0
+LEASES_MAX = 10_000
+
+WORKER = "worker/"
+"""What the names of the leases begin with that say that a worker lives; its executor's name follows, and the
+holder is the version of its durable work."""
+
+
+async def read_leases(database: Database) -> dict[str, LeaseRow]:
+    """All leases by name, those that have run out too. Raises Unavailable."""
+    rows = await database.select(LeaseRow, f'1 = 1 ORDER BY "name" LIMIT {LEASES_MAX}')
+    return {row.name: row for row in rows}
+
+
+async def take_lease(
+    context: Context, name: str, holder: str, duration: timedelta, before: LeaseRow | None
+) -> LeaseRow | None:
+    """Take a lease or renew it; its row, None when somebody else holds it.
+
+    `before` is its row as read. Raises Unavailable.
+    """
+    now = context.clock()
+    if before is not None and before.holder != holder and before.expires_at > now:
+        return None
+    after = LeaseRow(name, holder, now + duration)
+    change = Change(inserted=[after]) if before is None else Change(replaced=[(before, after)])
+    try:
+        await context.ledger.commit(change)
+    except (Moved, Duplicate):
+        return None
+    return after
+
+
+async def give_back(context: Context, rows: list[LeaseRow]) -> None:
+    """End leases of ours before their time, so that others need not wait. Raises Moved, Unavailable.
+
+    A lease that somebody else has taken meanwhile stays theirs.
+    """
+    for row in rows:
+        ended = row._replace(expires_at=context.clock())
+        try:
+            await context.ledger.commit(Change(replaced=[(row, ended)]))
+        except Moved:
+            continue

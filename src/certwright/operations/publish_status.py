@@ -1,0 +1,57 @@
+"""Publish an authority's status data at somebody's wish: its lists, and an OCSP signer where one is due.
+
+For an authority whose key is under the recovery passphrase this is the only way, since no process can use it.
+"""
+
+from dataclasses import dataclass
+
+from ..core.access import Actor, Subject, Verb, require
+from ..core.errors import Conflict
+from ..store.rows import CrlRow, OcspSignerRow
+from ..store.snapshot import Generation
+from .context import Context
+from .found_authority import offline
+from .issue_ocsp_signer import issue_ocsp_signer, needs_signer
+from .publish_crl import OFFLINE_TIMES, ListTimes, publish_crl
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was signed for one generation. `signer` is None where the present one is still good."""
+
+    generation: Generation
+    lists: tuple[CrlRow, ...]
+    signer: OcspSignerRow | None
+
+
+async def publish_status(context: Context, actor: Actor, authority: str) -> tuple[Published, ...]:
+    """Sign the lists of every generation of an authority.
+
+    Raises NotFound, Forbidden, and Conflict when its key is locked away, or it has no certificate yet.
+    """
+    context.snapshot.authority(authority)
+    require(actor, Verb.PUBLISH, Subject(authority=authority))
+    generations = [one for one in context.snapshot.of_authority(authority) if one.certificate is not None]
+    if not generations:
+        raise Conflict(f"authority {authority} has no certificate yet, so nothing to publish")
+    return tuple([await _publish(context, actor, generation) for generation in generations])
+
+
+async def put_in_service(context: Context, actor: Actor, generation: Generation) -> Published:
+    """What a new authority needs before relying parties can ask about its certificates. Raises as above."""
+    require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=generation.authority.name))
+    return await _publish(context, actor, generation)
+
+
+async def _publish(context: Context, actor: Actor, generation: Generation) -> Published:
+    context.keyring.provider(generation.row.key_provider)
+    signer = None
+    if needs_signer(context, generation, context.clock()):
+        signer = await issue_ocsp_signer(context, generation)
+    times = OFFLINE_TIMES if offline(generation) else ListTimes()
+    shards = range(generation.authority.crl_shards)
+    lists = [
+        await publish_crl(context, generation, shard, scheduled=True, times=times, actor=actor)
+        for shard in shards
+    ]
+    return Published(generation, tuple(lists), signer)

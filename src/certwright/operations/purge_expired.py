@@ -1,0 +1,64 @@
+"""Take away what nobody can use any more, a little at a time, so that no other writer waits for it.
+
+An order or authorization ends by its own date: its status is computed from that, and nothing has to be written
+when the moment comes. What is taken away here is long past every use; that it existed stays in the audit.
+"""
+
+from datetime import datetime, timedelta
+
+from ..store.rows import AcmeNonceRow, AcmeOrderRow, LeaseRow
+from .context import Context
+
+ENROLMENT_KEPT = timedelta(days=90)
+"""How long orders and authorizations stay after their end."""
+LISTS_KEPT = timedelta(minutes=1)
+"""How long a CRL stays that a newer one has replaced; one that was scheduled stays until it is out of date too,
+and the newest scheduled one, on which deltas are based, in any case."""
+LEASES_KEPT = timedelta(hours=1)
+CHUNK = 200
+LISTS_CHUNK = 5
+
+
+async def purge_expired(context: Context) -> int:
+    """Take away one chunk of everything; how many rows that were: 0 when nothing is left. Raises Unavailable."""
+    now, ledger = context.clock(), context.ledger
+    gone = await ledger.purge(AcmeNonceRow, "expires_at", now, CHUNK)
+    gone += await ledger.purge(LeaseRow, "expires_at", now - LEASES_KEPT, CHUNK)
+    gone += await _purge_enrolment(context, now - ENROLMENT_KEPT)
+    return gone + await _purge_lists(context, now)
+
+
+async def _purge_enrolment(context: Context, before: datetime) -> int:
+    """Orders, authorizations, and what perspectives have said of those."""
+    ended = (
+        'SELECT "id" FROM "acme_authorization" WHERE "expires_at" < ? '
+        f'AND ("valid_until" IS NULL OR "valid_until" < ?) ORDER BY "expires_at" LIMIT {CHUNK}'
+    )
+    chosen = [row[0] for row in await context.database.query(ended, before, before)]
+    gone = await context.ledger.purge(AcmeOrderRow, "expires_at", before, CHUNK)
+    if chosen:
+        marks = ",".join("?" * len(chosen))
+        await _delete(context, f'"perspective_result" WHERE "authorization_id" IN ({marks})', *chosen)
+        gone += await _delete(context, f'"acme_authorization" WHERE "id" IN ({marks})', *chosen)
+    return gone
+
+
+async def _purge_lists(context: Context, now: datetime) -> int:
+    replaced = await context.database.query(
+        'SELECT c."id" FROM "crl" c JOIN "crl_shard" s ON s."generation_id" = c."generation_id" '
+        'AND s."shard" = c."shard" WHERE c."number" < s."number" AND c."this_update" < ? '
+        'AND (NOT c."scheduled" OR (c."next_update" < ? AND EXISTS (SELECT 1 FROM "crl" n '
+        'WHERE n."generation_id" = c."generation_id" AND n."shard" = c."shard" AND n."scheduled" '
+        f'AND n."number" > c."number"))) LIMIT {LISTS_CHUNK}',
+        now - LISTS_KEPT,
+        now - LISTS_KEPT,
+    )
+    if not replaced:
+        return 0
+    marks = ",".join("?" * len(replaced))
+    return await _delete(context, f'"crl" WHERE "id" IN ({marks})', *[row[0] for row in replaced])
+
+
+async def _delete(context: Context, what: str, *parameters: object) -> int:
+    async with context.database.transaction(0) as transaction:
+        return len(await transaction.execute(f"DELETE FROM {what} RETURNING 1", parameters))

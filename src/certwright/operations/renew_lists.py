@@ -1,0 +1,122 @@
+"""Which CRLs are to be signed anew, judged by what is on record; and signing one where there is a reason.
+
+A complete list is scheduled once a day, and in any case when the one before is past half its validity. Between
+schedules a list is signed when the status feed tells of a change, and when the delta is past half its validity.
+Since the reason is looked for anew before signing, asking twice signs once.
+"""
+
+import json
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from ..core.errors import NotFound, Reason, Refused
+from ..store.databases import Database
+from ..store.rows import CrlRow
+from ..store.snapshot import Generation
+from .context import Context
+from .found_authority import offline
+from .publish_crl import ListTimes, publish_crl
+
+TIMES = ListTimes()
+SCHEDULE = timedelta(days=1)
+EVERY_SHARD = -1
+
+
+class Due(IntEnum):
+    """Why a shard's lists are to be signed. SCHEDULED: a new base of deltas; PLAIN: for a change, or a delta."""
+
+    PLAIN = 1
+    SCHEDULED = 2
+
+
+def crl_payload(generation: int, shard: int) -> str:
+    """How work on a shard's lists stands in the outbox, as `revoke` writes it."""
+    return json.dumps({"generation": generation, "shard": shard})
+
+
+def lasting(context: Context, now: datetime) -> list[Generation]:
+    """Generations that have a certificate which has not ended: those there is status data of."""
+    return [one for one in context.snapshot.generations.values() if one.issuer and one.issuer.not_after > now]
+
+
+async def lists_due(
+    database: Database, generation: Generation, now: datetime, shard: int = EVERY_SHARD
+) -> dict[int, Due]:
+    """The shards of a generation whose lists are to be signed; of one shard, when that is given."""
+    wanted = range(generation.authority.crl_shards) if shard == EVERY_SHARD else (shard,)
+    scheduled = await _scheduled(database, generation, now, shard)
+    fresh = await _with_fresh_delta(database, generation, now, shard)
+    changed = await changed_shards(database, generation, shard)
+    due = {}
+    for one in wanted:
+        if one not in scheduled:
+            due[one] = Due.SCHEDULED
+        elif one not in fresh or one in changed:
+            due[one] = Due.PLAIN
+    return due
+
+
+async def _scheduled(database: Database, generation: Generation, now: datetime, shard: int) -> set[int]:
+    """Shards whose newest scheduled list is not old."""
+    rows = await database.query(
+        'SELECT DISTINCT "shard" FROM "crl" WHERE "generation_id" = ? AND (? = -1 OR "shard" = ?) '
+        'AND "base_number" = 0 AND "scheduled" AND "this_update" > ? AND "next_update" >= ?',
+        generation.id,
+        shard,
+        shard,
+        now - SCHEDULE,
+        _half(generation, now, TIMES.complete),
+    )
+    return {row[0] for row in rows}
+
+
+async def _with_fresh_delta(
+    database: Database, generation: Generation, now: datetime, shard: int
+) -> set[int]:
+    rows = await database.query(
+        'SELECT DISTINCT "shard" FROM "crl" WHERE "generation_id" = ? AND (? = -1 OR "shard" = ?) '
+        'AND "base_number" > 0 AND "next_update" >= ?',
+        generation.id,
+        shard,
+        shard,
+        _half(generation, now, TIMES.delta),
+    )
+    return {row[0] for row in rows}
+
+
+def _half(generation: Generation, now: datetime, validity: timedelta) -> datetime:
+    """What signed now would reach half of; no list reaches past its authority's certificate."""
+    return min(now + validity / 2, generation.as_issuer.not_after)
+
+
+async def changed_shards(database: Database, generation: Generation, shard: int = EVERY_SHARD) -> set[int]:
+    """Shards whose newest list does not know of all that the status feed tells."""
+    rows = await database.query(
+        'SELECT l."shard" FROM "crl_shard" l WHERE l."generation_id" = ? AND (? = -1 OR l."shard" = ?) '
+        'AND EXISTS (SELECT 1 FROM "status_change" c WHERE c."generation_id" = l."generation_id" '
+        'AND c."crl_shard" = l."shard" AND c."seq" > l."covered_seq")',
+        generation.id,
+        shard,
+        shard,
+    )
+    return {row[0] for row in rows}
+
+
+async def renew_list(context: Context, generation_id: int, shard: int) -> CrlRow | None:
+    """Sign a shard's lists if there is a reason to; the complete one, None where there was none.
+
+    Raises NotFound, Refused for an authority whose key is under the recovery passphrase, Conflict, Unavailable.
+    """
+    generation = (await context.snapshots.refresh()).generations.get(generation_id)
+    if generation is None or generation.issuer is None or shard >= generation.authority.crl_shards:
+        raise NotFound(f"there is no authority generation {generation_id} with shard {shard}")
+    now = context.clock()
+    if generation.issuer.not_after <= now:
+        return None
+    if offline(generation):
+        text = f"authority {generation.path} is offline; sign its list with the recovery passphrase"
+        raise Refused((Reason("authority.offline", text),))
+    due = await lists_due(context.database, generation, now, shard)
+    if shard not in due:
+        return None
+    return await publish_crl(context, generation, shard, due[shard] is Due.SCHEDULED, TIMES)

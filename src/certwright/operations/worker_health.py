@@ -1,0 +1,90 @@
+"""Is there a worker, and how long do lists and answers last without one? For readiness and metrics.
+
+A dead worker is noticed a minute after its last sign of life. Lists are renewed at half their validity at the
+latest, answers at a third, so that is days before any of them is out of date.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ..core.errors import Unavailable
+from ..store.rows import CrlShardRow
+from ..store.snapshot import Generation
+from .context import Context
+from .found_authority import offline
+from .issue_ocsp_signer import needs_signer
+from .lease import LEASE_SECONDS, WORKER, read_leases
+from .renew_answers import newest_run
+from .renew_lists import changed_shards, lasting
+
+UNSEEN = timedelta(seconds=60)
+LIST_MARGIN = timedelta(days=1)
+OFFLINE_LIST_MARGIN = timedelta(days=45)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHealth:
+    """`seen_at`: the newest sign of life of any worker, None when there was none within the hour; `lists_end`
+    and `answers_end`: the earliest nextUpdate of what a worker renews, None where there is nothing."""
+
+    seen_at: datetime | None
+    lists_end: datetime | None
+    answers_end: datetime | None
+
+
+async def worker_health(context: Context, folder: Path) -> WorkerHealth:
+    """`folder` holds this host's produced answers. Raises Unavailable."""
+    leases = await read_leases(context.database)
+    beats = [row.expires_at for name, row in leases.items() if name.startswith(WORKER)]
+    generations = lasting(context, context.clock())
+    online = {one.id for one in generations if not offline(one)}
+    shards = await context.database.select(CrlShardRow, "1 = 1")
+    runs = [run for one in generations if (run := newest_run(one, folder))]
+    return WorkerHealth(
+        max(beats) - timedelta(seconds=LEASE_SECONDS) if beats else None,
+        min((row.next_update for row in shards if row.generation_id in online), default=None),
+        min((run.times.next_update for run in runs), default=None),
+    )
+
+
+def require_worker(health: WorkerHealth, now: datetime) -> None:
+    """Raises Unavailable when lists and answers are not being renewed, long before one is out of date."""
+    if health.seen_at is None:
+        raise Unavailable("no worker has been seen; start one, it renews CRLs and OCSP answers")
+    unseen = now - health.seen_at
+    if unseen > UNSEEN:
+        ends = min((end for end in (health.lists_end, health.answers_end) if end), default=None)
+        until = f"; what it has signed lasts until {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
+        raise Unavailable(f"the worker has not been seen for {unseen.total_seconds():.0f} s{until}")
+    if health.lists_end is not None and health.lists_end - now < LIST_MARGIN:
+        raise Unavailable(
+            f"a CRL ends at {health.lists_end:%Y-%m-%d %H:%M} UTC and is not renewed; see the worker's log"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineTask:
+    """Something that only a person with the recovery passphrase can do. `what` is `crl` or `ocsp-signer`;
+    `ends`: when what there is now goes out of date, None where there is nothing."""
+
+    generation: Generation
+    what: str
+    ends: datetime | None
+
+
+async def offline_tasks(context: Context) -> list[OfflineTask]:
+    """What is due at authorities whose key is under the recovery passphrase. Raises Unavailable."""
+    now, found = context.clock(), []
+    for generation in lasting(context, now):
+        if not offline(generation):
+            continue
+        shards = await context.database.select(CrlShardRow, '"generation_id" = ?', generation.id)
+        ends = min((row.next_update for row in shards), default=None)
+        changed = await changed_shards(context.database, generation)
+        if ends is None or ends - now < OFFLINE_LIST_MARGIN or changed:
+            found.append(OfflineTask(generation, "crl", ends))
+        if needs_signer(context, generation, now):
+            signer = context.snapshot.signers.get(generation.id)
+            found.append(OfflineTask(generation, "ocsp-signer", signer.not_after if signer else None))
+    return found

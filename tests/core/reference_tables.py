@@ -1,0 +1,96 @@
+"""Tables of docs/reference made from declarations. `python -m tests.core.reference_tables` writes them."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from certwright.core import policy, weak_keys
+from certwright.core.documents import duration
+from certwright.core.extensions import KEY_USES, purpose_name
+from certwright.core.keys import KeyAlgorithm
+from certwright.core.lint import declared_findings
+from certwright.core.profile import Profile, key_family
+from certwright.core.profiles_builtin import built_in_profiles
+
+REFERENCE = Path(__file__).parents[2] / "docs/reference"
+_MARKED = re.compile(r"(<!-- table: (?P<name>[a-z0-9 -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def reasons(declared: dict[str, str]) -> str:
+    return table(("code", "what it means"), [(f"`{code}`", text) for code, text in declared.items()])
+
+
+def findings(name: str) -> str:
+    rows = [
+        (f"`{found.code}`", found.severity.value, found.clause, found.text)
+        for found in declared_findings()[name]
+    ]
+    return table(("code", "severity", "clause", "finding"), rows)
+
+
+def profiles() -> str:
+    heads = ("profile", "for", "lifetime: default, maximum", "names", "keyUsage", "extKeyUsage")
+    return table(heads, [profile_row(profile) for profile in built_in_profiles().values()])
+
+
+def profile_row(profile: Profile) -> tuple[str, ...]:
+    lifetime = profile.lifetime
+    return (
+        f"`{profile.name}`",
+        profile.description,
+        f"{duration(lifetime.default)}, {duration(lifetime.maximum)}",
+        ", ".join(sorted(profile.names.kinds)) or "none",
+        key_usage(profile),
+        ", ".join(map(purpose_name, profile.purposes)) + (" (critical)" if profile.purposes_critical else "")
+        or "none",
+    )
+
+
+def key_usage(profile: Profile) -> str:
+    always = profile.key_usage.always
+    parts = [", ".join(use for use in KEY_USES if use in always)] if always else []
+    for family, uses in profile.key_usage.by_key:
+        if any(key_family(key) == family for key in profile.keys):
+            parts.append(f"{family}: {', '.join(sorted(uses))}")
+    return "; ".join(parts)
+
+
+def algorithms() -> str:
+    rows = [
+        (f"`{profile.name}`", ", ".join(key for key in KeyAlgorithm if key in profile.keys))
+        for profile in built_in_profiles().values()
+    ]
+    return table(("profile", "keys"), rows)
+
+
+def tables() -> dict[str, str]:
+    """Every generated table by the name in its marker."""
+    return {
+        "requests": reasons(policy.REASONS),
+        "weak keys": reasons(weak_keys.REASONS),
+        "built-in profiles": profiles(),
+        "key algorithms": algorithms(),
+        **{f"lint {name}": findings(name) for name in declared_findings()},
+    }
+
+
+def filled(page: str) -> str:
+    """The page with every marked table as it should be. Raises KeyError for a marker nobody knows."""
+    made = tables()
+    return _MARKED.sub(lambda found: f"{found[1]}\n{made[found['name']]}\n{found[3]}", page)
+
+
+def marked(page: str) -> set[str]:
+    return {found["name"] for found in _MARKED.finditer(page)}
+
+
+if __name__ == "__main__":
+    for path in sorted(REFERENCE.glob("*.md")):
+        before = path.read_text()
+        if filled(before) != before:
+            path.write_text(filled(before))
