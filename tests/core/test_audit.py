@@ -2,6 +2,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,7 @@ def test_a_failed_commit_leaves_the_chain_where_it_was() -> None:
         ({"detail": {"\u00e4": "a"}}, Malformed),
         ({"detail": {"a\n": "a"}}, Malformed),
         ({"detail": {"a" * 65: "a"}}, Malformed),
-        ({"detail": {"a": [[[[[[[[[1]]]]]]]]]}}, TooLarge),
+        ({"detail": {"a": [[[[[[[[1]]]]]]]]}}, TooLarge),
         ({"detail": {"a": "x" * 8192}}, TooLarge),
         ({"detail": {"a": "\U0001f600" * 2048}}, TooLarge),
     ],
@@ -196,6 +197,13 @@ def test_the_largest_event_fits_every_bound() -> None:
     for writer in (0, audit.WRITER_MAX + 1):
         with pytest.raises(Malformed):
             Chain.start(writer)
+
+
+def test_the_deepest_detail_and_another_name_for_utc() -> None:
+    item = replace(event(a=[[[[[[[1]]]]]]]), at=NOON.astimezone(timezone(timedelta(0), "Z")))
+    row, chain = Chain.start(1).append(item)
+    assert '"at":"2025-06-01T12:00:00.000000Z","detail":{"a":[[[[[[[1]]]]]]]' in row.body
+    assert not list(audit_verify.verify_rows([row], {1: Head(1, chain.head)}))
 
 
 # -- checking ------------------------------------------------------------------------------------
@@ -251,6 +259,14 @@ def test_a_row_written_anew_with_its_chain_value_is_found(place: int) -> None:
 @pytest.mark.parametrize("count", [1, 2, 6])
 def test_dropped_rows_are_found_and_named(first: int, count: int) -> None:
     assert verify([*LOG[:first], *LOG[first + count :]], heads_of(LOG)) == [("missing", 1, first + 1)]
+
+
+def test_a_range_of_dropped_rows_is_told() -> None:
+    found = audit_verify.verify_rows([*LOG[:1], *LOG[4:5]], heads_of(LOG))
+    assert [item.text for item in found] == [
+        "events 2 to 4 of writer 1 missing",
+        "event 6 of writer 1 missing",
+    ]
 
 
 @pytest.mark.parametrize("place", range(5))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from certwright.core import audit_records, checkpoint, merkle
 from certwright.core.audit import Chain, Head, leaf_entry
-from certwright.core.audit_records import End, Header, SignedCheckpoint
+from certwright.core.audit_records import End, Header, Leaf, SignedCheckpoint
 from certwright.core.checkpoint import Checkpoint
 from certwright.core.errors import TooLarge
 from tests.core.toy_audit_log import (
@@ -192,6 +192,18 @@ def test_a_log_signed_anew_with_another_key() -> None:
     assert not report.trusted
     assert kinds(log.verify(trusted=[KEY])) == ["key-replaced", "signature", "unsigned"]
     assert kinds(log.verify(trusted=(), held=[NEWEST])) == ["key-replaced", "root-mismatch"]
+
+
+@pytest.mark.parametrize("place", range(12))
+def test_after_a_missing_leaf_no_root_is_compared(place: int) -> None:
+    """What is missing is named once; that no later checkpoint can be met goes without saying."""
+    records = [item for item in LOG.records() if not (isinstance(item, Leaf) and item.index == place)]
+    held = [note for _, note in LOG.checkpoints]
+    report = audit_records.verify_records(records, [KEY], held)
+    assert set(kinds(report)) == {"missing"}
+    assert LOG.leaves[place][1] in named(report)
+    assert place in {item.leaf for item in report.discrepancies}
+    assert (report.newest.size if report.newest else 0) == place // 4 * 4
 
 
 def test_checkpoints_that_were_removed_or_forged() -> None:

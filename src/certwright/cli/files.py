@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 from ..core.errors import Conflict
@@ -13,49 +13,51 @@ KEY, CERTIFICATE, CHAIN, FULL_CHAIN = "key.pem", "certificate.pem", "chain.pem",
 PRIVATE, PUBLIC = 0o600, 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """Where a certificate and what belongs to it go."""
-
-    folder: Path
-
-    def require_free(self, overwrite: bool) -> None:
-        """Raises Conflict when there is something already, before anything is made."""
-        there = [name for name in (KEY, CERTIFICATE) if (self.folder / name).exists()]
-        if there and not overwrite:
-            raise Conflict(f"{self.folder / there[0]} exists; give another --out, or --overwrite")
-
-    def write(self, certificate: str, chain: str, key: bytes | None) -> dict[str, str]:
-        """Each file whole or not at all, the key first; their places by name."""
-        contents = {
-            KEY: key,
-            CERTIFICATE: certificate.encode(),
-            CHAIN: chain.encode() or None,
-            FULL_CHAIN: (certificate + chain).encode(),
-        }
-        written = {}
-        for name, content in contents.items():
-            if content is not None:
-                path = self.folder / name
-                write_file(path, content, PRIVATE if name == KEY else PUBLIC)
-                written[name.removesuffix(".pem")] = str(path)
-        return written
-
-
 class PendingKey:
-    """A new key, on disk before a certificate is asked for, so that no certificate is without its key."""
+    """A new key, on disk before a certificate is asked for, so that no certificate is without its key.
 
-    def __init__(self, bundle: Bundle, content: bytes) -> None:
-        self._path = bundle.folder / f".{KEY}.{os.getpid()}"
-        bundle.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    Unless it was settled by the end of the block, nobody has a certificate for it and it is removed.
+    """
+
+    def __init__(self, folder: Path, content: bytes) -> None:
+        self._path = folder / f".{KEY}.{os.getpid()}"
+        self._made = not folder.exists()
         write_file(self._path, content, PRIVATE)
 
-    def __enter__(self) -> None:
-        return None
+    def settle(self) -> None:
+        """Give it its own name."""
+        os.replace(self._path, self._path.with_name(KEY))
+
+    def __enter__(self) -> "PendingKey":
+        return self
 
     def __exit__(self, *error: object) -> None:
-        """The bundle has it under its own name now, or nobody has a certificate for it."""
         self._path.unlink(missing_ok=True)
+        if self._made:
+            with suppress(OSError):  # there is a certificate in it
+                self._path.parent.rmdir()
+
+
+def require_free(folder: Path, overwrite: bool) -> None:
+    """Raises Conflict when there is something already, before anything is made."""
+    there = [name for name in (KEY, CERTIFICATE) if (folder / name).exists()]
+    if there and not overwrite:
+        raise Conflict(f"{folder / there[0]} exists; give another --out, or --overwrite")
+
+
+def write_certificate(
+    folder: Path, certificate: str, chain: str, key: PendingKey | None = None
+) -> dict[str, str]:
+    """Certificate, chain and both in one (PEM), each file whole or not at all; the places of all files."""
+    written = {}
+    if key is not None:
+        key.settle()
+        written["key"] = str(folder / KEY)
+    for name, content in ((CERTIFICATE, certificate), (CHAIN, chain), (FULL_CHAIN, certificate + chain)):
+        if content:
+            write_file(folder / name, content.encode())
+            written[name.removesuffix(".pem")] = str(folder / name)
+    return written
 
 
 def write_file(path: Path, content: bytes, mode: int = PUBLIC) -> None:

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
 
-from ..core.distinguished_name import DistinguishedName
+from ..core.distinguished_name import NO_NAME, DistinguishedName
 from ..core.errors import Malformed
 from ..core.extensions import SUBJECT_ALTERNATIVE_NAME, SubjectAlternativeName
 from ..core.keys import SIGNATURES, KeyAlgorithm, PrivateKey
@@ -54,7 +54,10 @@ def key_pem(key: PrivateKey) -> bytes:
 
 
 def make_csr(
-    key: PrivateKey, algorithm: KeyAlgorithm, subject: DistinguishedName, names: Sequence[Identifier]
+    key: PrivateKey,
+    algorithm: KeyAlgorithm,
+    subject: DistinguishedName = NO_NAME,
+    names: Sequence[Identifier] = (),
 ) -> bytes:
     """A PKCS #10 request in PEM, signed with the key it is for. Raises Malformed."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(_x509_name(subject))

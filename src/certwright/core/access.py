@@ -1,16 +1,20 @@
 """Who may do what. One pure decision for single objects; lists are filtered by `visible_to` in the store.
 
 A grant is a role within a scope. The scope `*` is everything; `authority:NAME`, `profile:NAME` and
-`endpoint:NAME` narrow it. An actor may do a verb to a subject when one grant's role has the verb and the
-grant's scope covers the subject.
+`endpoint:PROTOCOL/NAME` narrow it. An actor may do a verb to a subject when one grant's role has the verb and
+the grant's scope covers the subject. docs/reference/permissions.md has the table for people.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .errors import Forbidden
+from .extensions import PURPOSES
+from .profile import Profile
 
 EVERYTHING = "*"
+SCOPES = ("authority", "profile", "endpoint")
+OCSP_SIGNING = PURPOSES["OCSPSigning"]
 
 
 class Role(StrEnum):
@@ -87,4 +91,34 @@ def covers(scope: str, subject: Subject) -> bool:
     if scope == EVERYTHING:
         return True
     kind, _, name = scope.partition(":")
-    return bool(name) and getattr(subject, kind, "") == name
+    return kind in SCOPES and bool(name) and getattr(subject, kind) == name
+
+
+def reach(actor: Actor, verb: Verb) -> tuple[tuple[str, str], ...] | None:
+    """Where the actor may do the verb, for lists: pairs of a kind of scope and a name. None is everywhere.
+
+    A subject lies within when one of its fields, by the kind, is the name; then `may` says yes, and only then.
+    """
+    scopes = [grant.scope for grant in actor.grants if verb in VERBS[grant.role]]
+    if EVERYTHING in scopes:
+        return None
+    pairs = [(kind, name) for kind, _, name in (scope.partition(":") for scope in scopes)]
+    return tuple(dict.fromkeys(pair for pair in pairs if pair[0] in SCOPES and pair[1]))
+
+
+def require_to_give(actor: Actor, grant: Grant) -> None:
+    """Nobody gives more than they have. Raises Forbidden naming what the actor lacks."""
+    for verb in sorted(VERBS[grant.role]):
+        if not any(verb in VERBS[own.role] and own.scope in (EVERYTHING, grant.scope) for own in actor.grants):
+            text = f"{actor.name} may not '{verb}' within {grant.scope}, so cannot give {grant.role} there"
+            raise Forbidden(f"{text}; ask somebody who may")
+
+
+def verb_for(profile: Profile, verb: Verb) -> Verb:
+    """What it takes to do `verb` to certificates of this profile.
+
+    One for an authority, or for an OCSP signer, speaks for its issuer about others: that is for whoever manages
+    authorities, not for all who may ask for certificates.
+    """
+    speaks_for_issuer = profile.is_authority or OCSP_SIGNING in profile.purposes
+    return Verb.MANAGE_AUTHORITIES if speaks_for_issuer else verb

@@ -9,7 +9,8 @@ without a gap, and each event's body names the chain value of the one before it:
 
 The chain finds what was changed, dropped or moved among rows that no checkpoint covers yet; the
 Merkle tree and its signed checkpoints find it in all others, even when a chain was written anew.
-`Follower` checks rows; docs/reference/audit.md describes the formats for outsiders.
+`audit_verify` checks rows, `audit_records` whole logs; docs/reference/audit.md describes the formats
+for outsiders.
 """
 
 import hashlib

@@ -90,7 +90,7 @@ class Follower:
         self._gaps = 0
 
     def feed(self, row: EventRow, leaf: int | None = None) -> list[Discrepancy]:
-        """Check the next row. Raises TooLarge past WRITERS_MAX writers."""
+        """Check the next row. Raises TooLarge past WRITERS_MAX writers, Malformed for a time without zone."""
         found: list[Discrepancy] = []
         stand = self._stands.get(row.writer)
         if stand is None:

@@ -48,18 +48,23 @@ def decide_names(
     if rules.from_subject and request.subject:
         names = _with_subject(rules, names, request.subject)
     for identifier in names:
-        if identifier.kind not in rules.kinds:
-            kinds = ", ".join(sorted(rules.kinds)) or "none"
-            text = f"{identifier}: profile {profile.name} takes names of kind {kinds}"
-            reasons.append(Reason("policy.name.kind", text))
-        elif not rules.wildcards and identifier.value.startswith("*."):
-            reasons.append(
-                Reason("policy.name.wildcard", f"{identifier}: profile {profile.name} has no wildcards")
-            )
+        check_name(profile, identifier, reasons)
     if not rules.minimum <= len(names) <= rules.maximum and (names or rules.minimum):
         text = f"{len(names)} names; profile {profile.name} takes {rules.minimum} to {rules.maximum}"
         reasons.append(Reason("policy.name.count", text))
     return names
+
+
+def check_name(profile: Profile, identifier: Identifier, reasons: list[Reason]) -> None:
+    """Does the profile take a name of this kind?"""
+    rules = profile.names
+    if identifier.kind not in rules.kinds:
+        kinds = ", ".join(sorted(rules.kinds)) or "none"
+        text = f"{identifier}: profile {profile.name} takes names of kind {kinds}"
+        reasons.append(Reason("policy.name.kind", text))
+    elif not rules.wildcards and identifier.value.startswith("*."):
+        text = f"{identifier}: profile {profile.name} has no wildcards"
+        reasons.append(Reason("policy.name.wildcard", text))
 
 
 def _with_subject(

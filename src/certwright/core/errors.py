@@ -5,6 +5,7 @@
     ├── Unauthenticated  nobody proved who they are (401)
     ├── Forbidden        known, and not allowed (403)
     ├── NotFound         no such thing, or not visible to the caller (404)
+    ├── WrongMethod      it is there, and this HTTP method does nothing with it (405); carries those that do
     ├── Conflict         the state does not permit this now (409)
     │   └── Moved        facts changed between decision and commit; decide again
     │       └── Reconfigured   it was the configuration
@@ -43,6 +44,16 @@ class Forbidden(CertwrightError):
 
 class NotFound(CertwrightError):
     status = 404
+
+
+class WrongMethod(CertwrightError):
+    """`allowed` are the HTTP methods that the resource takes."""
+
+    status = 405
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"this resource takes {', '.join(allowed)} only")
+        self.allowed = allowed
 
 
 class Conflict(CertwrightError):

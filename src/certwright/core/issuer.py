@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from . import keys
 from .der import SEQUENCE, Reader
 from .distinguished_name import DistinguishedName
-from .errors import Malformed
+from .errors import Malformed, Reason, Refused
 from .extensions import (
     BasicConstraints,
     NameConstraints,
@@ -19,6 +20,14 @@ from .keys import KeyAlgorithm, PublicKey
 
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _FIRST = datetime(1950, 1, 1, tzinfo=UTC)
+# TypeError is cryptography's word about a BIT STRING in a name
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _READ = ("2.5.29.19", "2.5.29.30", "2.5.29.14")
 
 
@@ -77,7 +86,14 @@ def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS) -> Issuer:
         parsed = x509.load_der_x509_certificate(certificate)
         values = {found.oid.dotted_string: found for found in parsed.extensions}
         public_key = parsed.public_key()
-    except (ValueError, x509.DuplicateExtension, x509.InvalidVersion) as error:
+    except UnsupportedAlgorithm as error:
+        raise Refused((Reason("key.unsupported", f"the authority's key: {error}"),)) from error
+    except (
+        ValueError,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise Malformed(f"the authority's certificate cannot be read: {error}") from error
     read = [read_extension(values[oid]).value for oid in _READ if oid in values]
     basic = next((value for value in read if isinstance(value, BasicConstraints)), None)

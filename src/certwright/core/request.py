@@ -21,6 +21,8 @@ from .names import Identifier
 
 CSR_OCTETS_MAX = 64 * 1024
 NAMES_MAX = 100
+# TypeError is cryptography's word about a BIT STRING in a name
+_UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _MUST_STAPLE = x509.TLSFeatureType.status_request
 _PEM = re.compile(rb"\s*-----BEGIN (NEW )?CERTIFICATE REQUEST-----")
 
@@ -78,7 +80,7 @@ def parse_csr(data: bytes, maximum_names: int = NAMES_MAX) -> CertificateRequest
     _verify(csr, public_key)
     try:
         subject, extensions = csr.subject, csr.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except _UNREADABLE as error:
         raise Malformed(f"the CSR's subject or extensions cannot be read: {_one_line(error)}") from error
     identifiers, must_staple, ignored = _requested(extensions, maximum_names)
     spki = keys.spki(public_key)

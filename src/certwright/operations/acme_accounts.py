@@ -8,25 +8,38 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..core import keys
 from ..core.access import Actor, Grant, Role
 from ..core.audit import Event, EventKind, JsonValue
-from ..core.errors import CertwrightError, Conflict
+from ..core.errors import CertwrightError, Moved
+from ..core.keys import PublicKey
 from ..store.databases import Duplicate
 from ..store.ledger import Absent, Change
 from ..store.rows import AcmeAccountRow, AcmeExternalAccountKeyRow, AcmeNonceRow
 from ..store.snapshot import Endpoint
+from .check_key import check_public_key
 from .context import Context
+from .issue import not_compromised
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKey:
+    """An account's key: its canonical JSON, its RFC 7638 digest, and the key itself."""
+
+    jwk: str
+    thumbprint: str
+    public_key: PublicKey
 
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Who asks for an account. `jwk` is the key's canonical JSON, `thumbprint` its RFC 7638 digest."""
+    """Who asks for an account. `binding_document` is the external account binding as the client sent it."""
 
-    jwk: str
-    thumbprint: str
+    key: AccountKey
     contacts: tuple[str, ...]
     terms_agreed: bool
     binding: AcmeExternalAccountKeyRow | None
+    binding_document: str
     source: str
 
 
@@ -53,23 +66,25 @@ async def find_account(context: Context, endpoint: Endpoint, thumbprint: str) ->
 async def create_account(
     context: Context, endpoint: Endpoint, applicant: Applicant, spent: Change, now: datetime
 ) -> AcmeAccountRow:
-    """A new account. Raises Conflict when the key has one already (asked for twice at once)."""
-    binding = applicant.binding
+    """A new account. Raises Refused for a weak key, Moved when the key has got an account meanwhile, or the
+    external account key was used."""
+    binding, key = applicant.binding, applicant.key
     account = AcmeAccountRow(
         id=context.ledger.new_id(),
         endpoint_id=endpoint.row.id,
-        thumbprint=applicant.thumbprint,
-        jwk=applicant.jwk,
+        thumbprint=key.thumbprint,
+        jwk=key.jwk,
         contacts=json.dumps(applicant.contacts),
         terms_agreed_at=now if applicant.terms_agreed else None,
         external_account_key=binding.id if binding else None,
+        external_account_binding=applicant.binding_document if binding else "",
         created_at=now,
         deactivated_at=None,
         revoked_at=None,
         version=1,
     )
     detail: dict[str, JsonValue] = {"endpoint": endpoint.path, "contacts": list(applicant.contacts)}
-    change = Change(inserted=[account], revision=context.snapshot.revision)
+    change = Change(inserted=[account], absent=[_not_weak(context, key)], revision=context.snapshot.revision)
     if binding:
         detail["external_account_key"] = binding.name
         change.replaced.append((binding, binding._replace(account=account.id)))
@@ -78,10 +93,15 @@ async def create_account(
     try:
         await context.ledger.commit(change)
     except Duplicate as error:
-        raise Conflict(
-            "an account with this key is being made by another request; ask for it again"
-        ) from error
+        raise Moved("another request has made an account with this key") from error
     return account
+
+
+def _not_weak(context: Context, key: AccountKey) -> Absent:
+    """Raises Refused for a weak key; the guard is for one known as compromised."""
+    spki = keys.spki(key.public_key)
+    check_public_key(context, key.public_key, spki)
+    return not_compromised(spki)
 
 
 async def change_contacts(
@@ -101,21 +121,22 @@ async def change_contacts(
 async def change_key(
     context: Context,
     account: AcmeAccountRow,
-    jwk: str,
-    thumbprint: str,
+    key: AccountKey,
     source: str,
     spent: Change,
     now: datetime,
 ) -> AcmeAccountRow:
-    """Give the account another key (section 7.3.5). Raises Conflict when the key has an account, Moved."""
-    after = account._replace(jwk=jwk, thumbprint=thumbprint)
-    detail: dict[str, JsonValue] = {"new_thumbprint": thumbprint}
+    """Give the account another key (section 7.3.5). Raises Refused for a weak key, Moved, also when the key
+    has got an account meanwhile."""
+    after = account._replace(jwk=key.jwk, thumbprint=key.thumbprint)
+    detail: dict[str, JsonValue] = {"new_thumbprint": key.thumbprint}
+    guarded = Change(absent=[_not_weak(context, key)])
+    guarded.join(spent)
+    kind = EventKind.ACME_ACCOUNT_KEY_CHANGED
     try:
-        return await _change(
-            context, EventKind.ACME_ACCOUNT_KEY_CHANGED, account, after, source, spent, now, detail
-        )
+        return await _change(context, kind, account, after, source, guarded, now, detail)
     except Duplicate as error:
-        raise Conflict("the new key belongs to an account already") from error
+        raise Moved("the new key has got an account meanwhile") from error
 
 
 async def deactivate_account(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import datetime
 
 from ..core import orders
@@ -9,7 +10,7 @@ from ..core.access import Actor, Grant, Role
 from ..core.errors import CertwrightError, NotFound
 from ..core.names import Identifier, IdentifierKind
 from ..core.orders import AuthorizationFacts, OrderStatus
-from ..store.enrolment import authorization_facts, with_authorizations
+from ..store.enrolment import authorization_facts, with_authorizations_of_many
 from ..store.rows import (
     AcmeAccountRow,
     AcmeAuthorizationRow,
@@ -18,16 +19,18 @@ from ..store.rows import (
     CertificateNameRow,
     CertificateRow,
 )
-from ..store.snapshot import Endpoint
+from ..store.snapshot import Endpoint, Generation
 from .context import Context
 
 HELD_LOOKED_AT = 500
+KEY_DIGITS_MAX = 18  # every such number fits the column
+REPLACING_LOOKED_AT = 100
 
 
 async def account(context: Context, endpoint: Endpoint, key: str) -> AcmeAccountRow:
     """By the key in its URL. Raises NotFound, also for an account of another endpoint."""
     rows = []
-    if key.isdecimal() and len(key) <= 19:
+    if key.isdecimal() and len(key) <= KEY_DIGITS_MAX:
         rows = await context.database.select(
             AcmeAccountRow, '"id" = ? AND "endpoint_id" = ?', int(key), endpoint.row.id
         )
@@ -62,15 +65,27 @@ async def binding_key(
     raise otherwise
 
 
-async def order_keys(context: Context, account: AcmeAccountRow, after: str, limit: int) -> list[str]:
-    """Keys of the account's orders that are not invalid, in the order they were placed."""
-    rows = await context.database.query(
-        'SELECT "id" FROM "acme_order" WHERE "account_id" = ? AND "id" > ? AND "failed_at" IS NULL '
-        f'ORDER BY "id" LIMIT {int(limit)}',
-        account.id,
-        int(after) if after.isdecimal() and len(after) <= 18 else 0,
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """`following` is where the next page begins; empty on the last."""
+
+    keys: tuple[str, ...]
+    following: str
+
+
+async def order_page(
+    context: Context, account: AcmeAccountRow, after: str, limit: int, now: datetime
+) -> OrderPage:
+    """Keys of the account's orders that are not invalid, at most `limit` of them."""
+    begin = int(after) if after.isdecimal() and len(after) <= KEY_DIGITS_MAX else 0
+    rows = await context.database.select(
+        AcmeOrderRow, f'"account_id" = ? AND "id" > ? ORDER BY "id" LIMIT {int(limit) + 1}', account.id, begin
     )
-    return [str(row[0]) for row in rows]
+    found = await with_authorizations_of_many(context.database, rows[:limit])
+    valid = [one for one in found if orders.order_status(one.facts, now) is not OrderStatus.INVALID]
+    return OrderPage(
+        tuple(str(one.row.id) for one in valid), str(rows[limit - 1].id) if len(rows) > limit else ""
+    )
 
 
 async def certificate(context: Context, identifier: int) -> CertificateRow:
@@ -81,16 +96,34 @@ async def certificate(context: Context, identifier: int) -> CertificateRow:
 
 
 async def certificate_by_der(context: Context, endpoint: Endpoint, der: bytes) -> CertificateRow:
-    """A certificate issued by this endpoint's authority. Raises NotFound for every other one."""
+    """A certificate issued at this endpoint, or by its authority. Raises NotFound for every other one."""
     rows = await context.database.select(
         CertificateRow,
-        '"fingerprint" = ? AND "authority" = ?',
+        '"fingerprint" = ? AND ("authority" = ? OR "endpoint" = ?) AND "generation_id" IS NOT NULL',
         hashlib.sha256(der).digest(),
         endpoint.authority,
+        endpoint.path,
     )
     if not rows:
         raise NotFound("the certificate was not issued here")
     return rows[0]
+
+
+async def generation_of(context: Context, row: CertificateRow) -> Generation:
+    """Who issued a certificate of ours; another process may know a newer configuration than this one."""
+    assert row.generation_id is not None
+    if row.generation_id not in context.snapshot.generations:
+        await context.snapshots.refresh()
+    return context.snapshot.generations[row.generation_id]
+
+
+async def replaced_by(context: Context, order: AcmeOrderRow) -> tuple[bytes, int] | None:
+    """Authority key identifier and serial number of the certificate an order replaces (RFC 9773 section 5)."""
+    if order.replaces is None:
+        return None
+    row = await certificate(context, order.replaces)
+    generation = await generation_of(context, row)
+    return generation.as_issuer.key_identifier, int.from_bytes(row.serial, "big")
 
 
 async def certificate_by_key(context: Context, key_identifier: bytes, serial: int) -> CertificateRow:
@@ -124,7 +157,8 @@ async def held(
     rows = await context.database.select(
         AcmeAuthorizationRow,
         f'"account_id" = ? AND "value" IN ({",".join("?" * len(values))}) AND "valid_until" > ? '
-        f"LIMIT {HELD_LOOKED_AT}",
+        'AND "deactivated_at" IS NULL AND "revoked_at" IS NULL '
+        f'ORDER BY "valid_until" DESC LIMIT {HELD_LOOKED_AT}',
         account.id,
         *values,
         now,
@@ -133,13 +167,19 @@ async def held(
 
 
 async def replacing_status(context: Context, row: CertificateRow, now: datetime) -> OrderStatus | None:
-    """Status of the newest order that says it replaces a certificate, unless it has failed."""
+    """Status of an order that replaces a certificate already; None where there is none, or all are invalid."""
     rows = await context.database.select(
-        AcmeOrderRow, '"replaces" = ? AND "failed_at" IS NULL ORDER BY "id" DESC LIMIT 1', row.id
+        AcmeOrderRow,
+        '"replaces" = ? AND "failed_at" IS NULL AND ("expires_at" > ? OR "issued_at" IS NOT NULL) '
+        f'ORDER BY "id" DESC LIMIT {REPLACING_LOOKED_AT}',
+        row.id,
+        now,
     )
-    if not rows:
-        return None
-    return orders.order_status((await with_authorizations(context.database, rows[0])).facts, now)
+    for one in await with_authorizations_of_many(context.database, rows):
+        status = orders.order_status(one.facts, now)
+        if status is not OrderStatus.INVALID:
+            return status
+    return None
 
 
 def key_holder(row: CertificateRow, source: str) -> Actor:

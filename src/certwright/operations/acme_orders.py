@@ -142,18 +142,19 @@ async def _reusable(
     marks = ",".join("?" * len(values))
     rows = await context.database.select(
         AcmeAuthorizationRow,
-        f'"account_id" = ? AND "value" IN ({marks}) AND "valid_until" > ? ORDER BY "valid_until" '
-        f"LIMIT {REUSE_LOOKED_AT}",
+        f'"account_id" = ? AND "value" IN ({marks}) AND "valid_until" > ? '
+        'AND "deactivated_at" IS NULL AND "revoked_at" IS NULL '
+        f'ORDER BY "valid_until" DESC LIMIT {REUSE_LOOKED_AT}',
         account.id,
         *values,
         now,
     )
-    found = {}
+    found: dict[Target, Authorization] = {}
     for row in rows:
         facts = authorization_facts(row)
         kinds = wanted.challenges.get(facts.target)
         if kinds and orders.reusable(facts, facts.target, kinds, now, now + wanted.order_lifetime):
-            found[facts.target] = Authorization(row, facts)
+            found.setdefault(facts.target, Authorization(row, facts))
     return found
 
 

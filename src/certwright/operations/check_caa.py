@@ -8,7 +8,6 @@ from ..core.caa import CaaRequest, CaaSet, check_caa
 from ..core.errors import CertwrightError, Reason, Refused, Unavailable
 from ..core.names import Identifier, IdentifierKind
 from ..core.orders import AuthorizationFacts, Problem
-from ..store.snapshot import Snapshot
 
 FindCaa = Callable[[str], Awaitable[CaaSet]]
 GOOD_FOR = timedelta(hours=8)
@@ -20,42 +19,52 @@ async def caa_problem(
     settings: AcmeSettings,
     identifier: Identifier,
     wildcard: bool,
-    account_uri: str,
+    account_uris: tuple[str, ...],
     method: str,
 ) -> Problem | None:
-    """Why the domain does not let us issue, or None. Raises Unavailable when nobody can be asked."""
+    """Why the domain does not let us issue, or None. Raises Unavailable when nobody can be asked.
+
+    `account_uris` are all by which the account may be known (RFC 8657 section 3), the usual one first.
+    """
     if not settings.check_caa or identifier.kind is not IdentifierKind.DNS:
         return None
     name = f"*.{identifier.value}" if wildcard else identifier.value
     try:
         found = await find(name)
-        check_caa(found, CaaRequest(name, settings.caa_identities, account_uri, method))
     except Unavailable:
         raise
     except CertwrightError as error:
         return Problem("caa", error.detail)
-    return None
+    refusals = []
+    for uri in account_uris:
+        try:
+            check_caa(found, CaaRequest(name, settings.caa_identities, uri, method))
+        except Refused as error:
+            refusals.append(error)
+        else:
+            return None
+    return Problem("caa", refusals[0].detail)
 
 
 async def require_caa(
     find: FindCaa,
     settings: AcmeSettings,
     authorizations: tuple[AuthorizationFacts, ...],
-    account_uri: str,
+    account_uris: tuple[str, ...],
     now: datetime,
 ) -> None:
     """Ask again about what was validated too long ago. Raises Refused, Unavailable."""
     for facts in authorizations:
         if facts.validated_at is not None and now - facts.validated_at < GOOD_FOR:
             continue
+        target = facts.target
         problem = await caa_problem(
-            find, settings, facts.target.identifier, facts.target.wildcard, account_uri, facts.attempted_kind
+            find, settings, target.identifier, target.wildcard, account_uris, facts.attempted_kind
         )
         if problem is not None:
             raise Refused((Reason("caa.refused", problem.detail, "RFC 8659"),))
 
 
-def account_uri(snapshot: Snapshot, endpoint: str, account: int) -> str:
-    """The account's URL under the installation's own address, as CAA records would name it (RFC 8657)."""
-    host = snapshot.installation.base_url.partition("://")[2]
-    return f"https://{host}/acme/{endpoint}/account/{account}"
+def account_uris(services: tuple[str, ...], endpoint: str, account: int) -> tuple[str, ...]:
+    """The account's URL under each address by which we are reached, as CAA records would name it."""
+    return tuple(f"{service}/acme/{endpoint}/account/{account}" for service in services)

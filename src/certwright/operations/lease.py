@@ -1,12 +1,13 @@
 """The right to a task that one process at a time may do: taken, renewed, given back.
 
-A lease is a row. Whoever renews or takes it replaces the row as it was read, so that of two who try at once one
-gets it; a holder that dies loses it when its time is over. The hosts' clocks must agree to within a few seconds.
+A lease is a row. Whoever renews or takes it replaces the row as it was read, so that of two who try at once
+one gets it; a holder that dies loses it when its time is over. Hosts' clocks must agree to a few seconds.
 
-What is done under a lease must do no harm when it is done twice: a process that stood still for longer than its
-lease finishes what it had begun beside its successor.
+What is done under a lease must do no harm when it is done twice: a process that stood still for longer than
+its lease finishes what it had begun beside its successor.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from ..core.errors import Moved
@@ -48,14 +49,7 @@ async def take_lease(
     return after
 
 
-async def give_back(context: Context, rows: list[LeaseRow]) -> None:
-    """End leases of ours before their time, so that others need not wait. Raises Moved, Unavailable.
-
-    A lease that somebody else has taken meanwhile stays theirs.
-    """
-    for row in rows:
-        ended = row._replace(expires_at=context.clock())
-        try:
-            await context.ledger.commit(Change(replaced=[(row, ended)]))
-        except Moved:
-            continue
+async def give_back(context: Context, row: LeaseRow) -> None:
+    """End a lease of ours before its time. One that somebody else has by now stays theirs. Raises Unavailable."""
+    with suppress(Moved):
+        await context.ledger.commit(Change(replaced=[(row, row._replace(expires_at=context.clock()))]))

@@ -1,7 +1,7 @@
 """Take away what nobody can use any more, a little at a time, so that no other writer waits for it.
 
-An order or authorization ends by its own date: its status is computed from that, and nothing has to be written
-when the moment comes. What is taken away here is long past every use; that it existed stays in the audit.
+An order or authorization ends by its own date: its status is computed from that, and nothing has to be
+written when the moment comes. What is taken away here is long past every use; the audit knows it for ever.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from .context import Context
 ENROLMENT_KEPT = timedelta(days=90)
 """How long orders and authorizations stay after their end."""
 LISTS_KEPT = timedelta(minutes=1)
-"""How long a CRL stays that a newer one has replaced; one that was scheduled stays until it is out of date too,
+"""How long a CRL stays that a newer one has replaced; a scheduled one stays until it is out of date as well,
 and the newest scheduled one, on which deltas are based, in any case."""
 LEASES_KEPT = timedelta(hours=1)
 CHUNK = 200
@@ -20,7 +20,7 @@ LISTS_CHUNK = 5
 
 
 async def purge_expired(context: Context) -> int:
-    """Take away one chunk of everything; how many rows that were: 0 when nothing is left. Raises Unavailable."""
+    """Take away a chunk of everything; how many rows went, 0 when nothing is left. Raises Unavailable."""
     now, ledger = context.clock(), context.ledger
     gone = await ledger.purge(AcmeNonceRow, "expires_at", now, CHUNK)
     gone += await ledger.purge(LeaseRow, "expires_at", now - LEASES_KEPT, CHUNK)

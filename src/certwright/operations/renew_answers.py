@@ -21,7 +21,7 @@ from .renew_lists import lasting
 
 RENEW_SIGNER = "ocsp-signer.renew"
 PAUSE = timedelta(minutes=10)
-"""Between two runs of one generation whose signer is the same: near a signer's end, runs hold ever shorter."""
+"""Between runs of one generation and signer: near the signer's end they hold ever shorter."""
 
 
 def newest_run(generation: Generation, folder: Path) -> Run | None:
@@ -54,10 +54,11 @@ async def produce_due_answers(context: Context, folder: Path) -> int:
     for generation in lasting(context, context.clock()):
         now = context.clock()
         signer = context.snapshot.signers.get(generation.id)
-        if signer is not None and signer.not_after > now:
-            if answers_due(newest_run(generation, folder), signer, now):
-                await produce_ocsp(context, generation, folder)
-                produced += 1
+        if signer is None or signer.not_after <= now:
+            continue
+        if answers_due(newest_run(generation, folder), signer, now):
+            await produce_ocsp(context, generation, folder)
+            produced += 1
     return produced
 
 

@@ -1,8 +1,8 @@
 """Which CRLs are to be signed anew, judged by what is on record; and signing one where there is a reason.
 
-A complete list is scheduled once a day, and in any case when the one before is past half its validity. Between
-schedules a list is signed when the status feed tells of a change, and when the delta is past half its validity.
-Since the reason is looked for anew before signing, asking twice signs once.
+A complete list is scheduled once a day, and in any case when the one before is past half its validity.
+Between schedules a list is signed when the status feed tells of a change, and when the delta is past half its
+validity. Since the reason is looked for anew before signing, asking twice signs once.
 """
 
 import json
@@ -23,7 +23,7 @@ EVERY_SHARD = -1
 
 
 class Due(IntEnum):
-    """Why a shard's lists are to be signed. SCHEDULED: a new base of deltas; PLAIN: for a change, or a delta."""
+    """Why a shard's lists are to be signed. SCHEDULED: as a base of deltas; PLAIN: for a change, or a delta."""
 
     PLAIN = 1
     SCHEDULED = 2
@@ -105,7 +105,8 @@ async def changed_shards(database: Database, generation: Generation, shard: int 
 async def renew_list(context: Context, generation_id: int, shard: int) -> CrlRow | None:
     """Sign a shard's lists if there is a reason to; the complete one, None where there was none.
 
-    Raises NotFound, Refused for an authority whose key is under the recovery passphrase, Conflict, Unavailable.
+    Raises NotFound, Refused for an authority whose key is under the recovery passphrase, Conflict,
+    Unavailable.
     """
     generation = (await context.snapshots.refresh()).generations.get(generation_id)
     if generation is None or generation.issuer is None or shard >= generation.authority.crl_shards:

@@ -1,7 +1,7 @@
 """The outbox: follow-ups that were committed with their cause and wait to be done.
 
-Rows of one kind and payload are one piece of work however many they are: many revocations, one list. A row stays
-until its work is done, so the table is what is still to be done.
+Rows of one kind and payload are one piece of work however many they are: many revocations, one list. A row
+stays until its work is done, so the table is what is still to be done.
 """
 
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ async def waiting_work(database: Database) -> list[Work]:
 
 
 async def rows_of(database: Database, kind: str, payload: str, until: datetime) -> list[int]:
-    """Identifiers of the rows that have asked for a piece of work until a moment, at most ROWS_MAX. What comes
-    later is not among them, and asks for it again."""
+    """Identifiers of the rows that have asked for a piece of work until a moment, at most ROWS_MAX. Later ones
+    are not among them, and ask for it again."""
     rows = await database.query(
         'SELECT "id" FROM "outbox" WHERE "kind" = ? AND "payload" = ? AND "created_at" <= ? '
         f'ORDER BY "created_at", "id" LIMIT {ROWS_MAX}',
@@ -58,8 +58,8 @@ async def settle_work(context: Context, identifiers: list[int]) -> None:
 
 
 async def give_up_work(context: Context, work: Work, error: str, begun: datetime) -> None:
-    """The work, begun at that moment, has failed for good: that goes on record, and the rows that had asked for
-    it by then go. Raises Unavailable."""
+    """The work, begun at that moment, has failed for good: that goes on record, and the rows that had asked
+    for it by then go. Raises Unavailable."""
     kind, payload = work.row.kind, work.row.payload
     until = max(begun, work.row.created_at)
     identifiers = await rows_of(context.database, kind, payload, until)

@@ -21,7 +21,7 @@ from ..store.enrolment import Authorization, Order, load_authorization, with_aut
 from ..store.ledger import Change
 from ..store.rows import AcmeAccountRow, AcmeAuthorizationRow, PerspectiveResultRow
 from ..store.snapshot import Endpoint
-from .check_caa import FindCaa, account_uri, caa_problem, require_caa
+from .check_caa import FindCaa, account_uris, caa_problem, require_caa
 from .context import Context
 
 CHECKS_AT_ONCE = 200
@@ -44,13 +44,15 @@ class Perspectives:
 class Validations:
     """Runs checks in the background of one event loop, a bounded number at a time.
 
-    `validators` by the kind of challenge. What cannot be done now is reported, and left to the next sweep.
+    `validators` by the kind of challenge; `services` are the `https://host[:port]` by which clients reach us,
+    the usual one first. What cannot be done now is reported, and left to the next sweep.
     """
 
     context: Context
     validators: Mapping[str, Validator]
     perspectives: Perspectives
     find_caa: FindCaa
+    services: tuple[str, ...]
     report: Callable[[CertwrightError], None]
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS_AT_ONCE))
@@ -95,6 +97,10 @@ class Validations:
         context = self.context
         account = await _account_of(context, authorization)
         row = authorization.row
+        status = orders.account_status(account.deactivated_at, account.revoked_at)
+        if status is not orders.AccountStatus.VALID:
+            here = self.perspectives.here
+            return Evidence(context.clock(), here, "unauthorized", f"the account is {status} meanwhile")
         challenge = Challenge(
             row.attempted,
             authorization.facts.target.identifier,
@@ -107,18 +113,18 @@ class Validations:
         endpoint = next(
             (one for one in context.snapshot.endpoints.values() if one.row.id == account.endpoint_id), None
         )
-        uri = account_uri(context.snapshot, endpoint.row.name if endpoint else "", account.id)
+        uris = account_uris(self.services, endpoint.row.name if endpoint else "", account.id)
         target = authorization.facts.target
         problem = await caa_problem(
-            self.find_caa, settings, target.identifier, target.wildcard, uri, challenge.kind
+            self.find_caa, settings, target.identifier, target.wildcard, uris, challenge.kind
         )
         return replace(evidence, problem=problem.type, detail=problem.detail) if problem else evidence
 
     async def check_caa_again(self, order: Order, endpoint: Endpoint, now: datetime) -> None:
         """Before issuance: CAA of names validated more than eight hours ago. Raises Refused, Unavailable."""
         settings = acme_settings_from_document(endpoint.settings)
-        uri = account_uri(self.context.snapshot, endpoint.row.name, order.row.account_id)
-        await require_caa(self.find_caa, settings, order.facts.authorizations, uri, now)
+        uris = account_uris(self.services, endpoint.row.name, order.row.account_id)
+        await require_caa(self.find_caa, settings, order.facts.authorizations, uris, now)
 
     async def sweep(self, before: datetime) -> int:
         """Begin the checks that this perspective owes since before a moment; how many there were."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-from ..core.errors import CertwrightError, Refused, TooLarge, Unauthenticated, Unavailable
+from ..core.errors import CertwrightError, Refused, TooLarge, Unauthenticated, Unavailable, WrongMethod
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -93,6 +93,12 @@ async def respond_json(send: Send, status: int, document: Any, headers: Headers 
 
 async def respond_problem(send: Send, error: CertwrightError, request_id: str = "") -> None:
     """A problem document (RFC 9457) for an error of ours, with the headers its status asks for."""
+    body = json.dumps(problem_document(error, request_id)).encode()
+    await respond(send, error.status, body, problem_headers(error))
+
+
+def problem_document(error: CertwrightError, request_id: str = "") -> dict[str, Any]:
+    """What was wrong, where, what to do, as RFC 9457 has it; every reason of a refusal in `reasons`."""
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(error.status).phrase,
@@ -105,10 +111,10 @@ async def respond_problem(send: Send, error: CertwrightError, request_id: str = 
         ]
     if request_id:
         document["request_id"] = request_id
-    await respond(send, error.status, json.dumps(document).encode(), _problem_headers(error))
+    return document
 
 
-def _problem_headers(error: CertwrightError) -> list[tuple[bytes, bytes]]:
+def problem_headers(error: CertwrightError) -> list[tuple[bytes, bytes]]:
     headers = [(b"content-type", PROBLEM_JSON), (b"cache-control", b"no-store")]
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", b"%d" % error.retry_after))
@@ -116,4 +122,6 @@ def _problem_headers(error: CertwrightError) -> list[tuple[bytes, bytes]]:
         headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, TooLarge):
         headers.append((b"connection", b"close"))
+    if isinstance(error, WrongMethod):
+        headers.append((b"allow", ", ".join(error.allowed).encode()))
     return headers

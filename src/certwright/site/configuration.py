@@ -35,6 +35,7 @@ Network = IPv4Network | IPv6Network
 PREFIX = "CERTWRIGHT_"
 HOME_VARIABLE = "CERTWRIGHT_HOME"
 FILE_NAME = "certwright.toml"
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 FILE_OCTETS_MAX = 1024 * 1024
 DJANGO_SECRET = "django-secret"  # noqa: S105 - a file's name
 
@@ -362,6 +363,20 @@ class Configuration(BaseSettings):
         if self.embedded:
             names.add(LOCALHOST)
         return frozenset(name.lower() for name in names if name)
+
+    @property
+    def reached_as(self) -> frozenset[str]:
+        """Every host name and address by which the HTTPS listeners may be reached; their certificate has all."""
+        hosts = {address.host for address in self.listeners.values()} - {"0.0.0.0", "::"}  # noqa: S104 - not bound here
+        return self.host_names | hosts | (LOOPBACK if self.embedded else frozenset())
+
+    @property
+    def service_urls(self) -> tuple[str, ...]:
+        """The addresses by which clients may know us, `service_url` first."""
+        port = urlsplit(self.service_url).port
+        hosts = (f"[{name}]" if ":" in name else name for name in sorted(self.reached_as))
+        urls = (f"https://{host}" + (f":{port}" if port else "") for host in hosts)
+        return tuple(dict.fromkeys([self.service_url, *urls]))
 
     @property
     def run_folder(self) -> Path:

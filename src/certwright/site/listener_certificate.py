@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ..core.access import Actor, Grant, Role
 from ..core.errors import NotFound
 from ..core.general_names import decode_general_name
-from ..core.names import Identifier, parse_identifier
+from ..core.names import Identifier, IdentifierKind, parse_identifier
 from ..core.pem import pem
 from ..core.request import request_for
 from ..operations.context import Context
@@ -69,14 +69,9 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _names(configuration: Configuration) -> tuple[Identifier, ...]:
-    """Every name and address by which we may be reached."""
-    names = [_identifier(name) for name in sorted(configuration.host_names)]
-    for address in configuration.listeners.values():
-        if address.host not in ("0.0.0.0", "::"):  # noqa: S104 - not bound here, left out
-            names.append(_identifier(address.host))
-    if configuration.embedded:
-        names += [parse_identifier("ip", "127.0.0.1"), parse_identifier("ip", "::1")]
-    return tuple(dict.fromkeys(names))
+    """Every name and address by which we may be reached, names first: the first is the subject."""
+    names = map(_identifier, sorted(configuration.reached_as))
+    return tuple(sorted(names, key=lambda name: name.kind is not IdentifierKind.DNS))
 
 
 def _identifier(text: str) -> Identifier:

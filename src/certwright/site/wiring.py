@@ -142,7 +142,7 @@ def validations(
         tuple(configuration.validation.other_zones),
         configuration.validation.quorum,
     )
-    return Validations(context, validators, perspectives, find, report)
+    return Validations(context, validators, perspectives, find, configuration.service_urls, report)
 
 
 def require_initialized(configuration: Configuration) -> None:

@@ -1,13 +1,17 @@
 """Orders and authorizations: from rows to the facts that `core.orders` judges, and back."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.errors import NotFound
+from ..core.errors import IntegrityError, NotFound
 from ..core.names import Identifier, IdentifierKind
 from ..core.orders import AuthorizationFacts, OrderFacts, Problem, Target
 from .databases import Database
 from .rows import AcmeAuthorizationRow, AcmeOrderRow
+
+
+PARAMETERS_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,27 @@ async def load_order(database: Database, identifier: int) -> Order:
 
 
 async def with_authorizations(database: Database, row: AcmeOrderRow) -> Order:
-    wanted = json.loads(row.authorizations)
-    marks = ",".join("?" * len(wanted))
-    found = {
-        one.id: Authorization(one, authorization_facts(one))
-        for one in await database.select(AcmeAuthorizationRow, f'"id" IN ({marks})', *wanted)
-    }
-    authorizations = tuple(found[identifier] for identifier in wanted)
+    """Raises IntegrityError when an authorization is missing."""
+    return (await with_authorizations_of_many(database, [row]))[0]
+
+
+async def with_authorizations_of_many(database: Database, rows: Sequence[AcmeOrderRow]) -> list[Order]:
+    """A page of orders with their authorizations, in one look-up. Raises IntegrityError as above."""
+    wanted = {row.id: json.loads(row.authorizations) for row in rows}
+    identifiers = sorted({identifier for many in wanted.values() for identifier in many})
+    found = {}
+    for start in range(0, len(identifiers), PARAMETERS_MAX):
+        part = identifiers[start : start + PARAMETERS_MAX]
+        marks = ",".join("?" * len(part))
+        for one in await database.select(AcmeAuthorizationRow, f'"id" IN ({marks})', *part):
+            found[one.id] = Authorization(one, authorization_facts(one))
+    if len(found) < len(identifiers):
+        missing = min(set(identifiers) - found.keys())
+        raise IntegrityError(f"authorization {missing} of an order is missing")
+    return [_joined(row, tuple(found[identifier] for identifier in wanted[row.id])) for row in rows]
+
+
+def _joined(row: AcmeOrderRow, authorizations: tuple[Authorization, ...]) -> Order:
     return Order(row, order_facts(row, tuple(one.facts for one in authorizations)), authorizations)
 
 

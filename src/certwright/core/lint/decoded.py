@@ -138,7 +138,15 @@ def decode(tbs: bytes) -> Decoded:
         raise IntegrityError(f"the certificate to be signed cannot be read back: {error}") from error
 
 
-UNREADABLE = (Malformed, Refused, ValueError, x509.DuplicateExtension, UnsupportedAlgorithm)
+UNREADABLE = (
+    Malformed,
+    Refused,
+    ValueError,
+    TypeError,  # cryptography, about a BIT STRING in a name
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    UnsupportedAlgorithm,
+)
 
 
 def read_frame(

@@ -1,39 +1,43 @@
 """ACME over HTTP (RFC 8555): the one web file of the protocol, plain ASGI.
 
 A POST is read, its nonce and signature are checked, and one handler is called, by resource. Handlers decide
-with `rules`, write through operations and answer with `objects`. Every error becomes a problem document here.
+with `rules`, write through operations and answer with `answers`. Every error becomes a problem document here.
 """
 
+import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
 
 from ...core import orders
 from ...core.acme_settings import AcmeSettings, acme_settings_from_document
-from ...core.errors import CertwrightError, Conflict, NotFound, Refused
-from ...core.names import Identifier, IdentifierKind
+from ...core.errors import CertwrightError, Conflict, Malformed, Moved, NotFound, Reconfigured, Refused
+from ...core.errors import Unavailable
+from ...core.names import IdentifierKind
 from ...core.pem import pem
-from ...core.policy import refused_names
-from ...core.request import parse_csr
+from ...core.request import CertificateRequest, parse_csr
 from ...core.revocation import Reason, RevocationFacts
 from ...operations import acme_accounts, acme_lookups, acme_orders
-from ...operations.context import Context
+from ...operations.context import DECISIONS_MAX, Context
 from ...operations.finalize_order import finalize_order
 from ...operations.find_certificate import certificate_der
 from ...operations.revoke import revoke_row
 from ...operations.validate import Validations
-from ...store.enrolment import Order, load_authorization, load_order
+from ...store.databases import Duplicate
+from ...store.enrolment import Authorization, Order, load_authorization, load_order
 from ...store.ledger import Change
-from ...store.rows import AcmeAccountRow, CertificateRow
+from ...store.rows import AcmeAccountRow
 from ...store.snapshot import Endpoint, Snapshot
-from ..asgi import Receive, Scope, Send, client_address, read_body
-from . import nested, objects, renewal, rules
+from ..asgi import ClientGone, Receive, Scope, Send, client_address, header, read_body
+from . import answers, nested, objects, renewal, rules
+from .answers import Answer
 from .challenges import challenge_kinds
-from .encoding import encode_object
+from .encoding import decode_object, encode_object
 from .jwk import Jwk, jwk_of, public_key
 from .jws import BODY_MAX, ParsedJws, check_content_type, parse_request, require_jwk, require_kid, verify
 from .messages import (
@@ -47,23 +51,12 @@ from .messages import (
     parse_revocation,
 )
 from .nonces import UNIQUE_OCTETS, CheckedNonce, NonceMaker, UsedNonces, bad_nonce
-from .problems import AcmeProblem, ProblemType, encode, malformed, problem_of, unauthorized
+from .order_policy import Surroundings, check_order_policy
+from .problems import AcmeProblem, ProblemType, malformed, problem_of, unauthorized
 from .resources import Place, Resource, Urls, link, parse_path
 
-Headers = list[tuple[bytes, bytes]]
-
 ORDERS_PAGE = 50
-RETRY_AFTER = b"2"
-_PEM_CHAIN = b"application/pem-certificate-chain"
 _key_of = lru_cache(maxsize=10_000)(public_key)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    body: bytes
-    status: int = 200
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = b"application/json"
 
 
 @dataclass(slots=True)
@@ -80,6 +73,7 @@ class Call:
     jws: ParsedJws
     nonce: CheckedNonce
     account: AcmeAccountRow | None = None
+    verified: bool = False
 
     @property
     def signer(self) -> AcmeAccountRow:
@@ -91,6 +85,18 @@ class Call:
     def payload(self) -> bytes:
         return self.jws.payload
 
+    def verify(self, key: Jwk) -> None:
+        verify(self.jws, _key_of(key))
+        self.verified = True
+
+    def require_read(self) -> AcmeAccountRow:
+        """The signer of a POST-as-GET (RFC 8555 section 6.3). Raises AcmeProblem for any payload."""
+        if not is_post_as_get(self.payload):
+            raise malformed(
+                "this resource can only be read: POST with an empty payload (RFC 8555 section 6.3)"
+            )
+        return self.signer
+
     def spend(self) -> Change:
         """The change that takes this request's nonce, for the commit of what it asks for."""
         used = bad_nonce("the nonce was used before")
@@ -98,14 +104,19 @@ class Call:
 
 
 class AcmeApplication:
-    """Everything below `/acme/{endpoint}/`."""
+    """Everything below `/acme/{endpoint}/`. `hosts` are the names and addresses by which clients reach us."""
 
-    def __init__(self, context: Context, validations: Validations, nonce_key: bytes) -> None:
+    def __init__(
+        self, context: Context, validations: Validations, nonce_key: bytes, hosts: frozenset[str]
+    ) -> None:
         self._context = context
         self._validations = validations
         self._nonces = NonceMaker(nonce_key)
         self._used = UsedNonces(context.clock())
+        self._hosts = hosts
         self._handlers: dict[Resource, Callable[[Call], Awaitable[Answer]]] = {
+            Resource.DIRECTORY: self._directory,
+            Resource.NEW_NONCE: self._new_nonce,
             Resource.NEW_ACCOUNT: self._new_account,
             Resource.NEW_ORDER: self._new_order,
             Resource.REVOKE_CERTIFICATE: self._revoke,
@@ -122,49 +133,105 @@ class AcmeApplication:
     # -- the wire --------------------------------------------------------------------------------
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises, after the client has its answer, what the log must know of."""
         urls: Urls | None = None
         place: Place | None = None
+        failure: Exception | None = None
         try:
             endpoint, rest = self._endpoint(scope["path"])
-            urls = Urls(f"https://{_host(scope)}/acme/{endpoint.row.name}")
+            urls = Urls(f"https://{self._host(scope)}/acme/{endpoint.row.name}")
             place = parse_path(rest)
             answer = await self._dispatch(scope, receive, endpoint, urls, place)
-        except Exception as error:
-            answer = _problem(error, place)
-            if not isinstance(error, CertwrightError):
-                scope.setdefault("state", {})["error"] = error
-        await self._send(send, answer, urls, place, scope["method"] == "HEAD")
+        except ClientGone:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again below
+            problem = problem_of(error, answers.refusal_at(place.resource if place else Resource.DIRECTORY))
+            wrong_method = problem.status == 405 and place is not None
+            answer = answers.problem_answer(
+                problem, *((answers.allow(place.resource),) if wrong_method and place else ())
+            )
+            failure = error if problem.status >= 500 else None
+        await self._send(send, answer, urls, place, scope["method"])
+        if failure is not None:
+            raise failure
 
     def _endpoint(self, path: str) -> tuple[Endpoint, str]:
         _, _, name, *rest = path.split("/", 3)
         return self._context.snapshot.endpoint("acme", name), rest[0] if rest else ""
 
+    def _host(self, scope: Scope) -> str:
+        """The name and port under which the client asks, and under which it shall find all else.
+
+        Raises Malformed for a name that is not ours: signatures are made over URLs, and whoever passes a
+        request on could name any host here (RFC 8555 section 6.4).
+        """
+        host = (header(scope, b"host") or b"").decode("latin-1")
+        if not self._is_ours(host):
+            raise Malformed("nothing is served under this host name; the setting `hosts` adds names")
+        return host
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            return (urlsplit(f"//{host}").hostname or "") in self._hosts
+        except ValueError:
+            return False
+
     async def _dispatch(
         self, scope: Scope, receive: Receive, endpoint: Endpoint, urls: Urls, place: Place
     ) -> Answer:
         method = scope["method"]
+        if method not in answers.methods_of(place.resource):
+            raise malformed(f"{method[:10]} is not for this resource (RFC 8555 section 6.3)", 405)
         settings, endpoint_rules = self._rules(endpoint)
-        if method in ("GET", "HEAD"):
-            if place.resource is Resource.DIRECTORY:
-                return Answer(encode_object(objects.directory_object(urls, endpoint_rules)))
-            if place.resource is Resource.NEW_NONCE:
-                return Answer(b"", 200 if method == "HEAD" else 204)
-            if place.resource is Resource.RENEWAL_INFO:
-                return await self._renewal_info(place)
-        if method != "POST" or place.resource not in self._handlers:
-            raise malformed(f"{method[:10]} is not for this resource; use POST (RFC 8555 section 6.3)", 405)
-        check_content_type(_header(scope, b"content-type"))
-        jws = parse_request(
-            await read_body(receive, BODY_MAX),
-            urls.of(place.resource, *filter(None, (place.key, place.detail))),
-        )
+        if method != "POST":
+            return await self._read(urls, place, endpoint_rules, method)
+        check_content_type((header(scope, b"content-type") or b"").decode("latin-1"))
+        query = scope["query_string"].decode("latin-1")
+        url = urls.of(place.resource, *filter(None, (place.key, place.detail)))
+        jws = parse_request(await read_body(receive, BODY_MAX), f"{url}?{query}" if query else url)
         now = self._context.clock()
         nonce = self._nonces.check(jws.header.nonce, now)
         self._used.take(nonce, now)
         call = Call(endpoint, settings, endpoint_rules, urls, place, now, client_address(scope), jws, nonce)
-        if place.resource is not Resource.NEW_ACCOUNT and jws.header.kid:
-            call.account = await self._authenticate(call)
-        return await self._handlers[place.resource](call)
+        try:
+            return await self._handle(call)
+        except CertwrightError as error:
+            await self._spend_alone(call, error)
+            raise
+
+    async def _read(
+        self, urls: Urls, place: Place, endpoint_rules: rules.EndpointRules, method: str
+    ) -> Answer:
+        """What is read without a signature (RFC 8555 section 6.3, RFC 9773 section 4.1)."""
+        if place.resource is Resource.RENEWAL_INFO:
+            return await self._renewal_info(place)
+        if place.resource is Resource.NEW_NONCE:
+            return Answer(status=200 if method == "HEAD" else 204)
+        return answers.json_answer(objects.directory_object(urls, endpoint_rules))
+
+    async def _handle(self, call: Call) -> Answer:
+        """Call the handler, and again when what it stood on has moved before its commit."""
+        for _ in range(DECISIONS_MAX):
+            try:
+                if call.place.resource is not Resource.NEW_ACCOUNT and call.jws.header.kid:
+                    call.account = await self._authenticate(call)
+                return await self._handlers[call.place.resource](call)
+            except Reconfigured:
+                snapshot = await self._context.snapshots.refresh()
+                call.endpoint = snapshot.endpoint("acme", call.endpoint.row.name)
+                call.settings, call.rules = self._rules(call.endpoint)
+            except Moved:
+                continue
+        raise Unavailable("others change the same thing at the same time; try again", retry_after=1)
+
+    async def _spend_alone(self, call: Call, error: CertwrightError) -> None:
+        """A request that was signed and refused shall not succeed when somebody sends it again later.
+
+        Where nothing can be written the refusal stands alone; such a nonce is known to this process only.
+        """
+        if call.verified and call.payload and not isinstance(error, Unavailable):
+            with suppress(Unavailable):
+                await self._context.ledger.commit(call.spend())
 
     def _rules(self, endpoint: Endpoint) -> tuple[AcmeSettings, rules.EndpointRules]:
         known = self._context.snapshot.derived.get(("acme", endpoint.path))
@@ -175,56 +242,64 @@ class AcmeApplication:
         return found
 
     async def _authenticate(self, call: Call) -> AcmeAccountRow:
-        """The account that signed; it must exist and be in good standing (RFC 8555 sections 6.2, 7.3.6)."""
+        """The account that signed; it must exist and be in good standing (RFC 8555 sections 6.2, 7.3.6).
+
+        Its URL may have any of our host names, since it keeps the one under which the account was made.
+        """
+        kid = require_kid(call.jws)
+        start, _, rest = kid.removeprefix("https://").partition("/")
+        ours = kid.startswith("https://") and self._is_ours(start)
+        urls = Urls(f"https://{start}/acme/{call.endpoint.row.name}") if ours and rest else call.urls
         try:
-            key = call.urls.account_key(require_kid(call.jws))
-            account = await acme_lookups.account(self._context, call.endpoint, key)
+            account = await acme_lookups.account(self._context, call.endpoint, urls.account_key(kid))
         except NotFound as error:
             raise AcmeProblem(ProblemType.ACCOUNT_DOES_NOT_EXIST, error.detail) from error
-        verify(call.jws, _key_of(Jwk(account.jwk)))
-        status = orders.account_status(account.deactivated_at, account.revoked_at)
-        if status is not orders.AccountStatus.VALID:
-            raise unauthorized(f"the account is {status}", 401)
+        call.verify(Jwk(account.jwk))
+        _require_valid(account)
         return account
 
     async def _send(
-        self, send: Send, answer: Answer, urls: Urls | None, place: Place | None, head: bool
+        self, send: Send, answer: Answer, urls: Urls | None, place: Place | None, method: str
     ) -> None:
-        headers: Headers = [
+        headers = [
             (b"content-length", str(len(answer.body)).encode()),
             (b"cache-control", b"no-store"),
             *answer.headers,
         ]
         if answer.body:
             headers.append((b"content-type", answer.content_type))
-        if urls is not None and place is not None:
-            if place.resource is not Resource.RENEWAL_INFO and place.resource is not Resource.DIRECTORY:
-                nonce = self._nonces.make(self._context.clock(), self._context.random(UNIQUE_OCTETS))
-                headers.append((b"replay-nonce", nonce.encode()))
-            if place.resource is not Resource.DIRECTORY:
-                headers.append((b"link", link(urls.of(Resource.DIRECTORY), "index").encode()))
+        resource = place.resource if place else None
+        if urls is not None and (method == "POST" or resource is Resource.NEW_NONCE):
+            nonce = self._nonces.make(self._context.clock(), self._context.random(UNIQUE_OCTETS))
+            headers.append((b"replay-nonce", nonce.encode()))
+        if urls is not None and resource is not Resource.DIRECTORY:
+            headers.append((b"link", link(urls.of(Resource.DIRECTORY), "index").encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if head else answer.body})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+
+    async def _directory(self, call: Call) -> Answer:
+        call.require_read()
+        return await self._read(call.urls, call.place, call.rules, "GET")
+
+    async def _new_nonce(self, call: Call) -> Answer:
+        call.require_read()
+        return await self._read(call.urls, call.place, call.rules, "GET")
 
     # -- accounts --------------------------------------------------------------------------------
 
     async def _new_account(self, call: Call) -> Answer:
         jwk = require_jwk(call.jws)
-        verify(call.jws, _key_of(jwk))
+        call.verify(jwk)
         message = parse_new_account(call.payload)
         existing = await acme_accounts.find_account(self._context, call.endpoint, jwk.thumbprint)
         if existing is not None:
-            if (
-                orders.account_status(existing.deactivated_at, existing.revoked_at)
-                is not orders.AccountStatus.VALID
-            ):
-                raise unauthorized("the account of this key is deactivated", 401)
+            _require_valid(existing)
             await self._context.ledger.commit(call.spend())
             return self._account_answer(call, existing, 200)
         if message.only_return_existing:
             raise AcmeProblem(ProblemType.ACCOUNT_DOES_NOT_EXIST, "no account has this key")
         contacts = rules.check_new_account(message, call.rules)
-        binding = None
+        binding, document = None, ""
         if message.binding is not None:
             parsed = nested.parse_binding(message.binding, call.jws.header.url)
             binding = await acme_lookups.binding_key(
@@ -232,8 +307,9 @@ class AcmeApplication:
             )
             mac_key = self._context.keyring.decrypt(binding.key, acme_lookups.binding_context(binding.name))
             nested.verify_binding(parsed, mac_key, jwk)
+            document = encode_object(parsed.document).decode()
         applicant = acme_accounts.Applicant(
-            jwk.canonical, jwk.thumbprint, contacts, message.terms_agreed, binding, call.source
+            _account_key(jwk), contacts, message.terms_agreed, binding, document, call.source
         )
         account = await acme_accounts.create_account(
             self._context, call.endpoint, applicant, call.spend(), call.now
@@ -241,17 +317,16 @@ class AcmeApplication:
         return self._account_answer(call, account, 201)
 
     def _account_answer(self, call: Call, account: AcmeAccountRow, status: int) -> Answer:
-        key = str(account.id)
-        document = objects.account_object(
+        binding = account.external_account_binding
+        return answers.account_answer(
             call.urls,
-            key,
+            str(account.id),
             orders.account_status(account.deactivated_at, account.revoked_at),
             acme_lookups.contacts(account),
+            status,
             terms_agreed=account.terms_agreed_at is not None,
-            binding=None,
+            binding=decode_object(binding.encode(), "a stored binding") if binding else None,
         )
-        location = (b"location", call.urls.of(Resource.ACCOUNT, key).encode())
-        return Answer(encode_object(document), status, (location,))
 
     async def _account(self, call: Call) -> Answer:
         account = call.signer
@@ -276,30 +351,34 @@ class AcmeApplication:
     async def _key_change(self, call: Call) -> Answer:
         account = call.signer
         change = nested.read_key_change(call.jws, Jwk(account.jwk))
-        thumbprint = change.jwk.thumbprint
-        other = await acme_accounts.find_account(self._context, call.endpoint, thumbprint)
+        other = await acme_accounts.find_account(self._context, call.endpoint, change.jwk.thumbprint)
         if other is not None:
             where = call.urls.of(Resource.ACCOUNT, str(other.id))
             raise AcmeProblem(ProblemType.MALFORMED, "the new key has an account", status=409, location=where)
+        key = _account_key(change.jwk)
         account = await acme_accounts.change_key(
-            self._context, account, change.jwk.canonical, thumbprint, call.source, call.spend(), call.now
+            self._context, account, key, call.source, call.spend(), call.now
         )
         return self._account_answer(call, account, 200)
 
     async def _orders(self, call: Call) -> Answer:
-        account = call.signer
+        account = call.require_read()
         if call.place.key != str(account.id):
             raise unauthorized("this is another account's")
-        after = parse_qs(call.jws.header.url.partition("?")[2]).get("after", ["0"])[0]
-        keys = await acme_lookups.order_keys(self._context, account, after, ORDERS_PAGE)
-        return Answer(encode_object(objects.orders_object(call.urls, keys)))
+        after = parse_qs(urlsplit(call.jws.header.url).query).get("after", ["0"])[0]
+        page = await acme_lookups.order_page(self._context, account, after, ORDERS_PAGE, call.now)
+        return answers.orders_answer(call.urls, call.place.key, page.keys, page.following)
 
     # -- orders ----------------------------------------------------------------------------------
 
     async def _new_order(self, call: Call) -> Answer:
-        message = parse_new_order(call.payload)
+        account, message = call.signer, parse_new_order(call.payload)
         request = rules.check_new_order(message, call.rules, call.now)
-        self._check_policy(call, request.identifiers)
+        if request.not_before is not None:
+            raise malformed("this endpoint sets notBefore itself; order without it")
+        check_order_policy(
+            request.identifiers, request.not_after, self._around(call, request.profile), call.now
+        )
         replaces = await self._replaced(call, request) if request.replaces else None
         challenges = {
             target: challenge_kinds(target, call.rules.challenges)
@@ -309,26 +388,31 @@ class AcmeApplication:
             request.identifiers,
             challenges,
             request.profile,
-            request.not_before,
             request.not_after,
             replaces,
             call.settings.order_lifetime,
             call.source,
         )
-        order = await acme_orders.create_order(self._context, call.signer, wanted, call.spend(), call.now)
-        return self._order_answer(call, order, 201)
+        order = await acme_orders.create_order(self._context, account, wanted, call.spend(), call.now)
+        return await self._order_answer(call, order, 201)
 
-    def _check_policy(self, call: Call, identifiers: tuple[Identifier, ...]) -> None:
-        """Refuse early what policy would refuse at issuance."""
-        generation = self._context.snapshot.issuing(call.endpoint.authority)
-        reasons = refused_names(identifiers, call.endpoint.policy, generation.as_issuer)
-        if reasons:
-            raise Refused(reasons)
+    def _around(self, call: Call, profile: str) -> Surroundings:
+        """Under what an order of this profile would be issued now."""
+        snapshot = self._context.snapshot
+        if profile not in call.endpoint.profiles:
+            text = f"profile {profile} is not offered here any more; order anew"
+            raise AcmeProblem(ProblemType.INVALID_PROFILE, text)
+        try:
+            issuer = snapshot.issuing(call.endpoint.authority).as_issuer
+        except Conflict as error:
+            raise AcmeProblem(ProblemType.SERVER_INTERNAL, error.detail, status=503) from error
+        return Surroundings(snapshot.profile(profile), issuer, call.endpoint.policy)
 
     async def _replaced(self, call: Call, request: rules.OrderRequest) -> int:
         """The certificate this order renews (RFC 9773 section 5)."""
-        assert request.replaces is not None
-        row = await self._certificate_by_key(request.replaces)
+        key = request.replaces
+        assert key is not None
+        row = await acme_lookups.certificate_by_key(self._context, key.key_identifier, key.serial)
         names = await acme_lookups.names(self._context, row)
         replacing = await acme_lookups.replacing_status(self._context, row, call.now)
         requester = row.requester.removeprefix("acme:")
@@ -336,59 +420,62 @@ class AcmeApplication:
         renewal.check_replaces(predecessor, str(call.signer.id), request.identifiers)
         return row.id
 
-    async def _owned_order(self, call: Call) -> Order:
+    async def _owned_order(self, call: Call, account: AcmeAccountRow) -> Order:
         order = await load_order(self._context.database, _number(call.place.key))
-        if order.row.account_id != call.signer.id:
+        if order.row.account_id != account.id:
             raise unauthorized("this is another account's order")
         return order
 
     async def _order(self, call: Call) -> Answer:
-        return self._order_answer(call, await self._owned_order(call), 200)
+        return await self._order_answer(call, await self._owned_order(call, call.require_read()), 200)
 
-    def _order_answer(self, call: Call, order: Order, status: int) -> Answer:
+    async def _order_answer(self, call: Call, order: Order, status: int) -> Answer:
+        replaced = await acme_lookups.replaced_by(self._context, order.row)
         request = rules.OrderRequest(
-            order.facts.identifiers, order.row.not_before, order.row.not_after, order.row.profile
+            order.facts.identifiers,
+            None,
+            order.row.not_after,
+            order.row.profile,
+            renewal.CertificateKey(*replaced) if replaced else None,
         )
-        document = objects.order_object(call.urls, order.facts, request, call.now)
-        headers = [(b"location", call.urls.of(Resource.ORDER, order.facts.key).encode())]
-        if document["status"] == orders.OrderStatus.PROCESSING:
-            headers.append((b"retry-after", RETRY_AFTER))
-        return Answer(encode_object(document), status, tuple(headers))
+        return answers.order_answer(call.urls, order.facts, request, call.now, status)
 
     async def _finalize(self, call: Call) -> Answer:
-        order = await self._owned_order(call)
+        account = call.signer
+        order = await self._owned_order(call, account)
         rules.check_ready(order.facts, call.now)
+        csr = _csr_for(order, call)
+        around = self._around(call, order.row.profile)
+        check_order_policy(order.facts.identifiers, order.row.not_after, around, call.now)
         try:
-            csr = parse_csr(parse_finalize(call.payload), call.rules.identifiers_max)
-        except CertwrightError as error:
-            raise _bad_csr(error) from error
-        rules.check_csr_names(order.facts.identifiers, csr.identifiers, csr.subject.values("2.5.4.3"))
-        rules.check_csr_key(jwk_of(csr.public_key), Jwk(call.signer.jwk))
-        await self._validations.check_caa_again(order, call.endpoint, call.now)
-        actor = acme_accounts.account_actor(call.signer, call.endpoint, call.source)
+            await self._validations.check_caa_again(order, call.endpoint, call.now)
+        except Refused as error:
+            raise AcmeProblem(ProblemType.CAA, error.detail) from error
+        actor = acme_accounts.account_actor(account, call.endpoint, call.source)
         order, _ = await finalize_order(
             self._context, actor, call.endpoint, order, csr, call.spend(), call.now
         )
-        return self._order_answer(call, order, 200)
+        return await self._order_answer(call, order, 200)
+
+    async def _owned_authorization(self, call: Call, account: AcmeAccountRow) -> Authorization:
+        authorization = await load_authorization(self._context.database, _number(call.place.key))
+        if authorization.row.account_id != account.id:
+            raise unauthorized("this is another account's authorization")
+        return authorization
 
     async def _authorization(self, call: Call) -> Answer:
-        authorization = await load_authorization(self._context.database, _number(call.place.key))
-        if authorization.row.account_id != call.signer.id:
-            raise unauthorized("this is another account's authorization")
+        account = call.signer
+        authorization = await self._owned_authorization(call, account)
         if not is_post_as_get(call.payload):
             parse_authorization_update(call.payload)
             authorization = await acme_orders.deactivate_authorization(
-                self._context, call.signer, authorization, call.source, call.spend(), call.now
+                self._context, account, authorization, call.source, call.spend(), call.now
             )
-        document = objects.authorization_object(call.urls, authorization.facts, call.now)
-        headers = ((b"retry-after", RETRY_AFTER),) if document["status"] == "pending" else ()
-        return Answer(encode_object(document), 200, headers)
+        return answers.authorization_answer(call.urls, authorization.facts, call.now)
 
     async def _challenge(self, call: Call) -> Answer:
-        authorization = await load_authorization(self._context.database, _number(call.place.key))
+        authorization = await self._owned_authorization(call, call.signer)
         kind = call.place.detail
-        if authorization.row.account_id != call.signer.id:
-            raise unauthorized("this is another account's challenge")
         if kind not in authorization.facts.offered:
             raise NotFound("the authorization offers no such challenge")
         if not is_post_as_get(call.payload):
@@ -399,67 +486,52 @@ class AcmeApplication:
             )
             if begun:
                 self._validations.begin(authorization.row.id, call.settings)
-        document = objects.challenge_object(call.urls, authorization.facts, kind, call.now)
-        up = link(call.urls.of(Resource.AUTHORIZATION, authorization.facts.key), "up").encode()
-        headers = [(b"link", up)]
-        if document["status"] == orders.ChallengeStatus.PROCESSING:
-            headers.append((b"retry-after", b"1"))
-        return Answer(encode_object(document), 200, tuple(headers))
+        return answers.challenge_answer(call.urls, authorization.facts, kind, call.now)
 
     # -- certificates ----------------------------------------------------------------------------
 
     async def _certificate(self, call: Call) -> Answer:
+        account = call.require_read()
         row = await acme_lookups.certificate(self._context, _number(call.place.key))
-        if row.requester != f"acme:{call.signer.id}" or call.place.detail not in ("", "0"):
+        if row.requester != f"acme:{account.id}" or call.place.detail not in ("", "0"):
             raise unauthorized("this is another account's certificate, or there is no such chain")
         der = await certificate_der(self._context.database, row.id)
-        assert row.generation_id is not None
-        generation = self._context.snapshot.generations[row.generation_id]
-        chain = generation.served_chain
-        return Answer(b"".join(map(pem, (der, *chain))), content_type=_PEM_CHAIN)
+        generation = await acme_lookups.generation_of(self._context, row)
+        body = b"".join(map(pem, (der, *generation.served_chain)))
+        return Answer(body, content_type=answers.PEM_CHAIN)
 
     async def _revoke(self, call: Call) -> Answer:
+        if call.account is None:
+            call.verify(require_jwk(call.jws))
         message = parse_revocation(call.payload)
         rules.check_revocation_reason(message)
         row = await acme_lookups.certificate_by_der(self._context, call.endpoint, message.certificate)
-        by_key = call.account is None
-        if by_key:
-            await self._check_signed_by_certificate_key(call, message.certificate)
-        elif row.requester != f"acme:{call.signer.id}":
+        if call.account is None:
+            _require_key_of(call, message.certificate)
+            actor = acme_lookups.key_holder(row, call.source)
+        else:
+            actor = acme_accounts.account_actor(call.account, call.endpoint, call.source)
+        if call.account is not None and row.requester != f"acme:{call.account.id}":
             names = await acme_lookups.names(self._context, row)
-            held = await acme_lookups.held(self._context, call.signer, names, call.now)
+            held = await acme_lookups.held(self._context, call.account, names, call.now)
             rules.check_revocation_right(names, held, call.now)
-        if row.revoked_at is not None:
-            raise AcmeProblem(ProblemType.ALREADY_REVOKED, "the certificate is revoked already")
-        reason = Reason(message.reason or 0)
-        actor = acme_accounts.account_actor(call.signer, call.endpoint, call.source) if call.account else None
-        actor = actor or acme_lookups.key_holder(row, call.source)
+        facts = RevocationFacts(call.now, Reason(message.reason or 0))
         try:
-            await revoke_row(self._context, actor, row, RevocationFacts(call.now, reason), call.spend())
+            await revoke_row(self._context, actor, row, facts, call.spend())
+        except Duplicate as error:  # another certificate of this key is being revoked: decide again
+            raise Moved(error.detail) from error
+        except Moved:
+            raise
         except Conflict as error:
             raise AcmeProblem(ProblemType.ALREADY_REVOKED, error.detail) from error
-        return Answer(b"")
-
-    async def _check_signed_by_certificate_key(self, call: Call, der: bytes) -> None:
-        """Whoever has the private key may revoke (RFC 8555 section 7.6)."""
-        jwk = require_jwk(call.jws)
-        verify(call.jws, _key_of(jwk))
-        try:
-            held = jwk_of(x509.load_der_x509_certificate(der).public_key())
-        except ValueError as error:
-            raise malformed("the certificate to be revoked cannot be read") from error
-        if held != jwk:
-            raise unauthorized("the request is not signed by the certificate's key")
+        return Answer()
 
     async def _renewal_info(self, place: Place) -> Answer:
-        row = await self._certificate_by_key(renewal.parse_certificate_key(place.key))
-        since = row.revoked_at
-        window = renewal.suggested_window(row.not_before, row.not_after, row.fingerprint[:8], since)
-        retry = str(renewal.retry_after(row.not_before, row.not_after)).encode()
-        return Answer(encode_object(renewal.renewal_info_object(window)), 200, ((b"retry-after", retry),))
-
-    async def _certificate_by_key(self, key: renewal.CertificateKey) -> CertificateRow:
-        return await acme_lookups.certificate_by_key(self._context, key.key_identifier, key.serial)
+        key = renewal.parse_certificate_key(place.key)
+        row = await acme_lookups.certificate_by_key(self._context, key.key_identifier, key.serial)
+        window = renewal.suggested_window(row.not_before, row.not_after, row.fingerprint[:8], row.revoked_at)
+        retry = renewal.retry_after(row.not_before, row.not_after)
+        return answers.json_answer(renewal.renewal_info_object(window), 200, answers.retry_after(retry))
 
 
 def _endpoint_rules(snapshot: Snapshot, endpoint: Endpoint) -> tuple[AcmeSettings, rules.EndpointRules]:
@@ -478,39 +550,39 @@ def _endpoint_rules(snapshot: Snapshot, endpoint: Endpoint) -> tuple[AcmeSetting
     )
 
 
-def _problem(error: Exception, place: Place | None) -> Answer:
-    refusal = ProblemType.REJECTED_IDENTIFIER
-    if place is not None and place.resource is Resource.FINALIZE:
-        refusal = ProblemType.BAD_CSR
-    problem = problem_of(error, refusal)
-    headers: Headers = []
-    if problem.retry_after:
-        headers.append((b"retry-after", str(problem.retry_after).encode()))
-    if problem.location:
-        headers.append((b"location", problem.location.encode()))
-    if problem.instance:
-        headers.append((b"link", link(problem.instance, "terms-of-service").encode()))
-    return Answer(encode(problem), problem.status, tuple(headers), b"application/problem+json")
+def _require_valid(account: AcmeAccountRow) -> None:
+    status = orders.account_status(account.deactivated_at, account.revoked_at)
+    if status is not orders.AccountStatus.VALID:
+        raise unauthorized(f"the account is {status}", 401)
 
 
-def _bad_csr(error: CertwrightError) -> AcmeProblem:
-    return AcmeProblem(ProblemType.BAD_CSR, error.detail)
+def _account_key(jwk: Jwk) -> acme_accounts.AccountKey:
+    return acme_accounts.AccountKey(jwk.canonical, jwk.thumbprint, _key_of(jwk))
+
+
+def _csr_for(order: Order, call: Call) -> CertificateRequest:
+    """The CSR of a finalize request, if it fits the order (RFC 8555 section 7.4). Raises AcmeProblem badCSR."""
+    octets = parse_finalize(call.payload)
+    try:
+        csr = parse_csr(octets, call.rules.identifiers_max)
+    except CertwrightError as error:
+        raise AcmeProblem(ProblemType.BAD_CSR, error.detail) from error
+    rules.check_csr_names(order.facts.identifiers, csr.identifiers, csr.subject.values("2.5.4.3"))
+    rules.check_csr_key(jwk_of(csr.public_key), Jwk(call.signer.jwk))
+    return csr
+
+
+def _require_key_of(call: Call, der: bytes) -> None:
+    """Whoever has a certificate's private key may revoke it (RFC 8555 section 7.6)."""
+    try:
+        held = jwk_of(x509.load_der_x509_certificate(der).public_key())
+    except ValueError as error:
+        raise malformed("the certificate to be revoked cannot be read") from error
+    if held != call.jws.header.jwk:
+        raise unauthorized("the request is not signed by the certificate's key")
 
 
 def _number(key: str) -> int:
-    if not key.isdecimal() or len(key) > 19:
+    if not key.isdecimal() or len(key) > acme_lookups.KEY_DIGITS_MAX:
         raise NotFound("there is no such ACME resource")
     return int(key)
-
-
-def _host(scope: Scope) -> str:
-    """The host the client named, under which it shall find all else."""
-    return _header(scope, b"host") or "localhost"
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    for key, value in scope["headers"]:
-        if key == name:
-            text: str = value.decode("latin-1")
-            return text
-    return ""

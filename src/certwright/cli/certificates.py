@@ -1,0 +1,237 @@
+"""`certwright certificates`, `show`, `revoke` and `release`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Home, Json, Root, Session, Token, Url, begin, parse_duration, parse_moment
+from .output import columns, facts
+
+if TYPE_CHECKING:
+    from ..core.access import Actor
+    from ..operations.context import Context
+    from ..operations.list_certificates import CertificateFilter
+    from .remote import Remote
+    from .wiring import Reading
+
+Document = dict[str, Any]
+Reference = Annotated[
+    str, typer.Argument(metavar="FINGERPRINT|SERIAL", help="SHA-256 or serial number, in hexadecimal.")
+]
+
+
+def certificates(
+    context: typer.Context,
+    expiring: Annotated[
+        str, typer.Option("--expiring", metavar="30d", help="Those that end within this time from now.")
+    ] = "",
+    issuer: Annotated[str, typer.Option("--issuer", metavar="NAME", help="Of this authority.")] = "",
+    profile: Annotated[str, typer.Option("--profile", metavar="NAME", help="Of this profile.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="With this DNS name; .example.test: with one below.")
+    ] = "",
+    revoked: Annotated[
+        bool | None, typer.Option("--revoked/--not-revoked", help="Those revoked, or those that are not.")
+    ] = None,
+    after: Annotated[
+        str, typer.Option("--after", metavar="ID", help="Go on after this one: `next` of an earlier answer.")
+    ] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="How many at the most.")] = 100,
+    home: Home = None,
+    as_json: Json = False,
+    url: Url = "",
+    token: Token = "",
+    root: Root = None,
+) -> None:
+    """List certificates, the newest first, or by their end with --expiring."""
+    from .remote import remote_of
+
+    session = begin(context, home, as_json)
+    remote = remote_of(session, url, token, root)
+    given = {"expiring": expiring, "authority": issuer, "profile": profile, "name": name}
+    if revoked is not None:
+        given["revoked"] = "true" if revoked else "false"
+    query = {key: value for key, value in given.items() if value}
+    found, further = _list_there(remote, query, after, limit) if remote else _list_here(session, query, after, limit)
+    text = _table(found)
+    if further:
+        text += f"\nthere are more; go on with --after {further}"
+    session.output.show({"certificates": found, "next": further}, text)
+
+
+def _list_here(session: Session, query: dict[str, str], after: str, limit: int) -> tuple[list[Document], str | None]:
+    from ..operations.certificate_documents import certificate_document
+    from ..operations.list_certificates import PAGE_MAX, list_certificates
+
+    async def act(reading: Reading) -> tuple[list[Document], str | None]:
+        wanted = _filter(query, reading)
+        found: list[Document] = []
+        place = _place(after)
+        while len(found) < limit:
+            size = min(PAGE_MAX, limit - len(found))
+            page = await list_certificates(reading.database, reading.actor, wanted, place, size)
+            found += map(certificate_document, page.rows)
+            place = page.next
+            if place is None:
+                return found, None
+        return found, str(place)
+
+    return session.read(act)
+
+
+def _place(after: str) -> int | None:
+    from ..core.errors import Malformed
+
+    if after and not (after.isdecimal() and len(after) <= 19):
+        raise Malformed("--after takes `next` of an earlier answer, a number")
+    return int(after) if after else None
+
+
+def _filter(query: dict[str, str], reading: Reading) -> CertificateFilter:
+    from ..operations.list_certificates import CertificateFilter
+
+    expiring = query.get("expiring", "")
+    return CertificateFilter(
+        authority=query.get("authority", ""),
+        profile=query.get("profile", ""),
+        expires_after=reading.now if expiring else None,
+        expires_before=reading.now + parse_duration("expiring", expiring) if expiring else None,
+        revoked={"true": True, "false": False}.get(query.get("revoked", "")),
+        name=query.get("name", ""),
+    )
+
+
+def _list_there(
+    remote: Remote, query: dict[str, str], after: str, limit: int
+) -> tuple[list[Document], str | None]:
+    found: list[Document] = []
+    further: str | None = after or None
+    while len(found) < limit:
+        place = {"after": further} if further else {}
+        page = remote.get("/certificates", query | place | {"limit": str(min(limit - len(found), 1000))})
+        found += page["certificates"]
+        further = page["next"]
+        if not further:
+            break
+    return found, further
+
+
+def _table(found: list[Document]) -> str:
+    heads = ("SERIAL", "UNTIL", "STATUS", "PROFILE", "AUTHORITY", "SUBJECT")
+    rows = [
+        (
+            one["serial"],
+            one["not_after"][:16].replace("T", " "),
+            one["revocation_reason"] or "good",
+            one["profile"],
+            one["authority"],
+            one["subject"],
+        )
+        for one in found
+    ]
+    return columns(heads, rows)
+
+
+# -- one certificate -----------------------------------------------------------------------------
+
+
+def show(
+    context: typer.Context,
+    certificate: Reference,
+    home: Home = None,
+    as_json: Json = False,
+    url: Url = "",
+    token: Token = "",
+    root: Root = None,
+) -> None:
+    """Show one certificate: its facts, its status, itself."""
+    from .remote import remote_of
+
+    session = begin(context, home, as_json)
+    remote = remote_of(session, url, token, root)
+    document = remote.get(f"/certificates/{certificate}") if remote else read_here(session, certificate)
+    session.output.show(document, _told(document))
+
+
+def read_here(session: Session, certificate: str) -> Document:
+    """All there is to say of a certificate of this machine's installation. Raises NotFound, Malformed."""
+    from ..operations.certificate_documents import details_document
+    from ..operations.read_certificate import read_certificate
+
+    async def act(reading: Reading) -> Document:
+        details = await read_certificate(reading.database, reading.snapshot, reading.actor, certificate)
+        return details_document(details)
+
+    return session.read(act)
+
+
+def _told(document: Document) -> str:
+    names = ("subject", "issuer", "serial", "fingerprint", "not_before", "not_after", "key_algorithm", "profile")
+    pairs = [(name.replace("_", " "), str(document[name])) for name in names]
+    pairs.insert(1, ("names", ", ".join(document.get("names", ()))))
+    for name in ("authority", "endpoint", "requester", "revoked_at", "revocation_reason"):
+        pairs.append((name.replace("_", " "), str(document[name] or "")))
+    return f"{facts(pairs)}\n\n{document['certificate']}".rstrip()
+
+
+def revoke(
+    context: typer.Context,
+    certificate: Reference,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="NAME", help="As in RFC 5280 section 5.3.1; certificateHold holds.")
+    ] = "unspecified",
+    invalidity_date: Annotated[
+        str, typer.Option("--invalidity-date", metavar="TIME", help="Since when the key is thought lost.")
+    ] = "",
+    home: Home = None,
+    as_json: Json = False,
+    url: Url = "",
+    token: Token = "",
+    root: Root = None,
+) -> None:
+    """Revoke a certificate, or put it on hold; responders say so at once."""
+    from ..core.revocation import parse_reason
+    from ..operations.certificate_documents import certificate_document
+    from ..operations.revoke import revoke_certificate
+    from .remote import remote_of
+
+    session = begin(context, home, as_json)
+    wanted = parse_reason(reason)
+    since = parse_moment("invalidity-date", invalidity_date) if invalidity_date else None
+
+    async def act(context: Context, actor: Actor) -> Document:
+        row = await revoke_certificate(context, actor, certificate, wanted, context.clock(), since)
+        return certificate_document(row)
+
+    if remote := remote_of(session, url, token, root):
+        more = {"invalidity_date": since.isoformat()} if since else {}
+        document = remote.post(f"/certificates/{certificate}/revoke", {"reason": wanted.label, **more})
+    else:
+        document = session.run(act)
+    session.output.show(document, f"Revoked {document['fingerprint']} for {document['revocation_reason']}")
+
+
+def release(
+    context: typer.Context,
+    certificate: Reference,
+    home: Home = None,
+    as_json: Json = False,
+    url: Url = "",
+    token: Token = "",
+    root: Root = None,
+) -> None:
+    """Lift a hold."""
+    from ..operations.certificate_documents import certificate_document
+    from ..operations.revoke import release_certificate
+    from .remote import remote_of
+
+    session = begin(context, home, as_json)
+
+    async def act(context: Context, actor: Actor) -> Document:
+        return certificate_document(await release_certificate(context, actor, certificate, context.clock()))
+
+    remote = remote_of(session, url, token, root)
+    document = remote.post(f"/certificates/{certificate}/release", {}) if remote else session.run(act)
+    session.output.show(document, f"Released {document['fingerprint']}")

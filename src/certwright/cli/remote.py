@@ -1,0 +1,117 @@
+"""The same commands on another machine's installation, over its REST API and with the standard library alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from ..core.errors import (
+    CertwrightError,
+    Conflict,
+    Forbidden,
+    Malformed,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from .options import Session
+
+SECONDS = 60
+ANSWER_OCTETS_MAX = 16 * 1024 * 1024
+_ERRORS: dict[int, type[CertwrightError]] = {
+    error.status: error
+    for error in (Malformed, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, Unavailable)
+}
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A token goes to the host it was meant for, and to no other."""
+
+    def redirect_request(self, *arguments: object) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """An installation's REST API. `root` is None for the system's trust anchors."""
+
+    url: str
+    token: str = field(repr=False)
+    root: Path | None
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return self._ask("GET", path + (f"?{urlencode(query)}" if query else ""), None)
+
+    def post(self, path: str, document: Mapping[str, object]) -> dict[str, Any]:
+        return self._ask("POST", path, json.dumps(document).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+        """The answer's document. Raises the error that the other side names, Unavailable when it is not there."""
+        request = urllib.request.Request(  # noqa: S310 - https alone, see `remote_of`
+            f"{self.url}/api/v1{path}",
+            body,
+            {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            method=method,
+        )
+        try:
+            trust = ssl.create_default_context(cafile=str(self.root) if self.root else None)
+            opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust), _NoRedirects())
+            with opener.open(request, timeout=SECONDS) as answer:
+                return self._document(answer.read(ANSWER_OCTETS_MAX + 1))
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _told(error.code, error.read(64 * 1024)) from None
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise Unavailable(f"{self.url} cannot be reached: {reason}") from error
+
+    def _document(self, content: bytes) -> dict[str, Any]:
+        try:
+            document = json.loads(content)
+        except ValueError:
+            document = None
+        if len(content) > ANSWER_OCTETS_MAX or not isinstance(document, dict):
+            raise Unavailable(f"{self.url} gave no answer of its REST API; is it the right address?")
+        return document
+
+
+def _told(status: int, content: bytes) -> CertwrightError:
+    """The other side's problem document (RFC 9457) as our error."""
+    try:
+        problem = json.loads(content)
+        detail = str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"the other side answered with HTTP status {status} and no reason"
+    return _ERRORS.get(status, CertwrightError)(" ".join(detail.split())[:2000])
+
+
+def remote_of(session: Session, url: str, token: str, root: Path | None) -> Remote | None:
+    """The installation that options or environment name; None to act on this machine. Raises Malformed.
+
+    CERTWRIGHT_URL counts where there is a token only, since it is a setting of an installation too.
+    """
+    token = token or os.environ.get("CERTWRIGHT_TOKEN", "")
+    if not token:
+        if url:
+            raise Malformed("--url needs a token; give --token or CERTWRIGHT_TOKEN")
+        return None
+    url = (url or os.environ.get("CERTWRIGHT_URL", "")).rstrip("/")
+    if not url:
+        raise Malformed("there is a token, but neither --url nor CERTWRIGHT_URL says where to use it")
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise Malformed(f"{url[:200]!r} is no https://host[:port]; a token goes over TLS alone")
+    kept = session.wiring.folder(session.home) / "root.pem"
+    return Remote(url, token, root or (kept if kept.exists() else None))
