@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -16,10 +17,13 @@ from tests.real.databases import Database
 from tests.real.postgresql import Postgresql
 from tests.real.softhsm import SoftHsm
 
+if TYPE_CHECKING:
+    from tests.real.certwright import Home, Site
+
 RUN = "CERTWRIGHT_TEST_RUN"
 KIND = os.environ.get("CERTWRIGHT_TEST_DATABASE", "sqlite")
 FULL = os.environ.get("CERTWRIGHT_TEST_FULL") == "1"
-DATABASE_FIXTURES = {"database", "empty_database", "db", "transactional_db"}
+DATABASE_FIXTURES = {"database", "empty_database", "db", "transactional_db", "founded"}
 
 # A slow machine is no failure, hence no deadline. The short run takes the same examples every time, so
 # that it says the same twice; the full run looks for new ones.
@@ -87,3 +91,27 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
         for name, value in token.environment.items():
             environment.setenv(name, value)
         yield token
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> "Home":
+    """An installation, founded once for this worker process. Copy it (`real.certwright.copy`), do not serve it."""
+    from tests.real import certwright as real_certwright  # most tests do without, and start sooner
+
+    return real_certwright.found(tmp_path_factory.mktemp("founded") / "home", KIND, Path(os.environ[RUN]))
+
+
+@pytest.fixture
+def installation(founded: "Home", tmp_path: Path) -> Iterator["Home"]:
+    """An installation of the test's own, not served; settings may still be made."""
+    from tests.real import certwright as real_certwright
+
+    with real_certwright.copy(founded, tmp_path / "home", Path(os.environ[RUN])) as home:
+        yield home
+
+
+@pytest.fixture
+def certwright(installation: "Home") -> Iterator["Site"]:
+    """An installation of the test's own, served by one process."""
+    with installation.served() as site:
+        yield site

@@ -214,3 +214,14 @@ def test_a_csr_by_openssl(tmp_path: Path) -> None:
     assert parsed.algorithm is KeyAlgorithm.ECDSA_P384
     assert str(parsed.subject) == "CN=www.example.test,O=Bücher,C=DE"
     assert parsed.identifiers == identifiers("dns:www.example.test", "ip:192.0.2.1", "upn:a@b")
+
+
+def test_a_subject_that_is_no_text_is_refused() -> None:
+    """A BIT STRING where only one attribute type may have one."""
+    pair = der.sequence(der.object_identifier("2.5.4.3"), der.bit_string(b"x"))
+    subject = der.sequence(der.tlv(der.SET, pair))
+    key = private_key(KeyAlgorithm.ED25519)
+    body = der.sequence(der.integer(0), subject, keys.spki(key.public_key()), der.tlv(0xA0, b""))
+    whole = der.sequence(body, bytes.fromhex("300506032b6570"), der.bit_string(keys.sign(key, body)))
+    with pytest.raises(Malformed, match="subject or extensions cannot be read"):
+        parse_csr(whole)

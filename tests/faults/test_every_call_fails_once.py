@@ -61,6 +61,9 @@ class FaultyTransaction:
     def __init__(self, inner: Transaction, faults: Faults) -> None:
         self._inner, self._faults = inner, faults
 
+    async def hold(self, exclusive: bool) -> None:
+        await self._faults.around(lambda: self._inner.hold(exclusive))
+
     async def execute(self, sql: str, parameters: Any = ()) -> Any:
         return await self._faults.around(lambda: self._inner.execute(sql, parameters))
 
@@ -177,7 +180,7 @@ async def check_facts(database: Database, released: list[Issued]) -> None:
     assert len(issued_events) == len(certificates)
     feed = [row.seq for row in await database.select(StatusChangeRow, '1 = 1 ORDER BY "seq"')]
     assert feed == list(range(1, len(feed) + 1))
-    numbers = [row[0] for row in await database.query('SELECT "number" FROM "crl" WHERE "base_number" = 0 ORDER BY "id"')]
+    numbers = await database.query('SELECT "number" FROM "crl" WHERE "base_number" = 0 ORDER BY "id"')
     assert len(numbers) == len(set(numbers))
 
 

@@ -1,11 +1,14 @@
 """The plain rows are the tables: same names, same columns, same types."""
 
 import inspect
+import os
 from datetime import datetime
 from typing import get_type_hints
 
+import django
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db import models
 
 from certwright.store import rows
@@ -25,6 +28,14 @@ PYTHON_TYPES = {
     models.BooleanField: bool,
     models.DateTimeField: datetime,
 }
+
+
+@pytest.fixture(autouse=True)
+def tables() -> None:
+    """Django with our tables, unless another test of this process has set it up already."""
+    if not settings.configured:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.real.tables")
+    django.setup()
 
 
 def _model(row_type: type[Row]) -> type[models.Model]:

@@ -1,23 +1,20 @@
-"""What REST takes and gives for certificates, once: read by the fast lane and declared to OpenAPI by `routes`."""
+"""What REST takes for certificates, read once: by the fast lane, and by the routes that `routes` declares."""
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from ..core.documents import Fields
 from ..core.errors import Malformed
-from ..core.pem import pem
 from ..core.revocation import Reason, parse_reason
-from ..operations.issue import Issued
-from ..store.rows import CertificateRow
 
 BODY_OCTETS_MAX = 128 * 1024
+DAYS_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class IssueDocument:
-    """`POST /certificates`: `csr` is PEM. `days` shortens the profile's lifetime."""
+    """`POST /certificates`: `csr` is PEM. `not_after` comes of `days`, which shorten the profile's lifetime."""
 
     csr: bytes
     profile: str
@@ -44,7 +41,7 @@ def read_issue(body: bytes, now: datetime) -> IssueDocument:
     """Raises Malformed naming the field."""
     fields = read_object(body)
     csr = read_csr(fields)
-    days = fields.optional_number("days", least=1, most=20_000)
+    days = fields.optional_number("days", least=1, most=DAYS_MAX)
     document = IssueDocument(
         csr,
         fields.text("profile", "tls-server"),
@@ -70,45 +67,28 @@ def read_revoke(body: bytes) -> RevokeDocument:
     text = fields.text("invalidity_date", "")
     reason = parse_reason(fields.text("reason", "unspecified"))
     fields.finish()
-    return RevokeDocument(reason, _moment(text) if text else None)
+    return RevokeDocument(reason, read_moment(text, "invalidity_date") if text else None)
 
 
-def _moment(text: str) -> datetime:
+def read_renew(body: bytes) -> bytes | None:
+    """The CSR with a new key, None to certify the old key again. Raises Malformed."""
+    fields = read_object(body or b"{}")
+    csr = read_csr(fields) if fields.has("csr") else fields.text("csr", "").encode()
+    fields.finish()
+    return csr or None
+
+
+def read_nothing(body: bytes) -> None:
+    """A body may be left out; one that is there must not ask for anything. Raises Malformed."""
+    read_object(body or b"{}").finish()
+
+
+def read_moment(text: str, field: str) -> datetime:
+    """A time as RFC 3339 has it, in UTC. Raises Malformed naming the field."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Malformed("invalidity_date is no RFC 3339 time such as 2026-01-31T12:00:00Z") from error
-    if moment.tzinfo is None:
-        raise Malformed("invalidity_date has no time zone; give it as 2026-01-31T12:00:00Z")
-    return moment
-
-
-def issued_document(issued: Issued) -> dict[str, Any]:
-    """What the caller gets of a new certificate: facts, PEM, and the chain to serve with it."""
-    document = certificate_document(issued.row)
-    document["certificate"] = pem(issued.der).decode()
-    document["chain"] = b"".join(map(pem, issued.served)).decode()
-    return document
-
-
-def certificate_document(row: CertificateRow) -> dict[str, Any]:
-    """The facts of a certificate. `replaces` and `id` are text: they pass what JSON readers take for numbers."""
-    return {
-        "id": str(row.id),
-        "fingerprint": row.fingerprint.hex(),
-        "serial": row.serial.hex(),
-        "authority": row.authority,
-        "issuer": row.issuer,
-        "subject": row.subject,
-        "not_before": row.not_before.isoformat(),
-        "not_after": row.not_after.isoformat(),
-        "key_algorithm": row.key_algorithm,
-        "profile": row.profile,
-        "endpoint": row.endpoint,
-        "requester": row.requester,
-        "replaces": str(row.replaces) if row.replaces is not None else None,
-        "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
-        "revocation_reason": Reason(row.revocation_reason).label
-        if row.revocation_reason is not None
-        else None,
-    }
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Malformed(f"{field} is no RFC 3339 time such as 2026-01-31T12:00:00Z") from error
+    raise Malformed(f"{field} has no time zone; give it as 2026-01-31T12:00:00Z")

@@ -1,7 +1,7 @@
 """The REST routes that are asked thousands of times a second, without a web framework.
 
-`routes.py` declares the same routes to OpenAPI with the same documents and operations; a test sends both the
-same inputs.
+`certificates.py` declares the same routes to OpenAPI and has them answered by the same functions; a test sends
+both the same inputs.
 """
 
 import hashlib
@@ -11,28 +11,27 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.access import Actor
-from ..core.errors import NotFound, Unauthenticated
-from ..core.pem import pem
+from ..core.errors import Forbidden, NotFound, Unauthenticated, WrongMethod
 from ..core.request import parse_csr
+from ..operations.certificate_documents import (
+    certificate_document,
+    details_document,
+    issued_document,
+)
 from ..operations.context import Context
-from ..operations.find_certificate import certificate_der, find_certificate
+from ..operations.find_certificate import find_certificate
 from ..operations.issue import IssueOrder, issue
+from ..operations.read_certificate import read_certificate
+from ..operations.record_denial import Denials
 from ..operations.renew import renew_certificate
 from ..operations.revoke import release_certificate, revoke_certificate
 from ..protocols.asgi import Receive, Scope, Send, client_address, header, read_body, respond
-from .documents import (
-    BODY_OCTETS_MAX,
-    certificate_document,
-    issued_document,
-    read_csr,
-    read_issue,
-    read_object,
-    read_revoke,
-)
+from .documents import BODY_OCTETS_MAX, IssueDocument, read_issue, read_nothing, read_renew, read_revoke
 
 PREFIX = "/api/v1/certificates"
-_ONE = re.compile(r"/api/v1/certificates/([0-9A-Fa-f:]{2,100})(?:/(revoke|release|renew))?")
+_ONE = re.compile(r"/api/v1/certificates/([^/]{1,200})(?:/(revoke|release|renew))?")
 _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+Document = dict[str, Any]
 
 
 def bearer(context: Context, scope: Scope) -> Actor:
@@ -51,56 +50,86 @@ def bearer(context: Context, scope: Scope) -> Actor:
 class FastApi:
     """`POST /certificates`; of one certificate `GET`, and `POST` to revoke, release or renew it."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, denials: Denials) -> None:
         self._context = context
+        self._denials = denials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         actor = bearer(self._context, scope)
-        status, document = await self._answer(scope, receive, actor)
+        try:
+            status, document = await self._answer(scope, receive, actor)
+        except Forbidden as error:
+            await self._denials.record(actor, f"{scope['method']} {scope['path']}", error)
+            raise
         await respond(send, status, json.dumps(document).encode(), _JSON)
 
-    async def _answer(self, scope: Scope, receive: Receive, actor: Actor) -> tuple[int, dict[str, Any]]:
+    async def _answer(self, scope: Scope, receive: Receive, actor: Actor) -> tuple[int, Document]:
         path, method = scope["path"], scope["method"]
-        if method == "POST" and path == PREFIX:
-            return 201, await self._issue(await read_body(receive, BODY_OCTETS_MAX), actor)
-        match = _ONE.fullmatch(path)
-        if match and match[2] is None and method == "GET":
-            return 200, await self._show(match[1], actor)
-        if match and match[2] and method == "POST":
-            body = await read_body(receive, BODY_OCTETS_MAX)
-            return await self._act(match[2], match[1], body, actor)
-        raise NotFound("there is no such REST resource; see /api/docs")
-
-    async def _issue(self, body: bytes, actor: Actor) -> dict[str, Any]:
-        context = self._context
-        wanted = read_issue(body, context.clock())
-        request = parse_csr(wanted.csr)
-        if wanted.not_after is not None:
-            request = replace(request, not_after=wanted.not_after)
-        replaces = None
-        if wanted.replaces:
-            replaces = (await find_certificate(context.database, actor, wanted.replaces)).id
-        order = IssueOrder(actor, request, wanted.authority, wanted.profile, replaces=replaces)
-        return issued_document(await issue(context, order))
-
-    async def _show(self, reference: str, actor: Actor) -> dict[str, Any]:
-        row = await find_certificate(self._context.database, actor, reference)
-        der = await certificate_der(self._context.database, row.id)
-        return certificate_document(row) | {"certificate": pem(der).decode()}
-
-    async def _act(self, verb: str, reference: str, body: bytes, actor: Actor) -> tuple[int, dict[str, Any]]:
-        context = self._context
-        now = context.clock()
-        if verb == "revoke":
-            wanted = read_revoke(body)
-            row = await revoke_certificate(
-                context, actor, reference, wanted.reason, now, wanted.invalidity_date
+        if path == PREFIX:
+            _require_method(method, "POST")
+            return 201, await issue_certificate(
+                self._context, actor, await read_body(receive, BODY_OCTETS_MAX)
             )
-        elif verb == "release":
-            row = await release_certificate(context, actor, reference, now)
-        else:
-            fields = read_object(body or b"{}")
-            request = parse_csr(read_csr(fields)) if fields.has("csr") else None
-            fields.finish()
-            return 201, issued_document(await renew_certificate(context, actor, reference, request))
-        return 200, certificate_document(row)
+        match = _ONE.fullmatch(path)
+        if match is None:
+            raise NotFound("there is no such REST resource; see /api/docs")
+        reference, verb = match.groups()
+        if verb is None:
+            _require_method(method, "GET")
+            return 200, await show_certificate(self._context, actor, reference)
+        _require_method(method, "POST")
+        body = await read_body(receive, BODY_OCTETS_MAX)
+        return await CHANGES[verb](self._context, actor, reference, body)
+
+
+def _require_method(method: str, allowed: str) -> None:
+    if method != allowed:
+        raise WrongMethod((allowed,))
+
+
+# -- what they do --------------------------------------------------------------------------------
+
+
+async def issue_certificate(context: Context, actor: Actor, body: bytes) -> Document:
+    return issued_document(await issue(context, await issue_order(context, actor, body)))
+
+
+async def issue_order(context: Context, actor: Actor, body: bytes) -> IssueOrder:
+    """What a body asks to issue. Raises Malformed, TooLarge, Refused for the CSR, NotFound."""
+    wanted = read_issue(body, context.clock())
+    request = parse_csr(wanted.csr)
+    if wanted.not_after is not None:
+        request = replace(request, not_after=wanted.not_after)
+    replaces = await _replaced(context, actor, wanted)
+    return IssueOrder(actor, request, wanted.authority, wanted.profile, replaces=replaces)
+
+
+async def _replaced(context: Context, actor: Actor, wanted: IssueDocument) -> int | None:
+    if not wanted.replaces:
+        return None
+    return (await find_certificate(context.database, actor, wanted.replaces)).id
+
+
+async def show_certificate(context: Context, actor: Actor, reference: str) -> Document:
+    return details_document(await read_certificate(context.database, context.snapshot, actor, reference))
+
+
+async def _revoke(context: Context, actor: Actor, reference: str, body: bytes) -> tuple[int, Document]:
+    wanted, now = read_revoke(body), context.clock()
+    row = await revoke_certificate(context, actor, reference, wanted.reason, now, wanted.invalidity_date)
+    return 200, certificate_document(row)
+
+
+async def _release(context: Context, actor: Actor, reference: str, body: bytes) -> tuple[int, Document]:
+    read_nothing(body)
+    return 200, certificate_document(await release_certificate(context, actor, reference, context.clock()))
+
+
+async def _renew(context: Context, actor: Actor, reference: str, body: bytes) -> tuple[int, Document]:
+    csr = read_renew(body)
+    request = parse_csr(csr) if csr else None
+    return 201, issued_document(await renew_certificate(context, actor, reference, request))
+
+
+CHANGES = {"revoke": _revoke, "release": _release, "renew": _renew}
+"""What `POST /certificates/{reference}/VERB` does: status and document of the answer."""

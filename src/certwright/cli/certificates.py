@@ -45,7 +45,10 @@ def certificates(
     token: Token = "",
     root: Root = None,
 ) -> None:
-    """List certificates, the newest first, or by their end with --expiring."""
+    """List certificates.
+
+    The newest come first, or with --expiring those that end first.
+    """
     from .remote import remote_of
 
     session = begin(context, home, as_json)
@@ -54,14 +57,18 @@ def certificates(
     if revoked is not None:
         given["revoked"] = "true" if revoked else "false"
     query = {key: value for key, value in given.items() if value}
-    found, further = _list_there(remote, query, after, limit) if remote else _list_here(session, query, after, limit)
+    found, further = (
+        _list_there(remote, query, after, limit) if remote else _list_here(session, query, after, limit)
+    )
     text = _table(found)
     if further:
         text += f"\nthere are more; go on with --after {further}"
     session.output.show({"certificates": found, "next": further}, text)
 
 
-def _list_here(session: Session, query: dict[str, str], after: str, limit: int) -> tuple[list[Document], str | None]:
+def _list_here(
+    session: Session, query: dict[str, str], after: str, limit: int
+) -> tuple[list[Document], str | None]:
     from ..operations.certificate_documents import certificate_document
     from ..operations.list_certificates import PAGE_MAX, list_certificates
 
@@ -146,7 +153,10 @@ def show(
     token: Token = "",
     root: Root = None,
 ) -> None:
-    """Show one certificate: its facts, its status, itself."""
+    """Show one certificate.
+
+    Its facts, its status, and itself.
+    """
     from .remote import remote_of
 
     session = begin(context, home, as_json)
@@ -168,11 +178,20 @@ def read_here(session: Session, certificate: str) -> Document:
 
 
 def _told(document: Document) -> str:
-    names = ("subject", "issuer", "serial", "fingerprint", "not_before", "not_after", "key_algorithm", "profile")
-    pairs = [(name.replace("_", " "), str(document[name])) for name in names]
+    first = (
+        "subject",
+        "issuer",
+        "serial",
+        "fingerprint",
+        "not_before",
+        "not_after",
+        "key_algorithm",
+        "profile",
+    )
+    pairs = [(name.replace("_", " "), str(document[name])) for name in first]
     pairs.insert(1, ("names", ", ".join(document.get("names", ()))))
-    for name in ("authority", "endpoint", "requester", "revoked_at", "revocation_reason"):
-        pairs.append((name.replace("_", " "), str(document[name] or "")))
+    names = ("authority", "endpoint", "requester", "revoked_at", "revocation_reason")
+    pairs += [(name.replace("_", " "), str(document[name] or "")) for name in names]
     return f"{facts(pairs)}\n\n{document['certificate']}".rstrip()
 
 
@@ -180,7 +199,8 @@ def revoke(
     context: typer.Context,
     certificate: Reference,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="NAME", help="As in RFC 5280 section 5.3.1; certificateHold holds.")
+        str,
+        typer.Option("--reason", metavar="NAME", help="As in RFC 5280 section 5.3.1; certificateHold holds."),
     ] = "unspecified",
     invalidity_date: Annotated[
         str, typer.Option("--invalidity-date", metavar="TIME", help="Since when the key is thought lost.")
@@ -191,7 +211,10 @@ def revoke(
     token: Token = "",
     root: Root = None,
 ) -> None:
-    """Revoke a certificate, or put it on hold; responders say so at once."""
+    """Revoke a certificate, or put it on hold.
+
+    Responders say so at once, lists a moment later.
+    """
     from ..core.revocation import parse_reason
     from ..operations.certificate_documents import certificate_document
     from ..operations.revoke import revoke_certificate

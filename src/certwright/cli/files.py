@@ -28,7 +28,7 @@ class PendingKey:
         """Give it its own name."""
         os.replace(self._path, self._path.with_name(KEY))
 
-    def __enter__(self) -> "PendingKey":
+    def __enter__(self) -> PendingKey:
         return self
 
     def __exit__(self, *error: object) -> None:

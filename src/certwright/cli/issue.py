@@ -51,7 +51,10 @@ def issue(
     token: Token = "",
     root: Root = None,
 ) -> None:
-    """Issue a certificate, with a key made here or for a request."""
+    """Issue a certificate.
+
+    Its key is made here, unless there is a request.
+    """
     from .remote import remote_of
     from .wishes import read_wish
 
@@ -63,7 +66,10 @@ def issue(
         return
     folder = out or _folder_for(wish.label)
     document = _into(
-        folder, overwrite, wish.key, lambda: _issue_there(remote, wish) if remote else _issue_here(session, wish)
+        folder,
+        overwrite,
+        wish.key,
+        lambda: _issue_there(remote, wish) if remote else _issue_here(session, wish),
     )
     session.output.show(document, told(f"Issued a {profile} certificate", document))
 
@@ -105,7 +111,9 @@ def _previewed(document: Document) -> str:
     for extension in document["extensions"]:
         critical = " (critical)" if extension["critical"] else ""
         pairs.append((f"{extension['name']}{critical}", ", ".join(extension["value"])))
-    pairs += [(finding["severity"], f"{finding['text']} [{finding['code']}]") for finding in document["findings"]]
+    pairs += [
+        (finding["severity"], f"{finding['text']} [{finding['code']}]") for finding in document["findings"]
+    ]
     return facts(pairs)
 
 
@@ -127,7 +135,10 @@ def renew(
     token: Token = "",
     root: Root = None,
 ) -> None:
-    """Issue the successor of a certificate: the same names and profile, a new key unless told otherwise."""
+    """Issue the successor of a certificate.
+
+    It has the same names and profile, and a new key unless told otherwise.
+    """
     from ..core.errors import Malformed
     from .options import read_file
     from .remote import remote_of
@@ -148,7 +159,9 @@ def renew(
         out or _folder_for(_common_name(before) or before["serial"]),
         overwrite,
         key,
-        lambda: _renew_there(remote, reference, request) if remote else _renew_here(session, reference, request),
+        lambda: (
+            _renew_there(remote, reference, request) if remote else _renew_here(session, reference, request)
+        ),
     )
     session.output.show(document, told(f"Renewed {reference}", document))
 

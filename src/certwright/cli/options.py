@@ -41,8 +41,8 @@ Url = Annotated[
     typer.Option(
         "--url",
         metavar="URL",
-        help="Do this over the REST API of the installation at this URL, with --token. Default: $CERTWRIGHT_URL, "
-        "where there is a token.",
+        help="Do this over the REST API of the installation at this URL, with --token. "
+        "Default: $CERTWRIGHT_URL, where there is a token.",
     ),
 ]
 Token = Annotated[
@@ -53,9 +53,21 @@ Root = Annotated[
     typer.Option(
         "--root",
         metavar="FILE",
-        help="PEM file with the root to trust at --url. Default: root.pem of the home folder, else the system's.",
+        help="PEM file with the root to trust at --url. Default: root.pem at home, else the system's.",
     ),
 ]
+
+
+class Discrepancies(Exception):
+    """A verification has found something; what, has been printed."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(f"{found} discrepancies found; the list is on standard output")
+
+
+def group(summary: str) -> typer.Typer:
+    """Commands under one word."""
+    return typer.Typer(help=summary, add_completion=False, rich_markup_mode=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The same commands on another machine's installation, over its REST API and with the standard library alone."""
+"""The same commands on another machine's installation, over its REST API; standard library alone."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Remote:
         return self._ask("POST", path, json.dumps(document).encode())
 
     def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
-        """The answer's document. Raises the error that the other side names, Unavailable when it is not there."""
+        """The answer's document. Raises the error that the other side names, Unavailable when it is away."""
         request = urllib.request.Request(  # noqa: S310 - https alone, see `remote_of`
             f"{self.url}/api/v1{path}",
             body,

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
 
-from ..core.distinguished_name import NO_NAME, DistinguishedName
+from ..core.distinguished_name import NO_NAME, DistinguishedName, name_from_x509
 from ..core.errors import Malformed
 from ..core.extensions import SUBJECT_ALTERNATIVE_NAME, SubjectAlternativeName
 from ..core.keys import SIGNATURES, KeyAlgorithm, PrivateKey
 from ..core.names import Identifier, IdentifierKind, parse_identifier
 
+KINDS = (
+    IdentifierKind.DNS,
+    IdentifierKind.IP,
+    IdentifierKind.EMAIL,
+    IdentifierKind.URI,
+    IdentifierKind.UPN,
+)
 _CURVES = {
     KeyAlgorithm.ECDSA_P256: ec.SECP256R1(),
     KeyAlgorithm.ECDSA_P384: ec.SECP384R1(),
     KeyAlgorithm.ECDSA_P521: ec.SECP521R1(),
 }
-_OTHERS = {
+_OTHERS: dict[KeyAlgorithm, Any] = {
     KeyAlgorithm.ED25519: ed25519.Ed25519PrivateKey,
     KeyAlgorithm.ED448: ed448.Ed448PrivateKey,
     KeyAlgorithm.ML_DSA_44: mldsa.MLDSA44PrivateKey,
@@ -42,7 +51,8 @@ def make_key(algorithm: KeyAlgorithm) -> PrivateKey:
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])
     if algorithm in _OTHERS:
-        return _OTHERS[algorithm].generate()
+        key: PrivateKey = _OTHERS[algorithm].generate()
+        return key
     return rsa.generate_private_key(65537, int(algorithm.removeprefix("rsa-")))
 
 
@@ -83,15 +93,29 @@ def _x509_name(name: DistinguishedName) -> x509.Name:
         raise Malformed(f"the subject {name} cannot be put into a request: {error}") from error
 
 
-def identifiers_of(
-    dns: Sequence[str], ip: Sequence[str], email: Sequence[str], uri: Sequence[str], upn: Sequence[str]
-) -> tuple[Identifier, ...]:
-    """The names of a command's options, checked, each once, in the order given. Raises Malformed."""
-    given = (
-        (IdentifierKind.DNS, dns),
-        (IdentifierKind.IP, ip),
-        (IdentifierKind.EMAIL, email),
-        (IdentifierKind.URI, uri),
-        (IdentifierKind.UPN, upn),
+def identifiers_of(given: Sequence[Sequence[str] | None]) -> tuple[Identifier, ...]:
+    """Names given as KINDS has them, checked, each once, in that order. Raises Malformed."""
+    pairs = [(kind, text) for kind, texts in zip(KINDS, given, strict=True) for text in texts or ()]
+    return tuple(dict.fromkeys(parse_identifier(kind, text) for kind, text in pairs))
+
+
+def load_key(content: bytes, passphrase: str) -> PrivateKey:
+    """A private key in PEM or DER. Raises Malformed, also when the passphrase is wrong or missing."""
+    secret = passphrase.encode() if passphrase else None
+    load = (
+        serialization.load_pem_private_key
+        if content.lstrip().startswith(b"-----BEGIN")
+        else serialization.load_der_private_key
     )
-    return tuple(dict.fromkeys(parse_identifier(kind, text) for kind, texts in given for text in texts))
+    try:
+        return load(content, secret)  # type: ignore[return-value]
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Malformed(f"the private key cannot be read: {error}") from error
+
+
+def subject_of(certificate: bytes) -> DistinguishedName:
+    """The subject of a certificate in DER. Raises Malformed."""
+    try:
+        return name_from_x509(x509.load_der_x509_certificate(certificate).subject)
+    except ValueError as error:
+        raise Malformed(f"the certificate cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""What the commands need of the house. It is handed in, since this room may not import the one that wires it."""
+"""What the commands need of the house: handed in, since this room may not import the one that wires it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class AuditTrust:
 
 
 class Wiring(Protocol):
-    """Every method raises CertwrightError: NotFound where `home` holds no installation, Unavailable, Malformed.
+    """Every method raises NotFound where `home` holds no installation, Unavailable, Malformed.
 
     `home` None is $CERTWRIGHT_HOME, else ./var. Acts are done and audited as `local:<user>`.
     """
@@ -129,7 +129,7 @@ class Wiring(Protocol):
         """The audit log's key and newest checkpoint, as the home folder keeps them."""
 
     def sign_checkpoint(self, home: Path | None) -> str:
-        """Give every event its place, sign where the log stands, and keep the signed note in the home folder."""
+        """Give every event its place, sign where the log stands, and keep the signed note at home."""
 
     def folder(self, home: Path | None) -> Path:
         """The home folder that is meant; it need not exist."""

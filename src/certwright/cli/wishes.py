@@ -29,7 +29,9 @@ Subject = Annotated[
 ]
 Csr = Annotated[
     str,
-    typer.Option("--csr", metavar="FILE", help="Request (PEM or DER), - for standard input. Else a key is made."),
+    typer.Option(
+        "--csr", metavar="FILE", help="Request (PEM or DER), - for standard input. Else a key is made."
+    ),
 ]
 Authority = Annotated[str, typer.Option("--authority", metavar="NAME", help="Which authority issues.")]
 Algorithm = Annotated[str, typer.Option("--algorithm", metavar="NAME", help="Of the key that is made.")]
@@ -90,7 +92,7 @@ def read_wish(
     from ..core.request import parse_csr
     from .requests import algorithm_named, identifiers_of, key_pem, make_csr, make_key
 
-    identifiers, name = identifiers_of(*names), parse_name(subject)
+    identifiers, name = identifiers_of(names), parse_name(subject)
     key = None
     if csr:
         request = read_file(csr)
@@ -110,4 +112,6 @@ def csr_text(csr: bytes) -> str:
     """A request, PEM or DER, in PEM."""
     from ..core.pem import pem
 
-    return (csr if csr.lstrip().startswith(b"-----BEGIN") else pem(csr, "CERTIFICATE REQUEST")).decode("ascii")
+    return (csr if csr.lstrip().startswith(b"-----BEGIN") else pem(csr, "CERTIFICATE REQUEST")).decode(
+        "ascii"
+    )

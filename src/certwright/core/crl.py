@@ -284,6 +284,17 @@ def assemble(
 
 # -- the check before the signature --------------------------------------------------------------
 
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a list must turn out to hold, known from elsewhere than the entries: how many there are, some
+    that are there, and some serials that are not."""
+
+    count: int
+    listed: tuple[tuple[int, RevocationFacts], ...] = ()
+    absent: tuple[int, ...] = ()
+
+
 _UNREADABLE = (
     ValueError,
     Malformed,

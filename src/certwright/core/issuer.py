@@ -88,12 +88,7 @@ def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS) -> Issuer:
         public_key = parsed.public_key()
     except UnsupportedAlgorithm as error:
         raise Refused((Reason("key.unsupported", f"the authority's key: {error}"),)) from error
-    except (
-        ValueError,
-        x509.DuplicateExtension,
-        x509.InvalidVersion,
-        x509.UnsupportedGeneralNameType,
-    ) as error:
+    except _UNREADABLE as error:
         raise Malformed(f"the authority's certificate cannot be read: {error}") from error
     read = [read_extension(values[oid]).value for oid in _READ if oid in values]
     basic = next((value for value in read if isinstance(value, BasicConstraints)), None)

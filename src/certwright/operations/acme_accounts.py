@@ -1,22 +1,21 @@
 """ACME accounts (RFC 8555 section 7.3): made, changed, given another key, deactivated.
 
-The caller has checked the request's signature and nonce. `spent` is the change that takes the nonce; it goes
-into the same commit, so that no request is carried out twice.
+The caller has checked the request's signature and nonce.
 """
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 
 from ..core import keys
 from ..core.access import Actor, Grant, Role
 from ..core.audit import Event, EventKind, JsonValue
-from ..core.errors import CertwrightError, Moved
+from ..core.errors import Moved
 from ..core.keys import PublicKey
 from ..store.databases import Duplicate
 from ..store.ledger import Absent, Change
-from ..store.rows import AcmeAccountRow, AcmeExternalAccountKeyRow, AcmeNonceRow
+from ..store.rows import AcmeAccountRow, AcmeExternalAccountKeyRow
 from ..store.snapshot import Endpoint
+from .acme_request import Signed
 from .check_key import check_public_key
 from .context import Context
 from .issue import not_compromised
@@ -40,15 +39,6 @@ class Applicant:
     terms_agreed: bool
     binding: AcmeExternalAccountKeyRow | None
     binding_document: str
-    source: str
-
-
-def spend_nonce(fingerprint: bytes, expires_at: datetime, otherwise: CertwrightError) -> Change:
-    """The change that takes a nonce for good; `otherwise` is raised when it was taken before."""
-    return Change(
-        inserted=[AcmeNonceRow(fingerprint, expires_at)],
-        absent=[Absent(AcmeNonceRow, "fingerprint", fingerprint, otherwise)],
-    )
 
 
 def account_actor(account: AcmeAccountRow, endpoint: Endpoint, source: str) -> Actor:
@@ -64,11 +54,11 @@ async def find_account(context: Context, endpoint: Endpoint, thumbprint: str) ->
 
 
 async def create_account(
-    context: Context, endpoint: Endpoint, applicant: Applicant, spent: Change, now: datetime
+    context: Context, endpoint: Endpoint, applicant: Applicant, signed: Signed
 ) -> AcmeAccountRow:
     """A new account. Raises Refused for a weak key, Moved when the key has got an account meanwhile, or the
     external account key was used."""
-    binding, key = applicant.binding, applicant.key
+    binding, key, now = applicant.binding, applicant.key, signed.now
     account = AcmeAccountRow(
         id=context.ledger.new_id(),
         endpoint_id=endpoint.row.id,
@@ -88,8 +78,8 @@ async def create_account(
     if binding:
         detail["external_account_key"] = binding.name
         change.replaced.append((binding, binding._replace(account=account.id)))
-    change.events.append(_event(EventKind.ACME_ACCOUNT_CREATED, account, applicant.source, now, detail))
-    change.join(spent)
+    change.events.append(_event(EventKind.ACME_ACCOUNT_CREATED, account, signed, detail))
+    change.join(signed.spent)
     try:
         await context.ledger.commit(change)
     except Duplicate as error:
@@ -105,65 +95,54 @@ def _not_weak(context: Context, key: AccountKey) -> Absent:
 
 
 async def change_contacts(
-    context: Context,
-    account: AcmeAccountRow,
-    contacts: tuple[str, ...],
-    source: str,
-    spent: Change,
-    now: datetime,
+    context: Context, account: AcmeAccountRow, contacts: tuple[str, ...], signed: Signed
 ) -> AcmeAccountRow:
     """Replace the contacts (section 7.3.2). Raises Moved."""
     after = account._replace(contacts=json.dumps(contacts))
-    detail: dict[str, JsonValue] = {"contacts": list(contacts)}
-    return await _change(context, EventKind.ACME_ACCOUNT_CHANGED, account, after, source, spent, now, detail)
+    change = _changed(EventKind.ACME_ACCOUNT_CHANGED, account, after, signed, {"contacts": list(contacts)})
+    await context.ledger.commit(change)
+    return _next(after)
 
 
 async def change_key(
-    context: Context,
-    account: AcmeAccountRow,
-    key: AccountKey,
-    source: str,
-    spent: Change,
-    now: datetime,
+    context: Context, account: AcmeAccountRow, key: AccountKey, signed: Signed
 ) -> AcmeAccountRow:
     """Give the account another key (section 7.3.5). Raises Refused for a weak key, Moved, also when the key
     has got an account meanwhile."""
     after = account._replace(jwk=key.jwk, thumbprint=key.thumbprint)
     detail: dict[str, JsonValue] = {"new_thumbprint": key.thumbprint}
-    guarded = Change(absent=[_not_weak(context, key)])
-    guarded.join(spent)
-    kind = EventKind.ACME_ACCOUNT_KEY_CHANGED
+    change = _changed(EventKind.ACME_ACCOUNT_KEY_CHANGED, account, after, signed, detail)
+    change.absent.append(_not_weak(context, key))
     try:
-        return await _change(context, kind, account, after, source, guarded, now, detail)
+        await context.ledger.commit(change)
     except Duplicate as error:
         raise Moved("the new key has got an account meanwhile") from error
+    return _next(after)
 
 
-async def deactivate_account(
-    context: Context, account: AcmeAccountRow, source: str, spent: Change, now: datetime
-) -> AcmeAccountRow:
+async def deactivate_account(context: Context, account: AcmeAccountRow, signed: Signed) -> AcmeAccountRow:
     """For good (section 7.3.6). Raises Moved."""
-    after = account._replace(deactivated_at=now)
-    return await _change(context, EventKind.ACME_ACCOUNT_DEACTIVATED, account, after, source, spent, now, {})
+    after = account._replace(deactivated_at=signed.now)
+    await context.ledger.commit(_changed(EventKind.ACME_ACCOUNT_DEACTIVATED, account, after, signed, {}))
+    return _next(after)
 
 
-async def _change(
-    context: Context,
+def _changed(
     kind: EventKind,
     before: AcmeAccountRow,
     after: AcmeAccountRow,
-    source: str,
-    spent: Change,
-    now: datetime,
+    signed: Signed,
     detail: dict[str, JsonValue],
-) -> AcmeAccountRow:
-    change = Change(replaced=[(before, after)], events=[_event(kind, before, source, now, detail)])
-    change.join(spent)
-    await context.ledger.commit(change)
-    return after._replace(version=before.version + 1)
+) -> Change:
+    change = Change(replaced=[(before, after)], events=[_event(kind, before, signed, detail)])
+    change.join(signed.spent)
+    return change
 
 
-def _event(
-    kind: EventKind, account: AcmeAccountRow, source: str, now: datetime, detail: dict[str, JsonValue]
-) -> Event:
-    return Event(kind, now, f"acme:{account.id}", source, f"acme-account:{account.id}", detail)
+def _next(row: AcmeAccountRow) -> AcmeAccountRow:
+    """As it stands after its commit."""
+    return row._replace(version=row.version + 1)
+
+
+def _event(kind: EventKind, account: AcmeAccountRow, signed: Signed, detail: dict[str, JsonValue]) -> Event:
+    return Event(kind, signed.now, f"acme:{account.id}", signed.source, f"acme-account:{account.id}", detail)

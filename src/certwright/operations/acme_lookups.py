@@ -118,7 +118,7 @@ async def generation_of(context: Context, row: CertificateRow) -> Generation:
 
 
 async def replaced_by(context: Context, order: AcmeOrderRow) -> tuple[bytes, int] | None:
-    """Authority key identifier and serial number of the certificate an order replaces (RFC 9773 section 5)."""
+    """Authority key identifier and serial of the certificate an order replaces (RFC 9773 section 5)."""
     if order.replaces is None:
         return None
     row = await certificate(context, order.replaces)
@@ -167,7 +167,7 @@ async def held(
 
 
 async def replacing_status(context: Context, row: CertificateRow, now: datetime) -> OrderStatus | None:
-    """Status of an order that replaces a certificate already; None where there is none, or all are invalid."""
+    """Status of an order that replaces a certificate already; None when there is none that is not invalid."""
     rows = await context.database.select(
         AcmeOrderRow,
         '"replaces" = ? AND "failed_at" IS NULL AND ("expires_at" > ? OR "issued_at" IS NOT NULL) '

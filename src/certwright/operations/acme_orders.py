@@ -1,6 +1,6 @@
 """ACME orders and authorizations up to issuance (RFC 8555 sections 7.4 and 7.5).
 
-As in `acme_accounts`, `spent` takes the request's nonce in the same commit.
+The caller has checked the request's signature and nonce.
 """
 
 import base64
@@ -23,6 +23,7 @@ from ..store.enrolment import (
 )
 from ..store.ledger import Change
 from ..store.rows import AcmeAccountRow, AcmeAuthorizationRow, AcmeOrderRow
+from .acme_request import Signed
 from .context import Context
 
 TOKEN_OCTETS = 32
@@ -36,17 +37,14 @@ class Wanted:
     identifiers: tuple[Identifier, ...]
     challenges: dict[Target, tuple[str, ...]]
     profile: str
-    not_before: datetime | None
     not_after: datetime | None
     replaces: int | None
     order_lifetime: timedelta
-    source: str
 
 
-async def create_order(
-    context: Context, account: AcmeAccountRow, wanted: Wanted, spent: Change, now: datetime
-) -> Order:
+async def create_order(context: Context, account: AcmeAccountRow, wanted: Wanted, signed: Signed) -> Order:
     """Place an order; authorizations that are still good are used again. Raises Unavailable, Reconfigured."""
+    now = signed.now
     reusable = await _reusable(context, account, wanted, now)
     expires_at = now + wanted.order_lifetime
     authorizations, change = [], Change(revision=context.snapshot.revision)
@@ -61,9 +59,9 @@ async def create_order(
     change.inserted.append(order)
     detail = {"identifiers": [str(one) for one in wanted.identifiers], "profile": wanted.profile}
     change.events.append(
-        Event(EventKind.ACME_ORDER_CREATED, now, f"acme:{account.id}", wanted.source, _name(order), detail)
+        Event(EventKind.ACME_ORDER_CREATED, now, f"acme:{account.id}", signed.source, _name(order), detail)
     )
-    change.join(spent)
+    change.join(signed.spent)
     await context.ledger.commit(change)
     facts = order_facts(order, tuple(one.facts for one in authorizations))
     return Order(order, facts, tuple(authorizations))
@@ -87,7 +85,7 @@ def _new_order(
         identifiers=write_identifiers(wanted.identifiers),
         authorizations=json.dumps([one.row.id for one in authorizations]),
         profile=wanted.profile,
-        not_before=wanted.not_before,
+        not_before=None,
         not_after=wanted.not_after,
         replaces=wanted.replaces,
         created_at=now,
@@ -159,36 +157,32 @@ async def _reusable(
 
 
 async def deactivate_authorization(
-    context: Context,
-    account: AcmeAccountRow,
-    authorization: Authorization,
-    source: str,
-    spent: Change,
-    now: datetime,
+    context: Context, account: AcmeAccountRow, authorization: Authorization, signed: Signed
 ) -> Authorization:
     """The client gives it up (section 7.5.2). Raises Conflict unless it is pending or valid, Moved."""
-    facts = orders.deactivate(authorization.facts, now)
-    kind = EventKind.ACME_AUTHORIZATION_DEACTIVATED
-    event = Event(kind, now, f"acme:{account.id}", source, f"acme-authorization:{authorization.row.id}", {})
-    return await _grow(context, authorization, facts, [event], spent)
+    facts = orders.deactivate(authorization.facts, signed.now)
+    kind, subject = EventKind.ACME_AUTHORIZATION_DEACTIVATED, f"acme-authorization:{authorization.row.id}"
+    event = Event(kind, signed.now, f"acme:{account.id}", signed.source, subject, {})
+    return await _grow(context, authorization, facts, [event], signed.spent)
 
 
 async def attempt_challenge(
-    context: Context, authorization: Authorization, kind: str, spent: Change, now: datetime
+    context: Context, authorization: Authorization, kind: str, signed: Signed
 ) -> tuple[Authorization, bool]:
     """The client is ready for a challenge (section 7.5.1); also, whether there is now something to check.
 
     Responding again to the same challenge changes nothing. Raises Conflict, Moved.
     """
-    settled = orders.authorization_status(authorization.facts, now) is not orders.AuthorizationStatus.PENDING
+    status = orders.authorization_status(authorization.facts, signed.now)
+    settled = status is not orders.AuthorizationStatus.PENDING
     if settled and authorization.facts.attempted_kind == kind:
-        await context.ledger.commit(spent)
+        await context.ledger.commit(signed.spent)
         return authorization, False
-    facts = orders.attempt(authorization.facts, kind, now)
+    facts = orders.attempt(authorization.facts, kind, signed.now)
     if facts is authorization.facts:
-        await context.ledger.commit(spent)
+        await context.ledger.commit(signed.spent)
         return authorization, False
-    return await _grow(context, authorization, facts, [], spent), True
+    return await _grow(context, authorization, facts, [], signed.spent), True
 
 
 async def _grow(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ..core.errors import Unavailable
 from .context import Context
+from .record_denial import Denials
 
 Result = TypeVar("Result")
 CALL_SECONDS = 30.0
@@ -22,6 +23,7 @@ class Bridge:
     """The context of a running loop, within reach of other threads."""
 
     context: Context
+    denials: Denials
     loop: asyncio.AbstractEventLoop
 
     def call(self, act: Callable[[Context], Coroutine[Any, Any, Result]]) -> Result:
@@ -45,9 +47,9 @@ class _Holder:
     bridge: Bridge | None = None
 
 
-def connect(context: Context) -> None:
+def connect(context: Context, denials: Denials) -> None:
     """Let the threads of this process reach `context` on the loop that runs now."""
-    _Holder.bridge = Bridge(context, asyncio.get_running_loop())
+    _Holder.bridge = Bridge(context, denials, asyncio.get_running_loop())
 
 
 def disconnect() -> None:

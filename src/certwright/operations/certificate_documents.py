@@ -10,7 +10,7 @@ from .read_certificate import CertificateDetails
 
 
 def certificate_document(row: CertificateRow) -> dict[str, Any]:
-    """The facts of a certificate. `replaces` and `id` are text: they pass what JSON readers take for numbers."""
+    """The facts of a certificate. `replaces` and `id` are text: JSON readers would round the numbers."""
     reason = Reason(row.revocation_reason).label if row.revocation_reason is not None else None
     return {
         "id": str(row.id),

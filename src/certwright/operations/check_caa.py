@@ -1,4 +1,4 @@
-"""CAA (RFC 8659): does the domain's owner permit our authority? Asked at validation, and again when that is old."""
+"""CAA (RFC 8659): does the domain's owner permit our authority? Asked at validation, and again if old."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from ..core.orders import AuthorizationFacts, Problem
 
 FindCaa = Callable[[str], Awaitable[CaaSet]]
 GOOD_FOR = timedelta(hours=8)
-"""How long an answer may be relied upon (RFC 8659 leaves it to policy; CA/Browser Forum 3.2.2.8 says 8 hours)."""
+"""How long an answer may be relied upon: 8 hours in CA/Browser Forum 3.2.2.8, since RFC 8659 says nothing."""
 
 
 async def caa_problem(

@@ -1,4 +1,4 @@
-"""Refuse weak keys before anything is made of them. A key's verdict is kept, since renewals bring it again."""
+"""Refuse weak keys before anything is made of them. A verdict is kept, since renewals bring a key again."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from .context import Context
 
 
 def check_key(context: Context, request: CertificateRequest) -> None:
-    """Raises Refused naming each weakness. That the key is not known as compromised is a guard of the commit."""
+    """Raises Refused naming each weakness. That a key is not known as compromised guards the commit."""
     check_public_key(context, request.public_key, request.spki)
 
 

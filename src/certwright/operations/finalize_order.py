@@ -1,7 +1,6 @@
 """Finalize an ACME order: one commit holds the order's end, the spent nonce, and the certificate."""
 
 from dataclasses import replace
-from datetime import datetime
 
 from ..core import orders
 from ..core.access import Actor
@@ -9,6 +8,7 @@ from ..core.request import CertificateRequest
 from ..store.enrolment import Order, with_order_facts
 from ..store.ledger import Change
 from ..store.snapshot import Endpoint
+from .acme_request import Signed
 from .context import Context
 from .issue import Issued, IssueOrder, issue
 
@@ -19,8 +19,7 @@ async def finalize_order(
     endpoint: Endpoint,
     order: Order,
     request: CertificateRequest,
-    spent: Change,
-    now: datetime,
+    signed: Signed,
 ) -> tuple[Order, Issued]:
     """Issue what was ordered. The caller has checked that the CSR names what the order names.
 
@@ -28,10 +27,10 @@ async def finalize_order(
     raises; the order is then as it was.
     """
     identifier = context.ledger.new_id()
-    facts = orders.issue(orders.finalize(order.facts, now), now, str(identifier))
+    facts = orders.issue(orders.finalize(order.facts, signed.now), signed.now, str(identifier))
     after = with_order_facts(order.row, facts)._replace(certificate=identifier)
     also = Change(replaced=[(order.row, after)])
-    also.join(spent)
+    also.join(signed.spent)
     wanted = replace(request, identifiers=order.facts.identifiers, not_after=order.row.not_after)
     issued = await issue(
         context,

@@ -14,16 +14,16 @@ from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
 from ..core.distinguished_name import DistinguishedName, parse_name
-from ..core.errors import Conflict, Malformed, NotFound
+from ..core.errors import Conflict, Malformed, NotFound, Unavailable
 from ..core.issuer import self_issuer
 from ..core.keys import KeyAlgorithm
 from ..core.policy import EVERYTHING
 from ..core.request import AuthorityTerms, CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
-from ..store.ledger import Change
+from ..store.ledger import Absent, Change
 from ..store.rows import AuthorityGenerationRow, AuthorityRow, CertificateRow
 from ..store.snapshot import Generation, Snapshot
-from .context import Context
+from .context import Context, decide_again
 from .issue import IssueOrder, certify, record
 from .keyring import RECOVERY
 
@@ -60,15 +60,16 @@ async def found_authority(context: Context, actor: Actor, order: AuthorityOrder)
     """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.name))
     _check(order)
-    pending = _unfinished(context.snapshot, order.name)
+    pending = _unfinished(await context.snapshots.refresh(), order)
     if pending is None:
         await _register(context, actor, order)
-        pending = _unfinished(await context.snapshots.refresh(), order.name)
+        pending = _unfinished(await context.snapshots.refresh(), order)
         assert pending is not None
     if order.kind != "root" and not order.parent:
         return pending
-    await _certify(context, actor, order, pending)
-    return (await context.snapshots.refresh()).generations[pending.id]
+    identifier = pending.id
+    await decide_again(context, lambda: _certify(context, actor, order, identifier))
+    return (await context.snapshots.refresh()).generations[identifier]
 
 
 def _check(order: AuthorityOrder) -> None:
@@ -82,14 +83,26 @@ def _check(order: AuthorityOrder) -> None:
         raise Malformed("an authority needs a subject name")
 
 
-def _unfinished(snapshot: Snapshot, name: str) -> Generation | None:
-    """The generation of this name that still has no certificate. Raises Conflict when it has one."""
-    generations = snapshot.of_authority(name)
+def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
+    """What an order like this has left unfinished. Raises Conflict when the name is another authority's."""
+    generations = snapshot.of_authority(order.name)
     if not generations:
         return None
-    if generations[0].certificate is not None:
-        raise Conflict(f"there is an authority {name} already; choose another name")
-    return generations[0]
+    [*_, first] = generations
+    if first.certificate is not None:
+        raise _taken(order.name)
+    row, authority = first.row, first.authority
+    profile = order.profile or PROFILES[order.kind]
+    wanted = (str(order.subject), order.algorithm, order.key_provider, profile, order.kind, order.crl_shards)
+    begun = (row.subject, row.key_algorithm, row.key_provider, row.profile, authority.kind, authority.crl_shards)
+    if begun != wanted:
+        text = f"authority {order.name} awaits its certificate, and was ordered otherwise"
+        raise Conflict(f"{text}; repeat that order, or choose another name")
+    return first
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"there is an authority {name} already; choose another name")
 
 
 async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> None:
@@ -106,11 +119,14 @@ async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> No
     subject = f"authority:{order.name}/1"
     change = Change(
         inserted=[authority, generation],
+        absent=[Absent(AuthorityRow, "name", order.name, _taken(order.name))],
         events=[Event(EventKind.KEY_CREATED, now, actor.name, actor.source, subject, detail)],
         configures=True,
     )
     try:
         await context.ledger.commit(change)
+    except Unavailable:
+        raise  # it may be durable all the same, and then the key is needed
     except Exception:
         context.keyring.provider(order.key_provider).destroy(reference)
         raise
@@ -150,9 +166,12 @@ def new_rows(
     return authority, generation
 
 
-async def _certify(context: Context, actor: Actor, order: AuthorityOrder, pending: Generation) -> None:
+async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identifier: int) -> None:
     """Have the certificate signed by the parent, or by the key itself, and put it in force."""
     now = context.clock()
+    pending = context.snapshot.generations[identifier]
+    if pending.certificate is not None:
+        raise _taken(order.name)
     public_key = context.keyring.public_key(pending.row)
     subject = parse_name(pending.row.subject)
     request = replace(request_for(public_key, subject), terms=order.terms)
@@ -189,6 +208,12 @@ async def sign_subordinate(
 ) -> tuple[CertificateRow, bytes]:
     """Certify an outside subordinate authority from its CSR; row and DER. Raises as `issue` does."""
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=parent))
+    return await decide_again(context, lambda: _sign_subordinate(context, actor, parent, request, profile))
+
+
+async def _sign_subordinate(
+    context: Context, actor: Actor, parent: str, request: CertificateRequest, profile: str
+) -> tuple[CertificateRow, bytes]:
     now = context.clock()
     signer = context.snapshot.issuing(parent)
     chosen = context.snapshot.profile(profile)

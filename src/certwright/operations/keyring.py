@@ -43,12 +43,17 @@ class Keyring:
     def __init__(self, providers: Mapping[str, KeyProvider], key_encryption_key: bytes) -> None:
         self._providers = dict(providers)
         self._key_encryption_key = key_encryption_key
-        self._signers: dict[tuple[str, int], Signer] = {}
+        self._signers: dict[tuple[str, int, int], Signer] = {}
         self._executor: ThreadPoolExecutor | None = None
 
     def unlock(self, provider: KeyProvider) -> None:
         """Make keys under the recovery passphrase usable, until `lock`."""
         self._providers[RECOVERY] = provider
+
+    @property
+    def unlocked(self) -> bool:
+        """Can keys under the recovery passphrase be used now?"""
+        return RECOVERY in self._providers
 
     def lock(self) -> None:
         self._providers.pop(RECOVERY, None)
@@ -86,14 +91,14 @@ class Keyring:
 
     def authority(self, row: AuthorityGenerationRow) -> Signer:
         """The signer of an authority's generation. Raises what the provider raises."""
-        key = ("authority", row.id)
+        key = ("authority", row.id, row.version)
         if key not in self._signers:
             name = issuer_of(row.certificate).name if row.certificate else parse_name(row.subject).encode()
             self._signers[key] = self._open(row, name, AUTHORITY_KINDS)
         return self._signers[key]
 
     def ocsp_signer(self, row: OcspSignerRow) -> Signer:
-        key = ("ocsp", row.id)
+        key = ("ocsp", row.id, 0)
         if key not in self._signers:
             subject = x509.load_der_x509_certificate(row.certificate).subject.public_bytes()
             self._signers[key] = self._open(row, subject, OCSP_SIGNER_KINDS)
@@ -138,17 +143,35 @@ class Keyring:
         return assemble(sealed.tbs, signer.key.algorithm, await self.sign(signer, sealed))
 
     async def crl(
-        self, row: AuthorityGenerationRow, header: crl.CrlHeader, entries: bytes, count: int
+        self,
+        row: AuthorityGenerationRow,
+        header: crl.CrlHeader,
+        entries: crl.Buffer,
+        expected: crl.Expected,
     ) -> bytes:
-        """DER of a list, checked and signed."""
+        """DER of a list, checked and signed. Raises IntegrityError when it is not what was expected."""
         signer = self.authority(row)
         tbs = b"".join(crl.tbs_parts(header, entries))
-        crl.check_crl(tbs, header, count)
+        crl.check_crl(tbs, header, expected.count, expected.listed, expected.absent)
         signature = await self.sign(signer, signer.seal.admit(Kind.CRL, tbs))
         return b"".join(crl.assemble((tbs,), header.signature_algorithm_identifier, signature))
 
-    async def ocsp(self, signer: Signer, tbs: bytes) -> bytes:
-        """The signature over ResponseData."""
+    async def ocsp(
+        self,
+        signer: Signer,
+        responder: ocsp.Responder,
+        times: ocsp.Times,
+        singles: tuple[ocsp.SingleResponse, ...],
+        nonce: bytes = b"",
+    ) -> bytes:
+        """DER of an OCSPResponse, checked and signed."""
+        tbs = ocsp.tbs_response(responder, times, singles, nonce)
+        ocsp.check_response(tbs, responder, times, singles, nonce)
+        signature = await self.sign(signer, signer.seal.admit(Kind.OCSP, tbs))
+        return ocsp.assemble(responder, tbs, signature)
+
+    async def ocsp_signature(self, signer: Signer, tbs: bytes) -> bytes:
+        """The signature over ResponseData from a template, which whoever has made it checks by sampling."""
         return await self.sign(signer, signer.seal.admit(Kind.OCSP, tbs))
 
     async def csr(self, row: AuthorityGenerationRow, subject: DistinguishedName) -> bytes:

@@ -50,6 +50,6 @@ async def take_lease(
 
 
 async def give_back(context: Context, row: LeaseRow) -> None:
-    """End a lease of ours before its time. One that somebody else has by now stays theirs. Raises Unavailable."""
+    """End a lease of ours before its time; one that somebody else has by now stays. Raises Unavailable."""
     with suppress(Moved):
         await context.ledger.commit(Change(replaced=[(row, row._replace(expires_at=context.clock()))]))

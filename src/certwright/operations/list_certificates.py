@@ -40,7 +40,7 @@ class CertificatePage:
 async def list_certificates(
     database: Database, actor: Actor, wanted: CertificateFilter, after: int | None = None, limit: int = 100
 ) -> CertificatePage:
-    """Up to `limit` certificates (at most PAGE_MAX) after the one with identifier `after`. Raises Malformed."""
+    """Up to `limit` certificates, at most PAGE_MAX, after the one of identifier `after`. Raises Malformed."""
     conditions = [*_conditions(wanted), scope_condition(actor, Verb.VIEW)]
     by_expiry = wanted.expires_before is not None or wanted.expires_after is not None
     if after is not None and by_expiry:

@@ -10,39 +10,41 @@ from pathlib import Path
 
 from ..core import keys, ocsp
 from ..core.audit import Event, EventKind, JsonValue
-from ..core.errors import Unavailable
+from ..core.errors import IntegrityError, Unavailable
 from ..core.keys import KeyAlgorithm
+from ..core.ocsp import CertId, SingleResponse
 from ..core.revocation import RevocationFacts
-from ..store.answers import AnswerWriter, Run, remove_older
+from ..store.answers import AnswerFile, AnswerWriter, Run, remove_older
 from ..store.ledger import Change
-from ..store.rows import CertificateRow
+from ..store.rows import CertificateRow, OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
-from .keyring import Signer
 from .revoke import facts_of
 
 VALIDITY = timedelta(days=3)
 PAGE = 1_000
-SERIAL_OCTETS = 16
+SAMPLE = 64
 
 
 async def produce_ocsp(context: Context, generation: Generation, folder: Path) -> int:
-    """Produce one file below `folder`; how many answers it holds. Raises Unavailable."""
+    """Produce one file below `folder`; how many answers it holds. Raises Unavailable, IntegrityError."""
     row = context.snapshot.signers.get(generation.id)
     now = context.clock().replace(microsecond=0)
-    if row is None or row.not_after <= now or generation.certificate is None:
+    until = min(now + VALIDITY, row.not_after, generation.as_issuer.not_after) if row else now
+    if row is None or until <= now:
         raise Unavailable(f"authority {generation.path} has no OCSP signer in force")
-    signer, responder = context.keyring.ocsp_signer(row), context.keyring.ocsp_responder(row)
+    assert generation.certificate is not None
     assert generation.public_key is not None
     forms = ocsp.issuer_forms(generation.certificate.subject.public_bytes(), keys.spki(generation.public_key))
     position = (await context.database.query('SELECT max("seq") FROM "status_change"'))[0][0] or 0
     number = await context.ledger.take(f"ocsp/{generation.id}")
-    times = ocsp.Times(now, now, min(now + VALIDITY, row.not_after))
-    run = Run(number, position, forms[0], responder, times)
+    times = ocsp.Times(now, now, until)
+    run = Run(number, position, forms[0], context.keyring.ocsp_responder(row), times)
     target = folder / str(generation.id)
     with AnswerWriter(target, run, KeyAlgorithm(row.key_algorithm)) as writer:
-        count = await _write(context, generation, signer, ocsp.Template(responder, times, forms[0]), writer)
-        writer.finish()
+        count = await _write(context, generation, _Signing(context, row, run), writer)
+        path = await asyncio.to_thread(writer.finish)
+    await _verify(path, forms[0])
     remove_older(target)
     detail: dict[str, JsonValue] = {
         "answers": count,
@@ -54,34 +56,77 @@ async def produce_ocsp(context: Context, generation: Generation, folder: Path) -
     return count
 
 
-async def _write(
-    context: Context, generation: Generation, signer: Signer, template: ocsp.Template, writer: AnswerWriter
-) -> int:
+async def _verify(path: Path, issuer: bytes) -> None:
+    """Read the finished file as responders will. A damaged one is taken away: raises IntegrityError."""
+    try:
+        await asyncio.to_thread(AnswerFile(path, issuer).verify)
+    except IntegrityError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+async def _write(context: Context, generation: Generation, signing: "_Signing", writer: AnswerWriter) -> int:
     """One record for each certificate that has not ended, in the order of serials."""
     count, last, now = 0, b"", context.clock()
     while True:
         rows = await context.database.query(
-            'SELECT c."serial", c."id", c."revoked_at" IS NOT NULL FROM "certificate" c '
-            'WHERE c."generation_id" = ? AND c."serial" > ? AND c."not_after" > ? '
-            f'ORDER BY c."serial" LIMIT {PAGE}',
+            'SELECT "serial", "revoked_at" IS NOT NULL FROM "certificate" '
+            'WHERE "generation_id" = ? AND "serial" > ? AND "not_after" > ? '
+            f'ORDER BY "serial" LIMIT {PAGE}',
             generation.id,
             last,
             now,
         )
-        for serial, identifier, revoked in rows:
-            if len(serial) != SERIAL_OCTETS:
-                continue
-            facts = await _facts(context, identifier) if revoked else None
-            status = ocsp.revoked(facts) if facts else ocsp.GOOD
-            signature = await context.keyring.ocsp(signer, template.tbs(serial, status))
-            writer.add(int.from_bytes(serial, "big"), facts, signature)
-            count += 1
+        serials = [serial for serial, _ in rows if len(serial) == ocsp.SERIAL_OCTETS]
+        revoked = any(one for _, one in rows)
+        facts = await _facts(context, generation, serials[0], serials[-1]) if revoked and serials else {}
+        signatures = await signing.sign([(serial, facts.get(serial)) for serial in serials])
+        for serial, signature in zip(serials, signatures, strict=True):
+            writer.add(int.from_bytes(serial, "big"), facts.get(serial), signature)
+        count += len(serials)
         if len(rows) < PAGE:
             return count
         last = rows[-1][0]
         await asyncio.sleep(0)
 
 
-async def _facts(context: Context, identifier: int) -> RevocationFacts | None:
-    [row] = await context.database.select(CertificateRow, '"id" = ?', identifier)
-    return facts_of(row)
+async def _facts(
+    context: Context, generation: Generation, first: bytes, last: bytes
+) -> dict[bytes, RevocationFacts | None]:
+    """The revocations among a range of serials."""
+    rows = await context.database.select(
+        CertificateRow,
+        '"generation_id" = ? AND "serial" BETWEEN ? AND ? AND "revoked_at" IS NOT NULL',
+        generation.id,
+        first,
+        last,
+    )
+    return {row.serial: facts_of(row) for row in rows}
+
+
+class _Signing:
+    """Signs the answers of one run. Every one about a revoked certificate is read back before it is signed,
+    of the others a sample: they differ in the serial alone."""
+
+    def __init__(self, context: Context, row: OcspSignerRow, run: Run) -> None:
+        self._keyring = context.keyring
+        self._signer = context.keyring.ocsp_signer(row)
+        self._run = run
+        self._template = ocsp.Template(run.signer, run.times, run.issuer)
+        self._count = 0
+
+    async def sign(self, statements: list[tuple[bytes, RevocationFacts | None]]) -> list[bytes]:
+        """The signatures. A key module is given several at a time."""
+        prepared = [self._tbs(serial, facts) for serial, facts in statements]
+        if self._signer.local:
+            return [await self._keyring.ocsp_signature(self._signer, tbs) for tbs in prepared]
+        return await asyncio.gather(*(self._keyring.ocsp_signature(self._signer, tbs) for tbs in prepared))
+
+    def _tbs(self, serial: bytes, facts: RevocationFacts | None) -> bytes:
+        status = ocsp.revoked(facts) if facts else ocsp.GOOD
+        tbs = self._template.tbs(serial, status)
+        if facts or self._count % SAMPLE == 0:
+            single = SingleResponse(CertId(self._run.issuer, serial), status)
+            ocsp.check_response(tbs, self._run.signer, self._run.times, (single,))
+        self._count += 1
+        return tbs

@@ -1,28 +1,39 @@
 """Sign the lists of one shard anew: the complete one, and the delta since the last scheduled one.
 
-Entries come encoded from the list before; what the status feed has told since is put in. The number is taken
-under its counter's lock before anything is signed, and a list is recorded only if no other came between, so
-that numbers are unique and what is published never goes back.
+Entries come encoded from the list before; what the status feed has told since is put in. How many there must
+be then is worked out from the store, and a list that turns out otherwise is made anew from the certificates on
+record. The number is taken under its counter's lock before anything is signed, and a list is recorded only if
+no other came between, so that numbers are unique and what is published never goes back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..core import crl
 from ..core.access import Actor
-from ..core.audit import Event, EventKind
-from ..core.errors import Conflict, Moved
+from ..core.audit import Event, EventKind, JsonValue
+from ..core.crl import CrlHeader
+from ..core.errors import Conflict, IntegrityError, Malformed, Moved
 from ..core.keys import SIGNATURES
-from ..core.revocation import Reason, RevocationFacts, StatusChange
-from ..store.databases import Database, Duplicate
+from ..store.databases import Duplicate
 from ..store.ledger import Change
-from ..store.rows import CrlRow, CrlShardRow, StatusChangeRow
+from ..store.rows import CrlRow, CrlShardRow
 from ..store.snapshot import Generation, pointers
 from .context import Context
+from .crl_contents import (
+    Contents,
+    Shard,
+    Stand,
+    contents_from_record,
+    delta_changes,
+    expected_delta,
+    next_contents,
+    read_stand,
+    values,
+)
 
 SYSTEM = Actor("system:publication")
 ATTEMPTS = 5
-CHANGES_MAX = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,18 @@ class ListTimes:
 OFFLINE_TIMES = ListTimes(timedelta(days=365), timedelta(days=365))
 
 
+@dataclass(frozen=True, slots=True)
+class _Publication:
+    """What one publication is about. `shard` is within `generation`."""
+
+    generation: Generation
+    shard: Shard
+    scheduled: bool
+    times: ListTimes
+    actor: Actor
+    now: datetime
+
+
 async def publish_crl(
     context: Context,
     generation: Generation,
@@ -44,169 +67,127 @@ async def publish_crl(
     times: ListTimes,
     actor: Actor = SYSTEM,
 ) -> CrlRow:
-    """Sign and record the shard's lists; the row of the complete one. Raises Conflict, Unavailable."""
-    for _ in range(ATTEMPTS):
+    """Sign and record the shard's lists; the row of the complete one.
+
+    More changes than one list takes up are left to further ones, signed at once. Raises Conflict, Unavailable,
+    IntegrityError.
+    """
+    attempts = 0
+    while True:
+        now = context.clock().replace(microsecond=0)
+        publication = _Publication(generation, Shard(generation.id, shard), scheduled, times, actor, now)
         try:
-            return await _publish(context, generation, shard, scheduled, times, actor)
+            row, whole = await _publish(context, publication)
         except (Moved, Duplicate):
+            attempts += 1
+            if attempts == ATTEMPTS:
+                text = f"the lists of {generation.path} shard {shard} are being signed by others; try again"
+                raise Conflict(text) from None
             continue
-    raise Conflict(f"the lists of {generation.path} shard {shard} are being signed by others; try again")
+        if whole:
+            return row
+        scheduled = False
 
 
-async def _publish(
-    context: Context, generation: Generation, shard: int, scheduled: bool, times: ListTimes, actor: Actor
-) -> CrlRow:
-    now = context.clock().replace(microsecond=0)
-    stand = await _stand(context.database, generation, shard)
-    last = await _newest(context.database, generation, shard)
-    base = await _base(context.database, generation, shard)
-    changes = await _changes(context.database, generation, shard, last.covered_seq if last else 0)
-    covered = changes[-1].seq if changes else (last.covered_seq if last else 0)
-    ended = await _ended(context.database, generation, shard, base.this_update) if scheduled and base else ()
-    entries = bytes(crl.entries_of(last.der)) if last else b""
-    number = await context.ledger.take(f"crl/{generation.id}/{shard}")
-    header = _header(context, generation, shard, number, now, times.complete)
-    complete = await _sign(
-        context,
-        generation,
-        shard,
-        header,
-        bytes(crl.with_changes(entries, _values(changes), ended)),
-        covered,
-        scheduled,
-    )
-    change = Change(inserted=[complete])
-    if base is not None:
-        since = await _changes(context.database, generation, shard, base.covered_seq)
-        values = _values([row for row in since if row.seq <= covered])
-        delta = _header(context, generation, shard, number, now, times.delta, base.number)
-        change.inserted.append(
-            await _sign(context, generation, shard, delta, crl.delta_entries(values), covered, scheduled)
-        )
-    after = CrlShardRow(generation.id, shard, number, covered, complete.next_update)
-    if stand is None:
+async def _publish(context: Context, publication: _Publication) -> tuple[CrlRow, bool]:
+    """The complete list's row, and whether it knows of all changes."""
+    shard, scheduled = publication.shard, publication.scheduled
+    stand = await read_stand(context.database, shard)
+    number = await context.ledger.take(f"crl/{shard.generation}/{shard.number}")
+    try:
+        contents = await next_contents(context.database, shard, stand, scheduled)
+        complete, delta = await _sign_both(context, publication, stand, number, contents)
+    except (IntegrityError, Malformed):
+        if stand.last is None:
+            raise
+        contents = await contents_from_record(context.database, shard, stand, scheduled)
+        complete, delta = await _sign_both(context, publication, stand, number, contents)
+    after = CrlShardRow(shard.generation, shard.number, number, contents.covered, complete.next_update)
+    change = Change(inserted=[complete, *([delta] if delta else [])])
+    if stand.row is None:
         change.inserted.append(after)
     else:
-        change.replaced.append((stand, after))
-    detail = {"shard": shard, "number": number, "entries": complete.entries, "delta": base is not None}
-    subject = f"authority:{generation.path}"
-    change.events.append(Event(EventKind.CRL_PUBLISHED, now, actor.name, actor.source, subject, detail))
+        change.replaced.append((stand.row, after))
+    change.events.append(_event(publication, complete, contents, delta is not None))
     await context.ledger.commit(change)
-    return complete
+    return complete, contents.whole
 
 
-def _header(
-    context: Context,
-    generation: Generation,
-    shard: int,
-    number: int,
-    now: datetime,
-    validity: timedelta,
-    base: int | None = None,
-) -> crl.CrlHeader:
-    issuer = generation.as_issuer
-    urls = pointers(context.snapshot.installation.base_url, generation.path)
-    url = urls.crl.replace("{shard}", str(shard))
+async def _sign_both(
+    context: Context, publication: _Publication, stand: Stand, number: int, contents: Contents
+) -> tuple[CrlRow, CrlRow | None]:
+    """The complete list, and the delta where there is a base for one.
+
+    Where too much has changed for a delta, the complete list becomes the next base whether it was time or not.
+    """
+    header = _header(context, publication, number)
+    changes = None
+    if stand.base is not None:
+        changes = await delta_changes(context.database, publication.shard, stand.base, contents.covered)
+    if stand.base is None or changes is None:
+        scheduled = publication.scheduled or stand.base is not None
+        return await _sign(context, publication, header, contents, scheduled), None
+    freshest = replace(header, freshest_crl=(_delta_url(context, publication),))
+    complete = await _sign(context, publication, freshest, contents, publication.scheduled)
+    until = min(publication.now + publication.times.delta, publication.generation.as_issuer.not_after)
+    delta_header = replace(header, next_update=until, base_crl_number=stand.base.number)
+    entries = crl.delta_entries(values(changes))
+    delta = replace(contents, entries=entries, expected=expected_delta(changes))
+    return complete, await _sign(context, publication, delta_header, delta, publication.scheduled)
+
+
+def _header(context: Context, publication: _Publication, number: int) -> CrlHeader:
+    """A complete list's, without saying where the delta is."""
+    generation, issuer = publication.generation, publication.generation.as_issuer
     sharded = generation.authority.crl_shards > 1
-    return crl.CrlHeader(
+    return CrlHeader(
         issuer_name_der=issuer.name,
         signature_algorithm_identifier=SIGNATURES[issuer.algorithm].identifier,
-        this_update=now,
-        next_update=min(now + validity, issuer.not_after),
+        this_update=publication.now,
+        next_update=min(publication.now + publication.times.complete, issuer.not_after),
         crl_number=number,
         authority_key_identifier=issuer.key_identifier,
-        base_crl_number=base,
-        issuing_distribution_point=(url,) if sharded else (),
-        freshest_crl=() if base is not None else (url.removesuffix(".crl") + "-delta.crl",),
+        issuing_distribution_point=(_url(context, publication),) if sharded else (),
     )
+
+
+def _url(context: Context, publication: _Publication) -> str:
+    urls = pointers(context.snapshot.installation.base_url, publication.generation.path)
+    return urls.crl.replace("{shard}", str(publication.shard.number))
+
+
+def _delta_url(context: Context, publication: _Publication) -> str:
+    return _url(context, publication).removesuffix(".crl") + "-delta.crl"
 
 
 async def _sign(
-    context: Context,
-    generation: Generation,
-    shard: int,
-    header: crl.CrlHeader,
-    entries: bytes,
-    covered: int,
-    scheduled: bool,
+    context: Context, publication: _Publication, header: CrlHeader, contents: Contents, scheduled: bool
 ) -> CrlRow:
-    count = crl.count_of(entries)
-    der = await context.keyring.crl(generation.row, header, entries, count)
+    row = publication.generation.row
+    der = await context.keyring.crl(row, header, contents.entries, contents.expected)
     return CrlRow(
         id=context.ledger.new_id(),
-        generation_id=generation.id,
-        shard=shard,
+        generation_id=publication.shard.generation,
+        shard=publication.shard.number,
         number=header.crl_number,
         base_number=header.base_crl_number or 0,
-        covered_seq=covered,
+        covered_seq=contents.covered,
         scheduled=scheduled,
         this_update=header.this_update,
         next_update=header.next_update,
-        entries=count,
+        entries=contents.expected.count,
         der=der,
     )
 
 
-# -- facts ---------------------------------------------------------------------------------------
-
-_OF_SHARD = '"generation_id" = ? AND "shard" = ?'
-
-
-async def _stand(database: Database, generation: Generation, shard: int) -> CrlShardRow | None:
-    rows = await database.select(CrlShardRow, _OF_SHARD, generation.id, shard)
-    return rows[0] if rows else None
-
-
-async def _newest(database: Database, generation: Generation, shard: int) -> CrlRow | None:
-    rows = await database.select(
-        CrlRow, f'{_OF_SHARD} AND "base_number" = 0 ORDER BY "number" DESC LIMIT 1', generation.id, shard
-    )
-    return rows[0] if rows else None
-
-
-async def _base(database: Database, generation: Generation, shard: int) -> CrlRow | None:
-    """The newest scheduled complete list."""
-    rows = await database.select(
-        CrlRow,
-        f'{_OF_SHARD} AND "base_number" = 0 AND "scheduled" ORDER BY "number" DESC LIMIT 1',
-        generation.id,
-        shard,
-    )
-    return rows[0] if rows else None
-
-
-async def _changes(
-    database: Database, generation: Generation, shard: int, after: int
-) -> list[StatusChangeRow]:
-    return await database.select(
-        StatusChangeRow,
-        f'"generation_id" = ? AND "crl_shard" = ? AND "seq" > ? ORDER BY "seq" LIMIT {CHANGES_MAX}',
-        generation.id,
-        shard,
-        after,
-    )
-
-
-async def _ended(
-    database: Database, generation: Generation, shard: int, listed_at: datetime
-) -> tuple[int, ...]:
-    """Revoked certificates that ended before a scheduled list which still names them (RFC 5280 section 3.3)."""
-    rows = await database.query(
-        'SELECT "serial" FROM "certificate" WHERE "generation_id" = ? AND "crl_shard" = ? '
-        'AND "revoked_at" IS NOT NULL AND "not_after" < ?',
-        generation.id,
-        shard,
-        listed_at,
-    )
-    return tuple(int.from_bytes(row[0], "big") for row in rows)
-
-
-def _values(rows: list[StatusChangeRow]) -> list[StatusChange]:
-    return [
-        StatusChange(
-            int.from_bytes(row.serial, "big"),
-            row.at,
-            RevocationFacts(row.at, Reason(row.reason), row.invalidity_date) if row.revoked else None,
-        )
-        for row in rows
-    ]
+def _event(publication: _Publication, complete: CrlRow, contents: Contents, has_delta: bool) -> Event:
+    detail: dict[str, JsonValue] = {
+        "shard": complete.shard,
+        "number": complete.number,
+        "entries": complete.entries,
+        "delta": has_delta,
+    }
+    if contents.remade:
+        detail["remade"] = True
+    actor, subject = publication.actor, f"authority:{publication.generation.path}"
+    return Event(EventKind.CRL_PUBLISHED, publication.now, actor.name, actor.source, subject, detail)

@@ -12,6 +12,7 @@ from ..store.snapshot import Generation
 from .context import Context
 from .found_authority import offline
 from .issue_ocsp_signer import issue_ocsp_signer, needs_signer
+from .keyring import RECOVERY
 from .publish_crl import OFFLINE_TIMES, ListTimes, publish_crl
 
 
@@ -55,3 +56,14 @@ async def _publish(context: Context, actor: Actor, generation: Generation) -> Pu
         for shard in shards
     ]
     return Published(generation, tuple(lists), signer)
+
+
+def usable_authorities(context: Context) -> list[str]:
+    """Names of the authorities that have a certificate, and a key that is not locked away."""
+    usable = []
+    for name in sorted(context.snapshot.authorities):
+        generations = context.snapshot.of_authority(name)
+        providers = {one.row.key_provider for one in generations if one.certificate is not None}
+        if providers and (RECOVERY not in providers or context.keyring.unlocked):
+            usable.append(name)
+    return usable

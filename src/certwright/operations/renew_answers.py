@@ -11,6 +11,7 @@ from ..core import ocsp
 from ..core.errors import IntegrityError, NotFound, Reason, Refused
 from ..core.keys import spki
 from ..store.answers import AnswerFile, Run, runs_in
+from ..store.databases import Database
 from ..store.rows import OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
@@ -20,6 +21,8 @@ from .produce_ocsp import produce_ocsp
 from .renew_lists import lasting
 
 RENEW_SIGNER = "ocsp-signer.renew"
+CHANGES_MAX = 50_000
+"""Changes of status after which a run is made anew: each process keeps note of those since the last one."""
 PAUSE = timedelta(minutes=10)
 """Between runs of one generation and signer: near the signer's end they hold ever shorter."""
 
@@ -56,10 +59,16 @@ async def produce_due_answers(context: Context, folder: Path) -> int:
         signer = context.snapshot.signers.get(generation.id)
         if signer is None or signer.not_after <= now:
             continue
-        if answers_due(newest_run(generation, folder), signer, now):
+        run = newest_run(generation, folder)
+        if answers_due(run, signer, now) or (run and await _much_has_changed(context.database, run)):
             await produce_ocsp(context, generation, folder)
             produced += 1
     return produced
+
+
+async def _much_has_changed(database: Database, run: Run) -> bool:
+    sql = f'SELECT 1 FROM "status_change" WHERE "seq" > ? ORDER BY "seq" LIMIT 1 OFFSET {CHANGES_MAX}'
+    return bool(await database.query(sql, run.feed_position))
 
 
 # -- signers -------------------------------------------------------------------------------------

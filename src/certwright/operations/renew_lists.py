@@ -23,7 +23,7 @@ EVERY_SHARD = -1
 
 
 class Due(IntEnum):
-    """Why a shard's lists are to be signed. SCHEDULED: as a base of deltas; PLAIN: for a change, or a delta."""
+    """Why a shard's lists are signed. SCHEDULED: as a base of deltas; PLAIN: for a change, or a delta."""
 
     PLAIN = 1
     SCHEDULED = 2

@@ -40,8 +40,8 @@ async def waiting_work(database: Database) -> list[Work]:
 
 
 async def rows_of(database: Database, kind: str, payload: str, until: datetime) -> list[int]:
-    """Identifiers of the rows that have asked for a piece of work until a moment, at most ROWS_MAX. Later ones
-    are not among them, and ask for it again."""
+    """Identifiers of the rows that have asked for a piece of work until a moment, at most ROWS_MAX. Later
+    ones are not among them, and ask for it again."""
     rows = await database.query(
         'SELECT "id" FROM "outbox" WHERE "kind" = ? AND "payload" = ? AND "created_at" <= ? '
         f'ORDER BY "created_at", "id" LIMIT {ROWS_MAX}',

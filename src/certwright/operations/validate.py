@@ -1,7 +1,7 @@
-"""Check the challenge a client has responded to, from here and from as many other places as the setting says.
+"""Check the challenge a client has responded to, from here and from the other places that are set.
 
-The attempt is a fact in the authorization before any checking begins, so that a check lost with its process is
-done again by whoever sweeps. Every perspective leaves its own result; who completes the quorum decides.
+The attempt is a fact in the authorization before any checking begins, so that a check lost with its process
+is done again by whoever sweeps. Every perspective leaves its own result; who completes the quorum decides.
 """
 
 import asyncio
@@ -54,16 +54,17 @@ class Validations:
     find_caa: FindCaa
     services: tuple[str, ...]
     report: Callable[[CertwrightError], None]
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS_AT_ONCE))
 
     def begin(self, identifier: int, settings: AcmeSettings) -> None:
-        """Check an attempted authorization soon. Past WAITING_MAX it waits for the sweep."""
-        if len(self._tasks) >= WAITING_MAX:
+        """Check an attempted authorization soon, unless that is under way. Past WAITING_MAX it waits for the
+        sweep."""
+        if identifier in self._tasks or len(self._tasks) >= WAITING_MAX:
             return
         task = asyncio.get_running_loop().create_task(self._run(identifier, settings))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[identifier] = task
+        task.add_done_callback(lambda _: self._tasks.pop(identifier, None))
 
     async def _run(self, identifier: int, settings: AcmeSettings) -> None:
         async with self._slots:
@@ -126,9 +127,12 @@ class Validations:
         uris = account_uris(self.services, endpoint.row.name, order.row.account_id)
         await require_caa(self.find_caa, settings, order.facts.authorizations, uris, now)
 
-    async def sweep(self, before: datetime) -> int:
-        """Begin the checks that this perspective owes since before a moment; how many there were."""
-        rows = await unheard(self.context, self.perspectives.here, before)
+    async def sweep(self, before: datetime, *, anyone: bool = False) -> int:
+        """Begin the checks that this perspective owes since before a moment; how many there were.
+
+        With `anyone`, also of what every perspective has spoken of and none has settled.
+        """
+        rows = await unheard(self.context, "" if anyone else self.perspectives.here, before)
         by_endpoint = {one.row.id: one for one in self.context.snapshot.endpoints.values()}
         for identifier, endpoint in rows:
             if endpoint in by_endpoint:
@@ -137,9 +141,10 @@ class Validations:
 
     async def close(self) -> None:
         """Give up what is under way; the attempt is on record, and swept later."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _open(authorization: Authorization, now: datetime) -> bool:

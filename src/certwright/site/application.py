@@ -11,6 +11,7 @@ from ..api.fast import FastApi
 from ..core.errors import CertwrightError, Unavailable
 from ..operations.answer_ocsp import OcspResponder
 from ..operations.context import Context
+from ..operations.record_denial import Denials
 from ..operations.serve_status import PublishedLists
 from ..protocols.acme.http import AcmeApplication
 from ..protocols.crl.http import PublicationApplication
@@ -38,15 +39,15 @@ async def build(configuration: Configuration) -> Application:
     require_initialized(configuration)
     stack = AsyncExitStack()
     context = await stack.enter_async_context(open_context(configuration, "serve"))
-    feed = StatusFeed(context.database, time.monotonic, await _feed_start(context))
-    await feed.poll()
-    responder = OcspResponder(context, feed, configuration.home / "ocsp")
+    feed = StatusFeed(context.database, time.monotonic)
+    responder = OcspResponder(context, feed, configuration.home / "ocsp", configuration.ocsp_edge)
+    await feed.begin()
     checks = validations(configuration, context, report)
     nonce_key = context.keyring.decrypt(context.snapshot.installation.nonce_key, NONCE_CONTEXT)
-    acme = AcmeApplication(context, checks, nonce_key)
+    acme = AcmeApplication(context, checks, nonce_key, configuration.reached_as)
     ocsp = OcspApplication(context.snapshots, responder, context.clock)
     published = PublicationApplication(context.snapshots, PublishedLists(context.database), context.clock)
-    fast_api = FastApi(context)
+    fast_api = FastApi(context, Denials(context))
     background = Background(configuration, context, feed, responder)
 
     async def close() -> None:
@@ -68,13 +69,6 @@ async def build(configuration: Configuration) -> Application:
         on_startup=(background.start,),
         on_shutdown=(close,),
     )
-
-
-async def _feed_start(context: Context) -> int:
-    """Where to begin in the feed: a day's changes back, so that produced answers' age is covered."""
-    rows = await context.database.query('SELECT max("seq") FROM "status_change"')
-    newest: int = rows[0][0] or 0
-    return max(0, newest - 100_000)
 
 
 def anchors(context: Context) -> tuple[bytes, ...]:
@@ -103,17 +97,17 @@ class Background:
         self._tasks = [
             loop.create_task(self._context.snapshots.follow(report)),
             loop.create_task(self._feed.follow(report)),
+            loop.create_task(self._responder.follow(report)),
             loop.create_task(self._follow_files(listeners)),
         ]
 
     async def _follow_files(self, listeners: Listeners) -> None:
-        """Take newer OCSP answers and a renewed listener certificate into use."""
+        """Take a renewed listener certificate into use."""
         path = listener_file(self._configuration)
         seen = _modified(path)
         while True:
             await asyncio.sleep(LOOK_AT_FILES_SECONDS)
             try:
-                self._responder.refresh(report)
                 if _modified(path) != seen:
                     seen = _modified(path)
                     await listeners.reload(read_material(self._configuration, anchors(self._context)))
@@ -130,7 +124,7 @@ class Background:
             raise Unavailable("the configuration could not be confirmed for ten seconds")
 
     def check_feed(self) -> None:
-        if self._feed.stale:
+        if self._feed.stale and not self._configuration.ocsp_edge:
             raise Unavailable("the status feed could not be read for ten seconds")
 
 

@@ -36,6 +36,7 @@ PREFIX = "CERTWRIGHT_"
 HOME_VARIABLE = "CERTWRIGHT_HOME"
 FILE_NAME = "certwright.toml"
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
+UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told from others, not bound here
 FILE_OCTETS_MAX = 1024 * 1024
 DJANGO_SECRET = "django-secret"  # noqa: S105 - a file's name
 
@@ -275,6 +276,11 @@ class Configuration(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None, description="Bearer token that opens `/metrics` to others than loopback addresses, over TLS."
     )
+    ocsp_edge: bool = Field(
+        False,
+        description="While the database cannot be reached, go on with the OCSP answers produced ahead on this host "
+        "until their nextUpdate, in place of `tryLater`.",
+    )
     console_threads: int = Field(4, ge=1, le=64, description="Threads of the console, per process.")
     egress: Egress = Egress()
     validation: Validation = Validation()
@@ -366,8 +372,8 @@ class Configuration(BaseSettings):
 
     @property
     def reached_as(self) -> frozenset[str]:
-        """Every host name and address by which the HTTPS listeners may be reached; their certificate has all."""
-        hosts = {address.host for address in self.listeners.values()} - {"0.0.0.0", "::"}  # noqa: S104 - not bound here
+        """Host names and addresses by which the HTTPS listeners may be reached; their certificate has all."""
+        hosts = {address.host for address in self.listeners.values()} - UNSPECIFIED
         return self.host_names | hosts | (LOOPBACK if self.embedded else frozenset())
 
     @property

@@ -61,7 +61,7 @@ class Plan:
     announcement: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     application: str = "certwright.site.application:build"
-    worker: str = "certwright.worker.main"
+    worker: str = "certwright.site.work"
 
 
 def replace_process(plan: Plan) -> NoReturn:

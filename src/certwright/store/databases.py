@@ -22,13 +22,23 @@ from .rows import Row, columns_of, table_of
 RowType = TypeVar("RowType", bound=Row)
 READ_CONNECTIONS = 4
 LOCK_WAIT_SECONDS = 5.0
+WRITER_WAIT_MILLISECONDS = 5
+GUARD_LOCK = 0x63_77_67_75
 
 
 class Duplicate(Conflict):
     """A row with this key exists already."""
 
 
+class Clash(Unavailable):
+    """The database has ended this transaction in favour of another; done again it may succeed."""
+
+
 class Transaction(Protocol):
+    async def hold(self, exclusive: bool) -> None:
+        """Until the end of this transaction what guards look at stays as it is; with `exclusive` it is ours to
+        change, and nobody is between his guards and his commit. Before anything else in the transaction."""
+
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run one statement; the rows it returns."""
 
@@ -113,12 +123,18 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         self._reader = self._connect(path)
         self._writer = self._connect(path)
+        self._writer.execute(f"PRAGMA busy_timeout={WRITER_WAIT_MILLISECONDS}")
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
         try:
+            # After a crash the first to come reads the log again, and holds the file while it does.
             connection = sqlite3.connect(
-                f"file:{path}?mode=rw", uri=True, isolation_level=None, timeout=0.005, check_same_thread=False
+                f"file:{path}?mode=rw",
+                uri=True,
+                isolation_level=None,
+                timeout=LOCK_WAIT_SECONDS,
+                check_same_thread=False,
             )
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
@@ -134,21 +150,18 @@ class SqliteDatabase:
         return [_from_sqlite(row_type, row) for row in rows]
 
     async def query(self, sql: str, *parameters: Any) -> list[Row]:
-        return self._reader.execute(sql, tuple(map(_to_sqlite, parameters))).fetchall()
+        with _sqlite_errors():
+            return self._reader.execute(sql, tuple(map(_to_sqlite, parameters))).fetchall()
 
     @asynccontextmanager
     async def transaction(self, lane: int) -> AsyncIterator[Transaction]:
         await self._begin()
         try:
             yield SqliteTransaction(self._writer)
-        except BaseException:
-            self._writer.execute("ROLLBACK")
-            raise
-        try:
             with _sqlite_errors():
                 self._writer.execute("COMMIT")
         finally:
-            if self._writer.in_transaction:
+            if self._writer.in_transaction:  # not so when SQLite itself has rolled back, on a full disk
                 self._writer.execute("ROLLBACK")
 
     async def _begin(self) -> None:
@@ -172,6 +185,9 @@ class SqliteDatabase:
 class SqliteTransaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+
+    async def hold(self, exclusive: bool) -> None:
+        """There is one transaction at a time, so nothing is to be held."""
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         with _sqlite_errors():
@@ -214,7 +230,7 @@ class _sqlite_errors:  # noqa: N801 - reads as a word in `with`
         if isinstance(error, sqlite3.IntegrityError):
             raise Duplicate(f"a row with this key exists already: {error}") from error
         if isinstance(error, sqlite3.OperationalError):
-            raise Unavailable(f"the database refused a write: {error}") from error
+            raise Unavailable(f"the database cannot be used now: {error}") from error
 
 
 # -- PostgreSQL ----------------------------------------------------------------------------------
@@ -227,7 +243,32 @@ def _numbered(sql: str) -> str:
     return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
 
 
-_LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+_LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+class _postgresql_errors:  # noqa: N801 - reads as a word in `with`
+    """Turns the driver's errors into ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, _LOST):
+            text = str(error) or type(error).__name__
+            raise Unavailable(f"the database cannot be reached: {text}") from error
+        if isinstance(error, asyncpg.TransactionRollbackError):
+            raise Clash(f"the database has put another transaction first: {error}", retry_after=1) from error
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            raise Duplicate(f"a row with this key exists already: {error}") from error
+        if isinstance(error, asyncpg.DataError):
+            raise Malformed(f"the database does not take a value: {error}") from error
 
 
 async def _keep_as_is(connection: Any) -> None:
@@ -262,23 +303,15 @@ class PostgresqlDatabase:
         return [row_type(*row) for row in rows]
 
     async def query(self, sql: str, *parameters: Any) -> list[Row]:
-        try:
+        with _postgresql_errors():
             rows: list[Row] = await self._pool.fetch(_numbered(sql), *parameters)
-        except _LOST as error:
-            raise Unavailable(f"the database cannot be reached: {error}") from error
         return rows
 
     @asynccontextmanager
     async def transaction(self, lane: int) -> AsyncIterator[Transaction]:
-        try:
+        with _postgresql_errors():
             async with self._pool.acquire(timeout=LOCK_WAIT_SECONDS) as connection, connection.transaction():
                 yield PostgresqlTransaction(connection)
-        except (*_LOST, TimeoutError) as error:
-            raise Unavailable(f"the database cannot be reached: {error}") from error
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise Duplicate(f"a row with this key exists already: {error}") from error
-        except asyncpg.DataError as error:
-            raise Malformed(f"the database does not take a value: {error}") from error
 
     async def close(self) -> None:
         await self._pool.close()
@@ -287,6 +320,11 @@ class PostgresqlDatabase:
 class PostgresqlTransaction:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+
+    async def hold(self, exclusive: bool) -> None:
+        # An advisory lock lets waiting writers in by turns; FOR SHARE on a row would let readers starve them.
+        name = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
+        await self._connection.fetch(f"SELECT {name}({GUARD_LOCK})")
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         rows: list[Row] = await self._connection.fetch(_numbered(sql), *parameters)

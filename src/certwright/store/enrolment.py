@@ -10,7 +10,6 @@ from ..core.orders import AuthorizationFacts, OrderFacts, Problem, Target
 from .databases import Database
 from .rows import AcmeAuthorizationRow, AcmeOrderRow
 
-
 PARAMETERS_MAX = 1000
 
 

@@ -18,10 +18,10 @@ Listener = Callable[[list[StatusChangeRow]], None]
 
 
 class StatusFeed:
-    """Reads on from `seq`, and tells its listeners what is new."""
+    """Tells its listeners what is new since `begin`. `seq` is the place it has come to."""
 
-    def __init__(self, database: Database, steady: Callable[[], float], seq: int = 0) -> None:
-        self.seq = seq
+    def __init__(self, database: Database, steady: Callable[[], float]) -> None:
+        self.seq = 0
         self.confirmed = -STALE_SECONDS
         self._database = database
         self._steady = steady
@@ -33,6 +33,13 @@ class StatusFeed:
     @property
     def stale(self) -> bool:
         return self._steady() - self.confirmed > STALE_SECONDS
+
+    async def begin(self) -> None:
+        """Begin with what comes from now on: who listens reads what is older from the store. Raises Unavailable."""
+        asked = self._steady()
+        rows = await self._database.query('SELECT max("seq") FROM "status_change"')
+        self.seq = rows[0][0] or 0
+        self.confirmed = asked
 
     async def poll(self) -> None:
         """Read what is new, in pages. Raises Unavailable."""

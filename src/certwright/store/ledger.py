@@ -6,7 +6,8 @@ while a commit is under way go together in the next one; a batch that fails is r
 only the request at fault gets an error.
 
 Guards, checked inside the transaction: the configuration revision a decision stood on (else Moved), the
-version of every replaced row (else Moved), values that must be absent (else the error named with them).
+version of every replaced row (else Moved), values that must be absent (else the error named with them). What
+they have seen holds until the commit.
 """
 
 import asyncio
@@ -17,10 +18,11 @@ from typing import Any
 
 from ..core import audit
 from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured, Unavailable
-from .databases import Database, Duplicate, Transaction
+from .databases import Clash, Database, Duplicate, Transaction
 from .rows import (
     AuditEventRow,
     AuditWriterRow,
+    CompromisedKeyRow,
     CounterRow,
     CrlShardRow,
     InstallationRow,
@@ -124,10 +126,11 @@ class Ledger:
     @classmethod
     async def open(cls, database: Database, name: str, clock: Clock) -> "Ledger":
         """Registers this process's writing lanes under `name`. Raises Unavailable."""
-        lanes = []
         async with database.transaction(0) as transaction:
-            for number in range(database.lanes):
-                lanes.append(_Lane(number, await _register(transaction, f"{name}/{number}", clock())))
+            lanes = [
+                _Lane(number, await _register(transaction, f"{name}/{number}", clock()))
+                for number in range(database.lanes)
+            ]
         return cls(database, lanes, clock)
 
     def new_id(self) -> int:
@@ -158,7 +161,10 @@ class Ledger:
                 batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
                 if self._queue:
                     self._wake()
-                await self._write(lane, batch)
+                try:
+                    await self._write(lane, batch)
+                except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+                    _fail_all(batch, error)
         finally:
             lane.busy = False
 
@@ -166,34 +172,43 @@ class Ledger:
         """Commit a batch; on failure leave out the one at fault, or look for it in halves."""
         while batch:
             try:
-                await self._transact(lane, batch)
+                await self._attempt(lane, batch)
             except _Fault as fault:
                 _fail(fault.waiting, fault.error)
                 batch = [waiting for waiting in batch if waiting is not fault.waiting]
-            except Exception as error:
-                if await self._was_durable(lane):
-                    break
-                if isinstance(error, Unavailable):
-                    for waiting in batch:
-                        _fail(waiting, error)
-                    return
-                if len(batch) > 1:
-                    middle = len(batch) // 2
-                    await self._write(lane, batch[:middle])
-                    batch = batch[middle:]
-                    continue
-                await self._write_alone(lane, batch[0], error)
-                return
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others of the batch may go on
+                alone = len(batch) == 1
+                if isinstance(error, Unavailable) and (alone or not isinstance(error, Clash)):
+                    return _fail_all(batch, error)
+                if alone:
+                    return await self._write_alone(lane, batch[0], error)
+                middle = len(batch) // 2
+                await self._write(lane, batch[:middle])
+                batch = batch[middle:]
             else:
                 break
         for waiting in batch:
             _succeed(waiting)
+        return None
+
+    async def _attempt(self, lane: _Lane, batch: list[_Waiting]) -> None:
+        """One commit. When it returns the batch is durable; when it raises, nothing of it is, or nobody can
+        tell, and the lane stays in doubt and writes nothing until somebody can."""
+        if lane.doubt is not None:
+            await self._was_durable(lane)
+        if lane.doubt is not None:
+            raise Unavailable("the database has not answered for a commit; try again in a moment")
+        try:
+            await self._transact(lane, batch)
+        except Exception:
+            if not await self._was_durable(lane):
+                raise
 
     async def _was_durable(self, lane: _Lane) -> bool:
         """Whether the commit whose answer was lost is durable: the writer's head tells.
 
         Updating the row waits for a transaction that may still be ending. While nobody can be asked the lane
-        stays in doubt, and writes nothing.
+        stays in doubt.
         """
         if lane.doubt is None:
             return False
@@ -214,10 +229,10 @@ class Ledger:
         """After a clash of keys a guard may now name the reason, so such a change is tried once more."""
         if isinstance(error, Duplicate) and waiting.change.absent:
             try:
-                await self._transact(lane, [waiting])
+                await self._attempt(lane, [waiting])
             except _Fault as fault:
                 _fail(waiting, fault.error)
-            except Exception as again:
+            except Exception as again:  # noqa: BLE001 - whoever waits must hear of it
                 _fail(waiting, again)
             else:
                 _succeed(waiting)
@@ -225,19 +240,15 @@ class Ledger:
         _fail(waiting, error)
 
     async def _transact(self, lane: _Lane, batch: list[_Waiting]) -> None:
-        if lane.doubt is not None:
-            await self._was_durable(lane)
-        if lane.doubt is not None:
-            raise Unavailable("the database has not answered for a commit; try again in a moment")
         async with self._database.transaction(lane.number) as transaction:
+            await _hold(transaction, batch)
             await _check_revision(transaction, batch)
             await _check_absent(transaction, batch)
-            for waiting in batch:
-                for before, after in waiting.change.replaced:
-                    if not await _replace(transaction, before, after):
-                        raise _Fault(waiting, Moved(f"the {table_of(type(before))} has changed meanwhile"))
-                for row in waiting.change.removed:
-                    await _remove(transaction, row)
+            for waiting, before, after in _touched(batch):
+                if after is None:
+                    await _remove(transaction, before)
+                elif not await _replace(transaction, before, after):
+                    raise _Fault(waiting, Moved(f"the {table_of(type(before))} has changed meanwhile"))
             rows = [row for waiting in batch for row in waiting.change.inserted]
             rows += await _numbered_changes(transaction, batch)
             rows += self._outbox(batch)
@@ -291,6 +302,11 @@ def _fail(waiting: _Waiting, error: Exception) -> None:
         waiting.done.set_exception(error)
 
 
+def _fail_all(batch: list[_Waiting], error: Exception) -> None:
+    for waiting in batch:
+        _fail(waiting, error)
+
+
 async def _register(transaction: Transaction, name: str, now: datetime) -> audit.Chain:
     sql = (
         'INSERT INTO "audit_writer" ("name", "started_at", "events", "head", "sequenced") '
@@ -302,6 +318,24 @@ async def _register(transaction: Transaction, name: str, now: datetime) -> audit
         'UPDATE "audit_writer" SET "head" = ? WHERE "id" = ?', (chain.head, chain.writer)
     )
     return chain
+
+
+async def _hold(transaction: Transaction, batch: list[_Waiting]) -> None:
+    """Whoever passes the guards commits before what they saw is changed, or comes after it."""
+    changes = [waiting.change for waiting in batch]
+    if any(change.configures or _changes_guarded(change) for change in changes):
+        await transaction.hold(exclusive=True)
+    elif any(change.revision is not None or _stands_on_guarded(change) for change in changes):
+        await transaction.hold(exclusive=False)
+
+
+def _changes_guarded(change: Change) -> bool:
+    return any(isinstance(row, CompromisedKeyRow) for row in change.inserted)
+
+
+def _stands_on_guarded(change: Change) -> bool:
+    """Other guards look at values that their own change inserts, and a unique index keeps those apart."""
+    return any(guard.row_type is CompromisedKeyRow for guard in change.absent)
 
 
 async def _check_revision(transaction: Transaction, batch: list[_Waiting]) -> None:
@@ -328,6 +362,23 @@ async def _check_absent(transaction: Transaction, batch: list[_Waiting]) -> None
     for (row_type, column), values in wanted.items():
         for value in await transaction.present(row_type, column, list(values)):
             raise _Fault(*values[value])
+
+
+def _touched(batch: list[_Waiting]) -> list[tuple[_Waiting, Row, Row | None]]:
+    """Rows as read, and as they shall be, None for removed. In one order for all processes, so that no two of
+    them wait for each other's rows."""
+    found: list[tuple[_Waiting, Row, Row | None]] = []
+    for waiting in batch:
+        found += [(waiting, before, after) for before, after in waiting.change.replaced]
+        found += [(waiting, row, None) for row in waiting.change.removed]
+    return sorted(found, key=lambda touched: _place(touched[1])) if len(found) > 1 else found
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    row_type = type(row)
+    keys, _ = _KEYS.get(row_type, _BY_VERSION)
+    values = dict(zip(columns_of(row_type), row, strict=True))
+    return (table_of(row_type), *[values[column] for column in keys])
 
 
 async def _replace(transaction: Transaction, before: Row, after: Row) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import connections
 from django.db.models import Q, QuerySet
 
 from ..core.access import Actor, Verb, reach
+from ..core.names import IdentifierKind, parse_identifier, reversed_name
+from .rows import CertificateRow, columns_of
 
 if TYPE_CHECKING:
     from .models import Certificate
@@ -22,3 +25,41 @@ class CertificateQuerySet(QuerySet["Certificate"]):
         for kind, name in scopes:  # the kinds of scope are columns of the same names
             seen |= Q(**{kind: name})
         return self.filter(seen)
+
+    def named(self, name: str) -> CertificateQuerySet:
+        """With this DNS name among the alternative names; `.example.test` is any name below that.
+
+        Raises Malformed.
+        """
+        below = name.startswith(".")
+        value = reversed_name(parse_identifier(IdentifierKind.DNS, name[below:]))
+        return self.filter(pk__in=self._names().filter(self._below(value) if below else Q(reversed_value=value)))
+
+    def _names(self) -> QuerySet[object]:
+        from .models import CertificateName
+
+        return CertificateName.objects.using(self.db).values("certificate_id")
+
+    def _below(self, value: str) -> Q:
+        """Names are stored back to front: all below a domain are one range of an index, which PostgreSQL finds
+        by LIKE whatever order its characters have, and SQLite by comparing octets."""
+        if connections[self.db].vendor == "postgresql":
+            return Q(reversed_value__startswith=f"{value}.")
+        return Q(reversed_value__gte=f"{value}.", reversed_value__lt=f"{value}/")  # "/" follows "."
+
+    def with_serial(self, serial: bytes) -> CertificateQuerySet:
+        """With this serial number (16 octets in ours). Asked for by issuer too, as the index has it."""
+        from .models import AuthorityGeneration
+
+        ours = Q(generation__in=AuthorityGeneration.objects.using(self.db).values("id"))
+        return self.filter(ours | Q(generation__isnull=True), serial=serial)
+
+    def rows(self) -> list[CertificateRow]:
+        """As operations know them."""
+        found = self.values_list(*columns_of(CertificateRow))
+        return [CertificateRow(*map(_octets, values)) for values in found]
+
+
+def _octets(value: object) -> object:
+    """PostgreSQL's driver gives octets as a view of memory."""
+    return bytes(value) if isinstance(value, memoryview) else value

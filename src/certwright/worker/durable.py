@@ -43,8 +43,8 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class DurableSettings:
-    """`url`: sqlite:///path, or postgresql://... where workflows get a schema of their own; `executor`: a name
-    for this process that none had before; `version`: of the workflows' code."""
+    """`url`: sqlite:///path, or postgresql://... where workflows get a schema of their own; `executor`: a
+    name for this process that none had before; `version`: of the workflows' code."""
 
     url: str
     executor: str
@@ -53,7 +53,8 @@ class DurableSettings:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is on record about a workflow. `error` is one line when it has failed for good, else empty."""
+    """What is on record about a workflow. It is `running`, and perhaps `queued` to be taken over, or it has
+    ended; `error` is one line when it has failed for good, else empty."""
 
     identifier: str
     name: str
@@ -62,6 +63,7 @@ class State:
     version: int
     begun: datetime
     running: bool
+    queued: bool
     error: str
 
 
@@ -154,9 +156,7 @@ class Durable:
         return taken.count(True)
 
     def _put_back(self, state: State) -> bool:
-        return self._store.reenqueue_for_recovery(
-            state.identifier, [state.executor], INTERNAL_QUEUE_NAME
-        )
+        return self._store.reenqueue_for_recovery(state.identifier, [state.executor], INTERNAL_QUEUE_NAME)
 
     async def adopt(self, versions: Sequence[int]) -> None:
         """Let work in the queue that was left by older versions be taken by this one."""
@@ -170,6 +170,11 @@ class Durable:
             connection.execute(
                 sqlalchemy.update(table).where(*left).values(application_version=str(self._version))
             )
+
+    async def drain(self, seconds: float) -> None:
+        """Give what this process is executing so much time to end."""
+        if self._active:
+            await asyncio.wait(self._active.values(), timeout=seconds)
 
     async def close(self) -> None:
         """Stop taking part. What is not finished stays on record as ours, for others to take over."""
@@ -216,6 +221,7 @@ def _state(status: WorkflowStatus) -> State:
         int(version) if version.isdecimal() else 0,
         datetime.fromtimestamp((status.created_at or 0) / 1000, UTC),
         status.status in RUNNING,
+        status.status == "ENQUEUED",
         _error(status),
     )
 
@@ -242,7 +248,8 @@ async def _guarded(call: Awaitable[Result]) -> Result:
 
 
 def _unavailable(error: SQLAlchemyError) -> Unavailable:
-    return Unavailable(f"the database of workflows cannot be used: {_line(str(error).partition('(Background')[0])}")
+    reason = str(error).partition("(Background")[0]
+    return Unavailable(f"the database of workflows cannot be used: {_line(reason)}")
 
 
 class _Known(logging.Filter):
@@ -267,4 +274,4 @@ def _refuse_pickles() -> None:
     def refuse(serializer: DefaultSerializer, text: str) -> NoReturn:
         raise IntegrityError("a workflow's record is a pickled object; ours are JSON")
 
-    DefaultSerializer.deserialize = refuse  # type: ignore[method-assign]
+    DefaultSerializer.deserialize = refuse  # type: ignore[method-assign, assignment]

@@ -24,7 +24,7 @@ class Leases:
         self._wanted |= dict.fromkeys(names, holder)
 
     def holds(self, name: str) -> bool:
-        """Judged by this process's own clock: what could not be renewed ends here no later than for others."""
+        """By this process's own clock: what could not be renewed ends here no later than for others."""
         held = self._held.get(name)
         return held is not None and time.monotonic() < held[1]
 

@@ -1,24 +1,23 @@
-"""From outbox rows to workflows, named by their rows, so that nothing is lost or started twice between the two.
+"""From outbox rows to workflows, named by their rows: nothing is lost or started twice between the two.
 
-Rows of one kind and payload are one piece of work, named by the first of them. Its workflow notes which rows it
-answers, does the work, and takes those rows away; rows that come meanwhile start the next one when it has ended.
-So at most one workflow per piece of work runs at a time, and since the outbox is looked at once a second, at most
-one begins in a second.
+Rows of one kind and payload are one piece of work, named by the first of them. Its workflow notes which rows
+it answers, does the work, and takes those rows away; rows that come meanwhile start the next one when it has
+ended. So at most one workflow per piece of work runs at a time, and since the outbox is looked at once a
+second, at most one begins in a second.
 
-Two records must agree, and the row decides: while it is there, the work is not done. A workflow that has ended
-well beside its row tells that the database was put back to before its end; it is begun anew.
+Where the two records differ the row decides: while it is there, the work is not done. A workflow that has
+ended well beside its row tells that the database was put back to before that; it is begun anew.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import structlog
 
-from ..core.errors import CertwrightError, Conflict, Malformed, Unavailable
+from ..core.errors import Conflict, Malformed, Unavailable
 from ..operations.context import Context
 from ..operations.renew_answers import RENEW_SIGNER, renew_signer
 from ..operations.renew_lists import renew_list

@@ -1,29 +1,28 @@
-"""Unfinished work of processes that are gone, found and done by one that lives."""
+"""Unfinished work of processes that are gone: found, and done by one that lives."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
-from ..core.audit import Event, EventKind
 from ..operations.context import Context
 from ..operations.lease import WORKER, read_leases
 from ..operations.record_recovery import record_recovery
-from .durable import Durable, State
+from .durable import Durable, DurableSettings, State
 
 log = structlog.get_logger(__name__)
 
 STRAY = timedelta(seconds=30)
-"""How long work may be on record as ours and not be under way here, before it counts as lost."""
+"""After so long, work that is on record as ours and not under way here counts as left."""
 
 
 class Recovery:
-    """`executor` and `version` are this process's own."""
+    """`turn` is called every few seconds, by one process at a time."""
 
-    def __init__(self, context: Context, durable: Durable, executor: str, version: int) -> None:
+    def __init__(self, context: Context, durable: Durable, settings: DurableSettings) -> None:
         self._context = context
         self._durable = durable
-        self._executor = executor
-        self._version = version
+        self._executor = settings.executor
+        self._version = settings.version
 
     async def turn(self) -> None:
         """Take over what nobody is doing. Raises Unavailable."""
@@ -31,4 +30,29 @@ class Recovery:
         if not states:
             return
         living = await self._living()
-        left = [one for one in states if self._is_left(one, frozenset(living))]
+        left = [one for one in states if self._is_left(one, living)]
+        taken = await self._durable.take_over(left)
+        older = {one.version for one in states if one.version < self._version} - set(living.values())
+        await self._durable.adopt(sorted(older))
+        if taken:
+            executors = sorted({one.executor for one in left})
+            log.warning("took over unfinished work", executors=executors, workflows=taken)
+            await record_recovery(self._context, self._executor, executors, taken)
+
+    async def _living(self) -> dict[str, int]:
+        """Executors that have given a sign of life, and the version of each."""
+        now = self._context.clock()
+        leases = await read_leases(self._context.database)
+        return {
+            name.removeprefix(WORKER): int(row.holder)
+            for name, row in leases.items()
+            if name.startswith(WORKER) and row.expires_at > now
+        }
+
+    def _is_left(self, state: State, living: dict[str, int]) -> bool:
+        if state.queued:
+            return False
+        if state.executor == self._executor:
+            old = self._context.clock() - state.begun > STRAY
+            return old and state.identifier not in self._durable.active
+        return state.executor not in living

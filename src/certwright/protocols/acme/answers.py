@@ -1,4 +1,4 @@
-"""What goes back to an ACME client: status, header fields and body, from facts (RFC 8555 sections 6 and 7)."""
+"""What goes back to an ACME client: status, header fields and body, from facts (RFC 8555 section 7)."""
 
 from dataclasses import dataclass
 from datetime import datetime

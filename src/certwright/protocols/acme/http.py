@@ -4,7 +4,6 @@ A POST is read, its nonce and signature are checked, and one handler is called, 
 with `rules`, write through operations and answer with `answers`. Every error becomes a problem document here.
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,17 +11,13 @@ from datetime import datetime
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
-from cryptography import x509
-
 from ...core import orders
 from ...core.acme_settings import AcmeSettings, acme_settings_from_document
-from ...core.errors import CertwrightError, Conflict, Malformed, Moved, NotFound, Reconfigured, Refused
-from ...core.errors import Unavailable
-from ...core.names import IdentifierKind
+from ...core.errors import CertwrightError, Conflict, Moved, NotFound, Reconfigured, Refused, Unavailable
 from ...core.pem import pem
-from ...core.request import CertificateRequest, parse_csr
 from ...core.revocation import Reason, RevocationFacts
 from ...operations import acme_accounts, acme_lookups, acme_orders
+from ...operations.acme_request import Signed, spend_nonce
 from ...operations.context import DECISIONS_MAX, Context
 from ...operations.finalize_order import finalize_order
 from ...operations.find_certificate import certificate_der
@@ -30,16 +25,17 @@ from ...operations.revoke import revoke_row
 from ...operations.validate import Validations
 from ...store.databases import Duplicate
 from ...store.enrolment import Authorization, Order, load_authorization, load_order
-from ...store.ledger import Change
 from ...store.rows import AcmeAccountRow
 from ...store.snapshot import Endpoint, Snapshot
 from ..asgi import ClientGone, Receive, Scope, Send, client_address, header, read_body
 from . import answers, nested, objects, renewal, rules
 from .answers import Answer
+from .certificate_keys import read_csr, require_key_of
 from .challenges import challenge_kinds
 from .encoding import decode_object, encode_object
-from .jwk import Jwk, jwk_of, public_key
-from .jws import BODY_MAX, ParsedJws, check_content_type, parse_request, require_jwk, require_kid, verify
+from .endpoint_policy import Surroundings, check_order_policy, rules_of
+from .jwk import Jwk, public_key
+from .jws import BODY_MAX, ParsedJws, require_jwk, require_kid, verify
 from .messages import (
     is_post_as_get,
     parse_account_update,
@@ -50,10 +46,10 @@ from .messages import (
     parse_new_order,
     parse_revocation,
 )
-from .nonces import UNIQUE_OCTETS, CheckedNonce, NonceMaker, UsedNonces, bad_nonce
-from .order_policy import Surroundings, check_order_policy
-from .problems import AcmeProblem, ProblemType, malformed, problem_of, unauthorized
-from .resources import Place, Resource, Urls, link, parse_path
+from .nonces import UNIQUE_OCTETS, CheckedNonce, bad_nonce
+from .problems import AcmeProblem, ProblemType, malformed, unauthorized
+from .resources import Place, Resource, Urls, parse_path
+from .wire import Asked, Wire, check_method, error_answer
 
 ORDERS_PAGE = 50
 _key_of = lru_cache(maxsize=10_000)(public_key)
@@ -97,10 +93,12 @@ class Call:
             )
         return self.signer
 
-    def spend(self) -> Change:
-        """The change that takes this request's nonce, for the commit of what it asks for."""
+    @property
+    def signed(self) -> Signed:
+        """For the operation that does what is asked for; it takes the nonce in its commit."""
         used = bad_nonce("the nonce was used before")
-        return acme_accounts.spend_nonce(self.nonce.fingerprint, self.nonce.expires_at, used)
+        spent = spend_nonce(self.nonce.fingerprint, self.nonce.expires_at, used)
+        return Signed(self.source, spent, self.now)
 
 
 class AcmeApplication:
@@ -111,12 +109,10 @@ class AcmeApplication:
     ) -> None:
         self._context = context
         self._validations = validations
-        self._nonces = NonceMaker(nonce_key)
-        self._used = UsedNonces(context.clock())
-        self._hosts = hosts
+        self._wire = Wire(nonce_key, hosts, context.clock())
         self._handlers: dict[Resource, Callable[[Call], Awaitable[Answer]]] = {
-            Resource.DIRECTORY: self._directory,
-            Resource.NEW_NONCE: self._new_nonce,
+            Resource.DIRECTORY: self._read_signed,
+            Resource.NEW_NONCE: self._read_signed,
             Resource.NEW_ACCOUNT: self._new_account,
             Resource.NEW_ORDER: self._new_order,
             Resource.REVOKE_CERTIFICATE: self._revoke,
@@ -137,21 +133,27 @@ class AcmeApplication:
         urls: Urls | None = None
         place: Place | None = None
         failure: Exception | None = None
+        method = scope["method"]
         try:
             endpoint, rest = self._endpoint(scope["path"])
-            urls = Urls(f"https://{self._host(scope)}/acme/{endpoint.row.name}")
+            urls = self._wire.urls(_text(scope, b"host"), endpoint.row.name)
             place = parse_path(rest)
-            answer = await self._dispatch(scope, receive, endpoint, urls, place)
+            check_method(method, place)
+            if method == "POST":
+                answer = await self._dispatch(scope, receive, endpoint, Asked(urls, place))
+            else:
+                answer = await self._read(urls, place, self._rules(endpoint)[1], method)
         except ClientGone:
             raise
-        except Exception as error:  # noqa: BLE001 - raised again below
-            problem = problem_of(error, answers.refusal_at(place.resource if place else Resource.DIRECTORY))
-            wrong_method = problem.status == 405 and place is not None
-            answer = answers.problem_answer(
-                problem, *((answers.allow(place.resource),) if wrong_method and place else ())
-            )
-            failure = error if problem.status >= 500 else None
-        await self._send(send, answer, urls, place, scope["method"])
+        except Exception as error:  # noqa: BLE001 - answered, and raised again when it is ours to mend
+            answer = error_answer(error, place)
+            failure = error if answer.status >= 500 else None
+        nonce = self._wire.fresh_nonce(
+            method, place, self._context.clock(), self._context.random(UNIQUE_OCTETS)
+        )
+        headers = self._wire.headers(answer, urls, place, nonce if urls else "")
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
         if failure is not None:
             raise failure
 
@@ -159,40 +161,13 @@ class AcmeApplication:
         _, _, name, *rest = path.split("/", 3)
         return self._context.snapshot.endpoint("acme", name), rest[0] if rest else ""
 
-    def _host(self, scope: Scope) -> str:
-        """The name and port under which the client asks, and under which it shall find all else.
-
-        Raises Malformed for a name that is not ours: signatures are made over URLs, and whoever passes a
-        request on could name any host here (RFC 8555 section 6.4).
-        """
-        host = (header(scope, b"host") or b"").decode("latin-1")
-        if not self._is_ours(host):
-            raise Malformed("nothing is served under this host name; the setting `hosts` adds names")
-        return host
-
-    def _is_ours(self, host: str) -> bool:
-        try:
-            return (urlsplit(f"//{host}").hostname or "") in self._hosts
-        except ValueError:
-            return False
-
-    async def _dispatch(
-        self, scope: Scope, receive: Receive, endpoint: Endpoint, urls: Urls, place: Place
-    ) -> Answer:
-        method = scope["method"]
-        if method not in answers.methods_of(place.resource):
-            raise malformed(f"{method[:10]} is not for this resource (RFC 8555 section 6.3)", 405)
+    async def _dispatch(self, scope: Scope, receive: Receive, endpoint: Endpoint, asked: Asked) -> Answer:
+        query, now = scope["query_string"].decode("latin-1"), self._context.clock()
+        content_type = _text(scope, b"content-type")
+        jws, nonce = self._wire.open(await read_body(receive, BODY_MAX), content_type, asked, query, now)
         settings, endpoint_rules = self._rules(endpoint)
-        if method != "POST":
-            return await self._read(urls, place, endpoint_rules, method)
-        check_content_type((header(scope, b"content-type") or b"").decode("latin-1"))
-        query = scope["query_string"].decode("latin-1")
-        url = urls.of(place.resource, *filter(None, (place.key, place.detail)))
-        jws = parse_request(await read_body(receive, BODY_MAX), f"{url}?{query}" if query else url)
-        now = self._context.clock()
-        nonce = self._nonces.check(jws.header.nonce, now)
-        self._used.take(nonce, now)
-        call = Call(endpoint, settings, endpoint_rules, urls, place, now, client_address(scope), jws, nonce)
+        source = client_address(scope)
+        call = Call(endpoint, settings, endpoint_rules, asked.urls, asked.place, now, source, jws, nonce)
         try:
             return await self._handle(call)
         except CertwrightError as error:
@@ -208,6 +183,10 @@ class AcmeApplication:
         if place.resource is Resource.NEW_NONCE:
             return Answer(status=200 if method == "HEAD" else 204)
         return answers.json_answer(objects.directory_object(urls, endpoint_rules))
+
+    async def _read_signed(self, call: Call) -> Answer:
+        call.require_read()
+        return await self._read(call.urls, call.place, call.rules, "GET")
 
     async def _handle(self, call: Call) -> Answer:
         """Call the handler, and again when what it stood on has moved before its commit."""
@@ -231,59 +210,25 @@ class AcmeApplication:
         """
         if call.verified and call.payload and not isinstance(error, Unavailable):
             with suppress(Unavailable):
-                await self._context.ledger.commit(call.spend())
+                await self._context.ledger.commit(call.signed.spent)
 
     def _rules(self, endpoint: Endpoint) -> tuple[AcmeSettings, rules.EndpointRules]:
-        known = self._context.snapshot.derived.get(("acme", endpoint.path))
-        if known is None:
-            known = _endpoint_rules(self._context.snapshot, endpoint)
-            self._context.snapshot.derived["acme", endpoint.path] = known
-        found: tuple[AcmeSettings, rules.EndpointRules] = known
+        snapshot, place = self._context.snapshot, ("acme", endpoint.path)
+        if place not in snapshot.derived:
+            snapshot.derived[place] = _endpoint_rules(snapshot, endpoint)
+        found: tuple[AcmeSettings, rules.EndpointRules] = snapshot.derived[place]
         return found
 
     async def _authenticate(self, call: Call) -> AcmeAccountRow:
-        """The account that signed; it must exist and be in good standing (RFC 8555 sections 6.2, 7.3.6).
-
-        Its URL may have any of our host names, since it keeps the one under which the account was made.
-        """
-        kid = require_kid(call.jws)
-        start, _, rest = kid.removeprefix("https://").partition("/")
-        ours = kid.startswith("https://") and self._is_ours(start)
-        urls = Urls(f"https://{start}/acme/{call.endpoint.row.name}") if ours and rest else call.urls
+        """The account that signed; it must exist and be in good standing (RFC 8555 sections 6.2, 7.3.6)."""
+        key = self._wire.account_key(require_kid(call.jws), call.endpoint.row.name, call.urls)
         try:
-            account = await acme_lookups.account(self._context, call.endpoint, urls.account_key(kid))
+            account = await acme_lookups.account(self._context, call.endpoint, key)
         except NotFound as error:
             raise AcmeProblem(ProblemType.ACCOUNT_DOES_NOT_EXIST, error.detail) from error
         call.verify(Jwk(account.jwk))
         _require_valid(account)
         return account
-
-    async def _send(
-        self, send: Send, answer: Answer, urls: Urls | None, place: Place | None, method: str
-    ) -> None:
-        headers = [
-            (b"content-length", str(len(answer.body)).encode()),
-            (b"cache-control", b"no-store"),
-            *answer.headers,
-        ]
-        if answer.body:
-            headers.append((b"content-type", answer.content_type))
-        resource = place.resource if place else None
-        if urls is not None and (method == "POST" or resource is Resource.NEW_NONCE):
-            nonce = self._nonces.make(self._context.clock(), self._context.random(UNIQUE_OCTETS))
-            headers.append((b"replay-nonce", nonce.encode()))
-        if urls is not None and resource is not Resource.DIRECTORY:
-            headers.append((b"link", link(urls.of(Resource.DIRECTORY), "index").encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
-
-    async def _directory(self, call: Call) -> Answer:
-        call.require_read()
-        return await self._read(call.urls, call.place, call.rules, "GET")
-
-    async def _new_nonce(self, call: Call) -> Answer:
-        call.require_read()
-        return await self._read(call.urls, call.place, call.rules, "GET")
 
     # -- accounts --------------------------------------------------------------------------------
 
@@ -294,7 +239,7 @@ class AcmeApplication:
         existing = await acme_accounts.find_account(self._context, call.endpoint, jwk.thumbprint)
         if existing is not None:
             _require_valid(existing)
-            await self._context.ledger.commit(call.spend())
+            await self._context.ledger.commit(call.signed.spent)
             return self._account_answer(call, existing, 200)
         if message.only_return_existing:
             raise AcmeProblem(ProblemType.ACCOUNT_DOES_NOT_EXIST, "no account has this key")
@@ -309,11 +254,9 @@ class AcmeApplication:
             nested.verify_binding(parsed, mac_key, jwk)
             document = encode_object(parsed.document).decode()
         applicant = acme_accounts.Applicant(
-            _account_key(jwk), contacts, message.terms_agreed, binding, document, call.source
+            _account_key(jwk), contacts, message.terms_agreed, binding, document
         )
-        account = await acme_accounts.create_account(
-            self._context, call.endpoint, applicant, call.spend(), call.now
-        )
+        account = await acme_accounts.create_account(self._context, call.endpoint, applicant, call.signed)
         return self._account_answer(call, account, 201)
 
     def _account_answer(self, call: Call, account: AcmeAccountRow, status: int) -> Answer:
@@ -336,16 +279,12 @@ class AcmeApplication:
             return self._account_answer(call, account, 200)
         update = parse_account_update(call.payload)
         if update.deactivate:
-            account = await acme_accounts.deactivate_account(
-                self._context, account, call.source, call.spend(), call.now
-            )
+            account = await acme_accounts.deactivate_account(self._context, account, call.signed)
         elif update.contacts is not None:
             contacts = rules.check_contacts(update.contacts)
-            account = await acme_accounts.change_contacts(
-                self._context, account, contacts, call.source, call.spend(), call.now
-            )
+            account = await acme_accounts.change_contacts(self._context, account, contacts, call.signed)
         else:
-            await self._context.ledger.commit(call.spend())
+            await self._context.ledger.commit(call.signed.spent)
         return self._account_answer(call, account, 200)
 
     async def _key_change(self, call: Call) -> Answer:
@@ -356,9 +295,7 @@ class AcmeApplication:
             where = call.urls.of(Resource.ACCOUNT, str(other.id))
             raise AcmeProblem(ProblemType.MALFORMED, "the new key has an account", status=409, location=where)
         key = _account_key(change.jwk)
-        account = await acme_accounts.change_key(
-            self._context, account, key, call.source, call.spend(), call.now
-        )
+        account = await acme_accounts.change_key(self._context, account, key, call.signed)
         return self._account_answer(call, account, 200)
 
     async def _orders(self, call: Call) -> Answer:
@@ -391,9 +328,8 @@ class AcmeApplication:
             request.not_after,
             replaces,
             call.settings.order_lifetime,
-            call.source,
         )
-        order = await acme_orders.create_order(self._context, account, wanted, call.spend(), call.now)
+        order = await acme_orders.create_order(self._context, account, wanted, call.signed)
         return await self._order_answer(call, order, 201)
 
     def _around(self, call: Call, profile: str) -> Surroundings:
@@ -444,7 +380,12 @@ class AcmeApplication:
         account = call.signer
         order = await self._owned_order(call, account)
         rules.check_ready(order.facts, call.now)
-        csr = _csr_for(order, call)
+        csr = read_csr(
+            parse_finalize(call.payload),
+            order.facts.identifiers,
+            Jwk(account.jwk),
+            call.rules.identifiers_max,
+        )
         around = self._around(call, order.row.profile)
         check_order_policy(order.facts.identifiers, order.row.not_after, around, call.now)
         try:
@@ -452,9 +393,7 @@ class AcmeApplication:
         except Refused as error:
             raise AcmeProblem(ProblemType.CAA, error.detail) from error
         actor = acme_accounts.account_actor(account, call.endpoint, call.source)
-        order, _ = await finalize_order(
-            self._context, actor, call.endpoint, order, csr, call.spend(), call.now
-        )
+        order, _ = await finalize_order(self._context, actor, call.endpoint, order, csr, call.signed)
         return await self._order_answer(call, order, 200)
 
     async def _owned_authorization(self, call: Call, account: AcmeAccountRow) -> Authorization:
@@ -469,7 +408,7 @@ class AcmeApplication:
         if not is_post_as_get(call.payload):
             parse_authorization_update(call.payload)
             authorization = await acme_orders.deactivate_authorization(
-                self._context, account, authorization, call.source, call.spend(), call.now
+                self._context, account, authorization, call.signed
             )
         return answers.authorization_answer(call.urls, authorization.facts, call.now)
 
@@ -482,7 +421,7 @@ class AcmeApplication:
             parse_challenge_response(call.payload)
             rules.respond(authorization.facts, kind, call.now)
             authorization, begun = await acme_orders.attempt_challenge(
-                self._context, authorization, kind, call.spend(), call.now
+                self._context, authorization, kind, call.signed
             )
             if begun:
                 self._validations.begin(authorization.row.id, call.settings)
@@ -507,7 +446,7 @@ class AcmeApplication:
         rules.check_revocation_reason(message)
         row = await acme_lookups.certificate_by_der(self._context, call.endpoint, message.certificate)
         if call.account is None:
-            _require_key_of(call, message.certificate)
+            require_key_of(message.certificate, call.jws.header.jwk)
             actor = acme_lookups.key_holder(row, call.source)
         else:
             actor = acme_accounts.account_actor(call.account, call.endpoint, call.source)
@@ -517,7 +456,7 @@ class AcmeApplication:
             rules.check_revocation_right(names, held, call.now)
         facts = RevocationFacts(call.now, Reason(message.reason or 0))
         try:
-            await revoke_row(self._context, actor, row, facts, call.spend())
+            await revoke_row(self._context, actor, row, facts, call.signed.spent)
         except Duplicate as error:  # another certificate of this key is being revoked: decide again
             raise Moved(error.detail) from error
         except Moved:
@@ -537,17 +476,7 @@ class AcmeApplication:
 def _endpoint_rules(snapshot: Snapshot, endpoint: Endpoint) -> tuple[AcmeSettings, rules.EndpointRules]:
     settings = acme_settings_from_document(endpoint.settings)
     profiles = tuple((name, snapshot.profile(name).description) for name in endpoint.profiles)
-    return settings, rules.EndpointRules(
-        identifier_kinds=frozenset({IdentifierKind.DNS, IdentifierKind.IP}),
-        identifiers_max=settings.identifiers_max,
-        wildcards=endpoint.policy.wildcards,
-        challenges=settings.challenges,
-        profiles=profiles,
-        terms_of_service=settings.terms_of_service,
-        website=settings.website,
-        caa_identities=settings.caa_identities,
-        external_account_required=settings.require_account_binding,
-    )
+    return settings, rules_of(settings, endpoint.policy, profiles)
 
 
 def _require_valid(account: AcmeAccountRow) -> None:
@@ -560,29 +489,11 @@ def _account_key(jwk: Jwk) -> acme_accounts.AccountKey:
     return acme_accounts.AccountKey(jwk.canonical, jwk.thumbprint, _key_of(jwk))
 
 
-def _csr_for(order: Order, call: Call) -> CertificateRequest:
-    """The CSR of a finalize request, if it fits the order (RFC 8555 section 7.4). Raises AcmeProblem badCSR."""
-    octets = parse_finalize(call.payload)
-    try:
-        csr = parse_csr(octets, call.rules.identifiers_max)
-    except CertwrightError as error:
-        raise AcmeProblem(ProblemType.BAD_CSR, error.detail) from error
-    rules.check_csr_names(order.facts.identifiers, csr.identifiers, csr.subject.values("2.5.4.3"))
-    rules.check_csr_key(jwk_of(csr.public_key), Jwk(call.signer.jwk))
-    return csr
-
-
-def _require_key_of(call: Call, der: bytes) -> None:
-    """Whoever has a certificate's private key may revoke it (RFC 8555 section 7.6)."""
-    try:
-        held = jwk_of(x509.load_der_x509_certificate(der).public_key())
-    except ValueError as error:
-        raise malformed("the certificate to be revoked cannot be read") from error
-    if held != call.jws.header.jwk:
-        raise unauthorized("the request is not signed by the certificate's key")
-
-
 def _number(key: str) -> int:
     if not key.isdecimal() or len(key) > acme_lookups.KEY_DIGITS_MAX:
         raise NotFound("there is no such ACME resource")
     return int(key)
+
+
+def _text(scope: Scope, name: bytes) -> str:
+    return (header(scope, name) or b"").decode("latin-1")

@@ -1,4 +1,4 @@
-"""What policy says of an order before there is a CSR, in ACME's words (RFC 8555 sections 6.7.1 and 7.4).
+"""What an endpoint's settings and policy say, in ACME's words (RFC 8555 sections 6.7.1, 7.1.1 and 7.4).
 
 A name that would be refused at issuance is refused when it is ordered, before a client has gone to the
 trouble of proving anything. An end of validity that would be cut is refused as well: a certificate other than
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from ...core.acme_settings import AcmeSettings
 from ...core.decide import check_name, decide_validity
 from ...core.errors import Reason
 from ...core.issuer import Issuer
@@ -16,6 +17,7 @@ from ...core.names import Identifier
 from ...core.policy import EndpointPolicy, refused_names
 from ...core.profile import Profile
 from .problems import AcmeProblem, ProblemType, Subproblem, malformed
+from .rules import EndpointRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,22 @@ class Surroundings:
     profile: Profile
     issuer: Issuer
     endpoint: EndpointPolicy
+
+
+def rules_of(
+    settings: AcmeSettings, policy: EndpointPolicy, profiles: tuple[tuple[str, str], ...]
+) -> EndpointRules:
+    """`profiles` are (name, description) pairs, the default first."""
+    return EndpointRules(
+        identifiers_max=settings.identifiers_max,
+        wildcards=policy.wildcards,
+        challenges=settings.challenges,
+        profiles=profiles,
+        terms_of_service=settings.terms_of_service,
+        website=settings.website,
+        caa_identities=settings.caa_identities,
+        external_account_required=settings.require_account_binding,
+    )
 
 
 def check_order_policy(

@@ -1,0 +1,475 @@
+"""What REST takes and gives, as OpenAPI declares it. Requests are read strictly: an unknown field is an error.
+
+What certificates take is read by `documents`, on both lanes; their schemas here only declare it.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from ..core.access import EVERYTHING, Role
+from ..core.errors import Malformed
+from ..core.keys import KeyAlgorithm
+from ..core.revocation import REASONS_TO_ASK_FOR
+from .documents import DAYS_MAX, read_moment
+from .paging import CURSOR_CHARACTERS_MAX, IDENTIFIER_MAX
+
+PEM_CHARACTERS_MAX = 100_000
+PAGE_MAX = 1000
+
+
+def _moment(value: object) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be an RFC 3339 time such as 2026-01-31T12:00:00Z")
+    try:
+        return read_moment(value, "it")
+    except Malformed as error:
+        raise ValueError(error.detail) from error
+
+
+TIME = {"type": "string", "format": "date-time"}
+Line = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Pem = Annotated[str, StringConstraints(max_length=PEM_CHARACTERS_MAX, pattern=r"^[\t\n\r -~]*$")]
+Hexadecimal = Annotated[str, StringConstraints(max_length=200, pattern=r"^[0-9A-Fa-f:]*$")]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(TIME)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Digest = Annotated[str, Field(description="Hexadecimal.")]
+Cursor = Annotated[str, StringConstraints(max_length=CURSOR_CHARACTERS_MAX, pattern=r"^[A-Za-z0-9_-]*$")]
+Scope = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=r"^(\*|(authority|profile|endpoint):[A-Za-z0-9._/-]+)$"),
+    Field(description="`*`, `authority:NAME`, `profile:NAME` or `endpoint:PROTOCOL/NAME`."),
+]
+Holder = Annotated[str, StringConstraints(max_length=200, pattern=r"^(token|user):[A-Za-z0-9@+._-]+$")]
+Next = Annotated[str | None, Field(description="Give it as `after` to go on; null at the end.")]
+Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
+
+
+class Body(BaseModel):
+    """Of a request."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Query(BaseModel):
+    """Filters of a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Answer(BaseModel):
+    """Of a response."""
+
+
+# -- certificates --------------------------------------------------------------------------------
+
+
+class IssueBody(Body):
+    csr: Pem = Field(description="PKCS #10 request in PEM.")
+    profile: Line | None = "tls-server"
+    authority: Line | None = "issuing"
+    days: int | None = Field(None, ge=1, le=DAYS_MAX, description="Shorter than the profile's lifetime.")
+    replaces: Line | None = Field(None, description="Fingerprint or serial of the certificate this renews.")
+
+
+class RevokeBody(Body):
+    reason: Line | None = Field(
+        "unspecified", description=", ".join(reason.label for reason in REASONS_TO_ASK_FOR) + "."
+    )
+    invalidity_date: Moment | None = Field(None, description="Since when the key is thought lost.")
+
+
+class RenewBody(Body):
+    csr: Pem | None = Field(None, description="With a new key; without it the same key is certified again.")
+
+
+class NoBody(Body):
+    pass
+
+
+class Certificate(Answer):
+    id: str
+    fingerprint: Digest
+    serial: Digest
+    authority: str
+    issuer: str
+    subject: str
+    not_before: Time
+    not_after: Time
+    key_algorithm: str
+    profile: str
+    endpoint: str
+    requester: str
+    replaces: str | None
+    revoked_at: Time | None
+    revocation_reason: str | None
+
+
+class IssuedCertificate(Certificate):
+    certificate: str = Field(description="PEM.")
+    chain: str = Field(description="PEM: what a server sends after the certificate, without the root.")
+
+
+class CertificateDetails(IssuedCertificate):
+    names: list[str]
+
+
+class CertificateList(Answer):
+    certificates: list[Certificate]
+    next: Next
+
+
+class CertificateQuery(Query):
+    expiring: str | None = Field(
+        None, pattern=r"^[1-9][0-9]{0,8}[smhd]$", description="Ends within this time from now: `30d`, `12h`."
+    )
+    expires_after: Moment | None = None
+    expires_before: Moment | None = None
+    authority: Name | None = Field(None, description="Issued by this authority of ours.")
+    issuer: Line | None = Field(None, description="The issuer's name as RFC 4514 writes it.")
+    profile: Name | None = None
+    endpoint: Line | None = Field(None, description="Protocol and name, as in `acme/default`.")
+    name: Line | None = Field(None, description="DNS name; `.example.test`: with a name below that.")
+    serial: Hexadecimal | None = None
+    revoked: bool | None = None
+    after: Cursor | None = Field(None, description="`next` of an earlier page.")
+    limit: Limit = 100
+
+
+class PreviewExtension(Answer):
+    oid: str
+    name: str
+    critical: bool
+    value: list[str]
+
+
+class Finding(Answer):
+    code: str
+    severity: str
+    text: str
+
+
+class Preview(Answer):
+    profile: str
+    version: int
+    serial: Digest = Field(description="One of those that it might get.")
+    signature_algorithm: str
+    issuer: str
+    not_before: Time
+    not_after: Time
+    subject: str
+    key_algorithm: str
+    extensions: list[PreviewExtension]
+    findings: list[Finding]
+
+
+# -- authorities ---------------------------------------------------------------------------------
+
+
+class TermsBody(Body):
+    """What an authority certificate shall say beyond its profile."""
+
+    path_length: int | None = Field(None, ge=0, le=32)
+    permitted: list[Line] = Field([], max_length=64, description="Name constraints such as `dns:example.test`.")
+    excluded: list[Line] = Field([], max_length=64)
+    policies: list[Line] = Field([], max_length=32, description="OIDs.")
+
+
+class AuthorityBody(Body):
+    name: Name
+    kind: Literal["root", "intermediate", "issuing"] = "issuing"
+    subject: Line = Field(description="As RFC 4514 writes it: `CN=Issuing CA,O=Example`.")
+    algorithm: Annotated[KeyAlgorithm, Field(strict=False)] = KeyAlgorithm.ECDSA_P256
+    key_provider: Name = Field("software", description="Where its key is kept.")
+    parent: Name | None = Field(
+        None, description="Who signs it. Without one, a root signs itself, others await an outside certificate."
+    )
+    profile: Name | None = Field(None, description="Of its certificate. Without one: by its kind.")
+    crl_shards: int = Field(1, ge=1, le=1024)
+    terms: TermsBody | None = None
+
+
+class ChainBody(Body):
+    certificate: Pem = Field(description="The authority's certificate in PEM.")
+    chain: Pem = Field(description="Its issuers in PEM, up to the self-signed one.")
+
+
+class SubordinateBody(Body):
+    csr: Pem
+    profile: Name = "intermediate-authority"
+    days: int | None = Field(None, ge=1, le=DAYS_MAX)
+    terms: TermsBody | None = None
+
+
+class Generation(Answer):
+    number: int
+    status: str = Field(description="`in-force`, `awaits-certificate` or `retired`.")
+    subject: str
+    key_algorithm: str
+    key_provider: str
+    profile: str
+    not_after: Time | None
+    ocsp: str | None
+    crl: str | None
+    ca_issuers: str | None
+    certificate: str | None = Field(description="PEM.")
+    chain: str
+
+
+class Authority(Answer):
+    name: str
+    kind: str
+    crl_shards: int
+    created_at: Time
+    retired_at: Time | None
+    generations: list[Generation]
+
+
+class AuthorityList(Answer):
+    authorities: list[Authority]
+
+
+class Csr(Answer):
+    csr: str = Field(description="PEM.")
+
+
+class PublishedList(Answer):
+    generation: int
+    shard: int
+    number: int
+    entries: int
+    this_update: Time
+    next_update: Time
+
+
+class Publication(Answer):
+    lists: list[PublishedList]
+
+
+class ListState(Answer):
+    shard: int
+    number: int
+    next_update: Time
+    pending: int = Field(description="Changes of status that this list does not have yet.")
+
+
+class SignerState(Answer):
+    not_before: Time
+    not_after: Time
+
+
+class GenerationHealth(Answer):
+    authority: str
+    generation: int
+    lists: list[ListState]
+    ocsp_signer: SignerState | None
+    problems: list[str]
+
+
+class Health(Answer):
+    healthy: bool
+    generations: list[GenerationHealth]
+
+
+# -- profiles, endpoints, external account keys ---------------------------------------------------
+
+AnyObject = dict[str, Any]
+
+
+class ProfileDocument(Answer):
+    """As docs/reference/profiles.md has it; more fields than these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    version: int
+    description: str
+
+
+class ProfileList(Answer):
+    profiles: list[ProfileDocument]
+
+
+class EndpointBody(Body):
+    authority: Name
+    profiles: list[Name] = Field(min_length=1, max_length=50, description="The default first.")
+    policy: AnyObject = Field({}, description="Names, key algorithms and lifetimes permitted here.")
+    settings: AnyObject = Field({}, description="The protocol's own settings.")
+
+
+class Endpoint(Answer):
+    protocol: str
+    name: str
+    authority: str
+    profiles: list[str]
+    policy: AnyObject
+    settings: AnyObject
+    enabled: bool
+
+
+class EndpointList(Answer):
+    endpoints: list[Endpoint]
+
+
+class AccountKeyBody(Body):
+    name: Name
+    expires_at: Moment | None = None
+
+
+class AccountKey(Answer):
+    name: str
+    created_at: Time
+    expires_at: Time | None
+    revoked_at: Time | None
+    account: str | None = Field(description="Who used it.")
+
+
+class NewAccountKey(AccountKey):
+    key: str = Field(description="MAC key in base64url; shown once.")
+
+
+class AccountKeyList(Answer):
+    external_account_keys: list[AccountKey]
+
+
+# -- access --------------------------------------------------------------------------------------
+
+
+class GrantBody(Body):
+    role: Annotated[Role, Field(strict=False)]
+    scope: Scope = EVERYTHING
+
+
+class HeldGrantBody(GrantBody):
+    holder: Holder = Field(description="`token:NAME` or `user:NAME`.")
+
+
+class GrantQuery(Query):
+    holder: Holder
+    role: Role
+    scope: Scope = EVERYTHING
+
+
+class Grant(Answer):
+    role: str
+    scope: str
+
+
+class HeldGrant(Grant):
+    holder: str
+
+
+class GrantList(Answer):
+    grants: list[HeldGrant]
+
+
+class Whoami(Answer):
+    name: str
+    grants: list[Grant]
+
+
+class TokenBody(Body):
+    name: Name
+    grants: list[GrantBody] = Field(min_length=1, max_length=50)
+    expires_at: Moment | None = None
+
+
+class Token(Answer):
+    name: str
+    created_at: Time
+    created_by: str
+    expires_at: Time | None
+    revoked_at: Time | None
+    grants: list[Grant]
+
+
+class NewToken(Token):
+    secret: str = Field(description="Shown once.")
+
+
+class TokenList(Answer):
+    tokens: list[Token]
+
+
+# -- audit ---------------------------------------------------------------------------------------
+
+Identifier = Annotated[int, Field(ge=0, le=IDENTIFIER_MAX)]
+
+
+class EventQuery(Query):
+    kind: Line | None = Field(None, description="As in docs/reference/audit.md: `certificate.issued`.")
+    actor: Line | None = None
+    subject: Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    after: Cursor | None = Field(None, description="`next` of an earlier page.")
+    limit: Limit = 100
+
+
+class AuditEvent(Answer):
+    id: str
+    at: Time
+    kind: str
+    actor: str
+    source: str
+    subject: str
+    detail: AnyObject
+
+
+class EventList(Answer):
+    events: list[AuditEvent]
+    next: Next
+
+
+class Checkpoint(Answer):
+    size: int
+    at: Time
+    root: Digest
+    note: str = Field(description="The checkpoint as it is signed.")
+
+
+class ProofQuery(Query):
+    size: Identifier | None = Field(None, description="Of the checkpoint to prove under. Without: the newest.")
+
+
+class ConsistencyQuery(ProofQuery):
+    older: Identifier = Field(description="How many leaves the earlier tree had.")
+
+
+class InclusionProof(Answer):
+    event: str
+    body: str = Field(description="Canonical JSON; with `chain` before it, what the leaf hash is of.")
+    chain: Digest
+    index: int
+    hashes: list[Digest]
+    checkpoint: Checkpoint
+
+
+class ConsistencyProof(Answer):
+    older: int
+    hashes: list[Digest]
+    checkpoint: Checkpoint
+
+
+# -- errors --------------------------------------------------------------------------------------
+
+
+class Reason(Answer):
+    code: str
+    message: str
+    clause: str
+
+
+class Problem(Answer):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reasons: list[Reason] | None = Field(None, description="Of a refusal: every reason.")
+    request_id: str | None = Field(None, description="Under which the log has more.")

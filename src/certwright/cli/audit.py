@@ -1,0 +1,331 @@
+"""`certwright audit`: verify the log, export it, sign a checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from .options import Discrepancies, Home, Json, Session, begin, group, read_file
+from .output import Progress, facts
+
+if TYPE_CHECKING:
+    from ..core.access import Actor
+    from ..core.audit_records import Report
+    from ..core.checkpoint import VerifierKey
+    from ..operations.check_issuance import Contradiction, FoundCertificate
+    from ..operations.context import Context
+    from ..store.rows import IssuanceIntentRow
+    from .wiring import Reading
+
+Document = dict[str, Any]
+app = group("The audit log.")
+KEY_CHARACTERS_MAX = 1024
+CONTRADICTIONS_SHOWN = 1000
+
+Key = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--key", metavar="FILE", help="The log's public key. Default: audit/checkpoint-key.pub at home."
+    ),
+]
+Checkpoint = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--checkpoint", metavar="FILE", help="A checkpoint kept elsewhere, that the log must agree with."
+    ),
+]
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Check this export, not the database.")
+    ] = None,
+    key: Key = None,
+    checkpoint: Checkpoint = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            "--certificates",
+            metavar="DIR",
+            help="Also: is every certificate below this folder that our keys have signed on record, and "
+            "does every record say what its certificate says?",
+        ),
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Check that nothing in the log was changed, dropped or moved; print the newest checkpoint that holds."""
+    from ..core.errors import Malformed
+
+    session = begin(context, home, as_json)
+    keys = [_read_key(path) for path in key or ()]
+    held = [read_file(path).decode("utf-8", "replace") for path in checkpoint or ()]
+    if export is not None and certificates is not None:
+        raise Malformed("--certificates compares with the database; leave --export out")
+    if export is not None:
+        report = _verify_export(session, export, keys, held)
+    else:
+        report = _verify_database(session, keys, held)
+    document, text, wrong = _report_document(report), _report_text(report), report.found
+    if certificates is not None:
+        compared = _compare(session, certificates)
+        document["certificates"], wrong = compared, wrong + compared["found"]
+        text += "\n\n" + _compared_text(compared)
+    session.output.show(document, text)
+    if wrong:
+        raise Discrepancies(wrong)
+
+
+def _verify_export(session: Session, export: Path, keys: list[VerifierKey], held: list[str]) -> Report:
+    from ..core.audit_export import LINE_CHARACTERS_MAX, verify_export
+
+    if not keys and (kept := session.wiring.folder(session.home) / "audit" / "checkpoint-key.pub").exists():
+        keys = [_read_key(kept)]
+    size = export.stat().st_size
+    with (
+        export.open(encoding="ascii", errors="replace") as file,
+        session.output.progress("verifying") as progress,
+    ):
+
+        def lines() -> Iterator[str]:
+            read = 0
+            while line := file.readline(LINE_CHARACTERS_MAX + 1):
+                read += len(line)
+                progress(read, size)
+                yield line
+
+        return verify_export(lines(), keys, held)
+
+
+def _verify_database(session: Session, keys: list[VerifierKey], held: list[str]) -> Report:
+    from ..operations.verify_audit import record_discrepancies, verify_audit
+
+    kept = session.wiring.audit_trust(session.home)
+    with session.output.progress("verifying") as progress:
+
+        async def look(reading: Reading) -> Report:
+            trusted, notes = keys or kept.keys, [*kept.held, *held]
+            return await verify_audit(reading.database, reading.actor, trusted, notes, progress)
+
+        report = session.read(look)
+    if report.found:
+
+        async def tell(context: Context, actor: Actor) -> None:
+            await record_discrepancies(context, actor, report.found, report.discrepancies[0].text)
+
+        session.run(tell)
+    return report
+
+
+def _read_key(path: Path) -> VerifierKey:
+    from ..core.checkpoint import parse_verifier_key
+
+    return parse_verifier_key(read_file(path)[:KEY_CHARACTERS_MAX].decode("ascii", "replace").strip())
+
+
+# -- what was found ------------------------------------------------------------------------------
+
+
+def _report_document(report: Report) -> Document:
+    newest = report.newest
+    return {
+        "sound": report.sound,
+        "origin": report.origin,
+        "events": report.events,
+        "leaves": report.leaves,
+        "trusted": report.trusted,
+        "checkpoint": newest.text() if newest else None,
+        "found": report.found,
+        "discrepancies": [
+            {
+                "kind": one.kind.value,
+                "text": one.text,
+                "writer": one.writer,
+                "number": one.number,
+                "leaf": one.leaf,
+            }
+            for one in report.discrepancies
+        ],
+    }
+
+
+def _report_text(report: Report) -> str:
+    lines = [f"{one.kind}: {one.text}" for one in report.discrepancies]
+    if report.found > len(lines):
+        lines.append(f"and {report.found - len(lines)} more")
+    newest = report.newest
+    if newest is not None:
+        trust = (
+            "by the log's trusted key"
+            if report.trusted
+            else "by a key that the log itself names: not trusted"
+        )
+        later = report.events - newest.size
+        lines += [
+            f"Verified checkpoint, signed {trust}",
+            facts(
+                [
+                    ("origin", newest.origin),
+                    ("size", str(newest.size)),
+                    ("root", newest.root.hex()),
+                    (
+                        "events",
+                        f"{report.events}, of which {later} after it" if later > 0 else str(report.events),
+                    ),
+                ]
+            ),
+        ]
+    else:
+        lines.append("no checkpoint holds")
+    return "\n".join(lines)
+
+
+# -- certificates against records ----------------------------------------------------------------
+
+
+def _compare(session: Session, folder: Path) -> Document:
+    """Files against records, records against their certificates, and intents without a certificate."""
+    from ..core.errors import NotFound
+    from ..operations.check_issuance import check_found, check_records, unresolved_intents
+
+    if not folder.is_dir():
+        raise NotFound(f"{folder} is no folder")
+    counter = _Counter()
+
+    async def look(reading: Reading) -> Document:
+        found: list[Contradiction] = []
+        with session.output.progress("files") as progress:
+            files = _certificates_below(folder, counter, progress)
+            async for one in check_found(reading.database, reading.snapshot, reading.actor, files):
+                counter.add(found, one)
+        with session.output.progress("records") as progress:
+            async for one in check_records(reading.database, reading.snapshot, reading.actor, progress):
+                counter.add(found, one)
+        intents = await unresolved_intents(reading.database, reading.actor)
+        return {
+            "files": counter.files,
+            "certificates": counter.certificates,
+            "found": counter.wrong,
+            "contradictions": [{"kind": one.kind, "subject": one.subject, "text": one.text} for one in found],
+            "unresolved_intents": [_intent(one, reading) for one in intents],
+        }
+
+    return session.read(look)
+
+
+class _Counter:
+    """What has been looked at, and how much of it was wrong; the first of it is kept."""
+
+    def __init__(self) -> None:
+        self.files = self.certificates = self.wrong = 0
+
+    def add(self, kept: list[Contradiction], one: Contradiction) -> None:
+        self.wrong += 1
+        if len(kept) < CONTRADICTIONS_SHOWN:
+            kept.append(one)
+
+
+def _certificates_below(folder: Path, counter: _Counter, progress: Progress) -> Iterator[FoundCertificate]:
+    """Certificates in the files of a folder; what else lies there does not matter."""
+    from ..operations.check_issuance import FoundCertificate
+    from .pem_files import FILE_OCTETS_MAX, certificates_in, walk
+
+    paths = list(walk(folder))
+    for path in paths:
+        counter.files += 1
+        progress(counter.files, len(paths))
+        with path.open("rb") as file:
+            content = file.read(FILE_OCTETS_MAX)
+        for number, der in enumerate(certificates_in(content), 1):
+            counter.certificates += 1
+            yield FoundCertificate(str(path) if number == 1 else f"{path} ({number})", der)
+
+
+def _intent(row: IssuanceIntentRow, reading: Reading) -> Document:
+    generation = reading.snapshot.generations.get(row.generation_id)
+    return {
+        "serial": row.serial.hex(),
+        "authority": generation.path if generation else "",
+        "profile": row.profile,
+        "requester": row.requester,
+        "at": row.at.isoformat(),
+        "tbs_sha256": row.tbs_sha256.hex(),
+    }
+
+
+def _compared_text(document: Document) -> str:
+    lines = [f"{one['kind']}: {one['subject']}: {one['text']}" for one in document["contradictions"]]
+    lines += [
+        f"intent without a certificate: serial {one['serial']} under {one['authority']},"
+        f" by {one['requester']}, {one['at'][:19]} UTC"
+        for one in document["unresolved_intents"]
+    ]
+    seen = f"{document['certificates']} certificates in {document['files']} files, and every record"
+    lines.append(f"{seen}: {document['found'] or 'no'} contradictions")
+    return "\n".join(lines)
+
+
+# -- export and checkpoint -----------------------------------------------------------------------
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; it must not exist.")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Write the whole log to a file that can be checked elsewhere, without this installation."""
+    from ..core.audit_export import encode
+    from ..core.errors import Conflict
+    from ..operations.export_audit import export_audit
+    from ..operations.verify_audit import record_export
+
+    session = begin(context, home, as_json)
+    keys = session.wiring.audit_trust(session.home).keys
+    if file.exists():
+        raise Conflict(f"{file} exists; give another name")
+
+    async def act(context: Context, actor: Actor) -> int:
+        await record_export(context, actor)
+        records = 0
+        with session.output.progress("exporting") as progress, _new_file(file) as sink:
+            async for record in export_audit(context.database, keys):
+                sink.write(encode(record))
+                records += 1
+                progress(records, records)
+        return records
+
+    records = session.run(act)
+    session.output.show({"file": str(file), "records": records}, f"Wrote {records} records to {file}")
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """Whole at the end of the block, or not there."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@app.command()
+def checkpoint(context: typer.Context, home: Home = None, as_json: Json = False) -> None:
+    """Sign where the log stands now, and print the signed note: keep it where nobody here can write."""
+    session = begin(context, home, as_json)
+    note = session.wiring.sign_checkpoint(session.home)
+    session.output.show({"checkpoint": note}, note.rstrip("\n"))

@@ -1,0 +1,116 @@
+"""`certwright token`: bearer tokens of the REST API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Home, Json, begin, group, parse_duration
+from .output import columns
+
+if TYPE_CHECKING:
+    from ..core.access import Actor, Grant, Role
+    from ..operations.context import Context
+    from ..operations.manage_tokens import NewToken
+    from ..store.rows import ApiTokenRow
+    from .wiring import Reading
+
+Document = dict[str, Any]
+app = group("Bearer tokens of the REST API.")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the token, as the audit has it.")]
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    name: Name,
+    role: Annotated[
+        list[str],
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help="administrator, security-officer, ra-officer, operator, requester or auditor.",
+        ),
+    ],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help="Within authority:NAME, profile:NAME or endpoint:PROTOCOL/NAME. Default: everywhere.",
+        ),
+    ] = None,
+    expires: Annotated[str, typer.Option("--expires", metavar="90d", help="Dies after this time.")] = "",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Make a token; its secret is shown once."""
+    from ..core.access import EVERYTHING, Grant
+    from ..operations.manage_tokens import create_token
+
+    session = begin(context, home, as_json)
+    grants = tuple(Grant(_role(one), within) for one in role for within in scope or [EVERYTHING])
+    life = parse_duration("expires", expires) if expires else None
+
+    async def act(context: Context, actor: Actor) -> NewToken:
+        return await create_token(context, actor, name, grants, context.clock() + life if life else None)
+
+    made = session.run(act)
+    session.output.show(_document(made.row, grants) | {"secret": made.secret}, made.secret)
+
+
+def _role(text: str) -> Role:
+    from ..core.access import Role
+    from ..core.errors import Malformed
+
+    if text not in tuple(Role):
+        raise Malformed(f"there is no role {text[:40]!r}; known are {', '.join(Role)}")
+    return Role(text)
+
+
+@app.command("list")
+def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -> None:
+    """List the tokens; never their secrets."""
+    from ..operations.manage_tokens import list_tokens
+
+    session = begin(context, home, as_json)
+
+    async def act(reading: Reading) -> list[Document]:
+        return [_document(one.row, one.grants) for one in await list_tokens(reading.database, reading.actor)]
+
+    found = session.read(act)
+    rows = [
+        (
+            one["name"],
+            "revoked" if one["revoked_at"] else "good",
+            (one["expires_at"] or "")[:16].replace("T", " "),
+            ", ".join(f"{grant['role']} within {grant['scope']}" for grant in one["grants"]),
+        )
+        for one in found
+    ]
+    session.output.show({"tokens": found}, columns(("NAME", "STATUS", "UNTIL", "ROLES"), rows))
+
+
+@app.command()
+def revoke(context: typer.Context, name: Name, home: Home = None, as_json: Json = False) -> None:
+    """Make a token worthless at once."""
+    from ..operations.manage_tokens import revoke_token
+
+    session = begin(context, home, as_json)
+
+    async def act(context: Context, actor: Actor) -> Document:
+        return _document(await revoke_token(context, actor, name), ())
+
+    session.output.show(session.run(act), f"Revoked token {name}")
+
+
+def _document(row: ApiTokenRow, grants: tuple[Grant, ...]) -> Document:
+    return {
+        "name": row.name,
+        "created_at": row.created_at.isoformat(),
+        "created_by": row.created_by,
+        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+        "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
+        "grants": [{"role": grant.role.value, "scope": grant.scope} for grant in grants],
+    }

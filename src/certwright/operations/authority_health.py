@@ -1,0 +1,85 @@
+"""How an authority's status data stands: its lists and its OCSP signer, and what is wrong with them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..core.access import Actor, Subject, Verb, require
+from ..store.databases import Database
+from ..store.rows import CrlShardRow, OcspSignerRow
+from ..store.snapshot import Generation
+from .context import Context
+from .found_authority import offline
+
+LIST_MARGIN = timedelta(days=1)
+SIGNER_MARGIN = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ListState:
+    """The newest list of a shard. `pending` counts changes of status that it does not have yet."""
+
+    shard: int
+    number: int
+    next_update: datetime
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationHealth:
+    """`problems` are lines for people; none means that all is well."""
+
+    generation: Generation
+    lists: tuple[ListState, ...]
+    signer: OcspSignerRow | None
+    problems: tuple[str, ...]
+
+
+async def authority_health(context: Context, actor: Actor, authority: str) -> list[GenerationHealth]:
+    """Every generation of an authority, the newest first. Raises NotFound, Forbidden."""
+    context.snapshot.authority(authority)
+    require(actor, Verb.VIEW, Subject(authority=authority))
+    now = context.clock()
+    return [await _health(context, one, now) for one in context.snapshot.of_authority(authority)]
+
+
+async def _health(context: Context, generation: Generation, now: datetime) -> GenerationHealth:
+    lists = await list_states(context.database, generation)
+    signer = context.snapshot.signers.get(generation.id)
+    problems = tuple(_problems(generation, lists, signer, now))
+    return GenerationHealth(generation, lists, signer, problems)
+
+
+async def list_states(database: Database, generation: Generation) -> tuple[ListState, ...]:
+    """How each shard's newest list stands, by shard."""
+    rows = await database.select(CrlShardRow, '"generation_id" = ? ORDER BY "shard"', generation.id)
+    pending = await database.query(
+        'SELECT s."shard", count(*) FROM "crl_shard" s JOIN "status_change" c ON '
+        'c."generation_id" = s."generation_id" AND c."crl_shard" = s."shard" AND c."seq" > s."covered_seq" '
+        'WHERE s."generation_id" = ? GROUP BY s."shard"',
+        generation.id,
+    )
+    waiting = {row[0]: int(row[1]) for row in pending}
+    return tuple(ListState(row.shard, row.number, row.next_update, waiting.get(row.shard, 0)) for row in rows)
+
+
+def _problems(
+    generation: Generation, lists: tuple[ListState, ...], signer: OcspSignerRow | None, now: datetime
+) -> Iterator[str]:
+    if generation.certificate is None or generation.row.not_after is None:
+        yield "it awaits its certificate: have its CSR signed, and accept what comes back"
+        return
+    if generation.row.not_after <= now:
+        return  # nothing under it is valid any more, so nobody needs status data
+    for shard in sorted(set(range(generation.authority.crl_shards)) - {one.shard for one in lists}):
+        yield f"shard {shard} has no list; publish it"
+    margin = min(LIST_MARGIN, generation.row.not_after - now)
+    for one in lists:
+        if one.next_update - now < margin:
+            yield f"the list of shard {one.shard} ends at {one.next_update:%Y-%m-%d %H:%M} UTC"
+        if one.pending and offline(generation):
+            yield f"the list of shard {one.shard} lacks {one.pending} changes; publish it with the recovery key"
+    if signer is None:
+        yield "it has no OCSP signer, so OCSP says try later; publish its status"
+    elif signer.not_after - now < min(SIGNER_MARGIN, margin):
+        yield f"its OCSP signer ends at {signer.not_after:%Y-%m-%d %H:%M} UTC"

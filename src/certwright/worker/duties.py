@@ -1,0 +1,133 @@
+"""Everything the worker does, how often, and under which lease."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ..operations.context import Context
+from ..operations.found_authority import offline
+from ..operations.purge_expired import purge_expired
+from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
+from ..operations.renew_lists import crl_payload, lasting, lists_due
+from ..operations.revoke import PUBLISH_CRL
+from ..operations.sequence_audit import sequence_audit
+from ..operations.take_outbox import ask_for
+from ..operations.validate import Validations
+from ..operations.worker_health import offline_tasks, worker_health
+from .clock import Task
+from .durable import Durable
+from .metrics import Meter
+from .outbox import Outbox
+from .recovery import Recovery
+
+WORKFLOWS_KEPT = timedelta(days=3)
+LOST = timedelta(seconds=60)
+"""A challenge that is not settled so long after the client's response was lost with its process."""
+SEQUENCE_TURNS_MAX = 100
+PURGE_TURNS_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the worker is given. `answers`: this host's folder of OCSP answers; `keep_checkpoint` keeps a
+    signed note outside the database; `renew_listener` renews this host's listener certificate when due."""
+
+    context: Context
+    validations: Validations
+    host: str
+    answers: Path
+    checkpoint_origin: str
+    checkpoint_key: Ed25519PrivateKey
+    keep_checkpoint: Callable[[str, datetime], None]
+    renew_listener: Callable[[datetime], Awaitable[None]]
+
+
+class Duties:
+    """The tasks of the clock, bound to what they need."""
+
+    def __init__(self, surroundings: Surroundings, durable: Durable, outbox: Outbox, meter: Meter) -> None:
+        self._at = surroundings
+        self._context = surroundings.context
+        self._durable = durable
+        self._outbox = outbox
+        self._meter = meter
+
+    def tasks(self, recovery: Recovery) -> list[Task]:
+        host = self._at.host
+        found = [
+            Task("audit", 1.0, self.sequence, "audit"),
+            Task("outbox", 1.0, self._outbox.turn, "outbox", bound=300.0),
+            Task("recovery", 2.0, recovery.turn, "recovery"),
+            Task("lists", 15.0, self.schedule_lists, "lists"),
+            Task("signers", 30.0, self.schedule_signers, "signers"),
+            Task("answers", 15.0, self.produce_answers, f"answers/{host}", bound=3600.0),
+            Task("listener", 60.0, self.renew_listener, f"listener/{host}"),
+            Task("purge", 10.0, self.purge, "purge"),
+            Task("workflows", 600.0, self.forget_workflows, "workflows"),
+            Task("numbers", 10.0, self.measure),
+        ]
+        return found + self._validation_tasks()
+
+    def _validation_tasks(self) -> list[Task]:
+        perspectives = self._at.validations.perspectives
+        if perspectives.here == perspectives.primary:
+            return [Task("validations", 60.0, self.sweep_lost, "validations")]
+        if perspectives.here in perspectives.others:
+            return [Task("perspective", 0.2, self.sweep_owed, f"perspective/{perspectives.here}")]
+        return []
+
+    # -- each ------------------------------------------------------------------------------------
+
+    async def sequence(self) -> None:
+        """Until all events have their place, or for this time it is enough."""
+        for _ in range(SEQUENCE_TURNS_MAX):
+            note = await sequence_audit(self._context, self._at.checkpoint_origin, self._at.checkpoint_key)
+            if note is None:
+                return
+            self._at.keep_checkpoint(note, self._context.clock())
+
+    async def schedule_lists(self) -> None:
+        """Ask for the lists that are due. What a revocation asks for is in the outbox already; where that
+        work has failed for good, the list is due still, and asked for again here."""
+        now = self._context.clock()
+        payloads = []
+        for generation in lasting(self._context, now):
+            if not offline(generation):
+                due = await lists_due(self._context.database, generation, now)
+                payloads += [crl_payload(generation.id, shard) for shard in due]
+        await ask_for(self._context, PUBLISH_CRL, payloads)
+
+    async def schedule_signers(self) -> None:
+        due = signers_due(self._context, self._context.clock())
+        await ask_for(self._context, RENEW_SIGNER, [signer_payload(one.id) for one in due])
+
+    async def produce_answers(self) -> None:
+        await produce_due_answers(self._context, self._at.answers)
+
+    async def renew_listener(self) -> None:
+        await self._at.renew_listener(self._context.clock())
+
+    async def sweep_lost(self) -> None:
+        await self._at.validations.sweep(self._context.clock() - LOST, anyone=True)
+
+    async def sweep_owed(self) -> None:
+        await self._at.validations.sweep(self._context.clock())
+
+    async def purge(self) -> None:
+        for _ in range(PURGE_TURNS_MAX):
+            if not await purge_expired(self._context):
+                return
+
+    async def forget_workflows(self) -> None:
+        before = self._context.clock() - WORKFLOWS_KEPT
+        for _ in range(PURGE_TURNS_MAX):
+            if not await self._durable.forget_ended(before):
+                return
+
+    async def measure(self) -> None:
+        self._meter.waiting(self._outbox.waiting)
+        health = await worker_health(self._context, self._at.answers)
+        self._meter.health(health, await offline_tasks(self._context))
