@@ -95,7 +95,7 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
 
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> "Home":
-    """An installation, founded once for this worker process. Copy it (`real.certwright.copy`), do not serve it."""
+    """An installation, founded once for this worker process. Copy it (`real.certwright.copy`) to serve it."""
     from tests.real import certwright as real_certwright  # most tests do without, and start sooner
 
     return real_certwright.found(tmp_path_factory.mktemp("founded") / "home", KIND, Path(os.environ[RUN]))

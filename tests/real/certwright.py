@@ -1,8 +1,8 @@
 """Certwright itself: an installation founded as `certwright init` does it, served as real processes.
 
-`founded` makes one; each test takes a copy of it (a folder, and a database of the run's kind) and serves that on
-loopback ports of its own. Nothing is shared between copies. The settings of a copy stand in its certwright.toml,
-so that whatever is given its folder finds them, the command line too.
+`founded` makes one; each test takes a copy of it (a folder, and a database of the run's kind) and serves that
+on loopback ports of its own. Nothing is shared between copies. The settings of a copy stand in its
+certwright.toml, so that whatever is given its folder finds them, the command line too.
 """
 
 import asyncio
@@ -69,9 +69,7 @@ class Home:
         written.write_text(json.dumps(known))
         (self.folder / "certwright.toml").write_text(_toml(known))
 
-    def run(
-        self, act: Callable[[Context], Awaitable[Result]], clock: Callable[[], datetime] = now
-    ) -> Result:
+    def run(self, act: Callable[[Context], Awaitable[Result]], clock: Callable[[], datetime] = now) -> Result:
         """Run operations in this process on the same database, beside whatever serves it."""
 
         async def within() -> Result:
@@ -107,7 +105,12 @@ class Home:
         configuration = Configuration.load(self.folder, overrides)
         listen = {name: str(address) for name, address in configuration.listeners.items()}
         plan = Plan(
-            str(self.folder), listen, workers, lanes, READY, configuration.environment() | dict(environment or {})
+            str(self.folder),
+            listen,
+            workers,
+            lanes,
+            READY,
+            configuration.environment() | dict(environment or {}),
         )
         log = self.folder / f"log-{ports['https']}"
         with processes.start(
@@ -157,15 +160,19 @@ class Site:
 
 
 def found(
-    folder: Path, kind: str, run: Path, algorithm: KeyAlgorithm = KeyAlgorithm.ECDSA_P256
+    folder: Path,
+    kind: str,
+    run: Path,
+    algorithm: KeyAlgorithm = KeyAlgorithm.ECDSA_P256,
+    cluster: postgresql.Postgresql | None = None,
 ) -> Home:
     """Found an installation of this kind of database in a new folder; about a second. `run` is the test run's
-    shared folder."""
+    shared folder, `cluster` another PostgreSQL than the run's."""
     ports = claim_ports(run)
     folder.mkdir(parents=True)
     url = f"sqlite:///{folder / 'certwright.sqlite3'}"
     if kind == "postgresql":
-        cluster = postgresql.shared(run)
+        cluster = cluster or postgresql.shared(run)
         name = f"founded_{ports['https']}"
         cluster.create(name)
         url = cluster.url(name)

@@ -70,8 +70,17 @@ class Postgresql:
 
     def stop(self) -> None:
         """Stop the server and remove the cluster."""
-        _run(self.programs, "pg_ctl", "stop", "--pgdata", f"{self.folder}/data", "--mode", "immediate")
+        self.halt()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def halt(self) -> None:
+        """Stop at once, as `crash` does, and stay away until `resume`."""
+        _run(self.programs, "pg_ctl", "stop", "--pgdata", f"{self.folder}/data", "--mode", "immediate")
+
+    def resume(self) -> None:
+        """Start again after `halt`."""
+        data, log = f"{self.folder}/data", f"{self.folder}/log"
+        _run(self.programs, "pg_ctl", "start", "--pgdata", data, "--log", log, "--wait")
 
     def crash(self) -> None:
         """Stop at once without a checkpoint, as a power cut would, and start again: recovery from the log."""

@@ -6,11 +6,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from certwright.core.audit import EventKind
 from certwright.core.keys import KeyAlgorithm
@@ -23,8 +24,6 @@ from certwright.site.configuration import Configuration
 from certwright.site.installation import initialize, read_checkpoint_key
 from certwright.site.wiring import open_context
 from certwright.store.rows import CertificateRow, CrlRow, OutboxRow
-from cryptography.hazmat.primitives.asymmetric import ec
-from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR
 from tests.real.processes import Server, start
 from tests.worker.process import STEPS
@@ -38,9 +37,21 @@ Result = TypeVar("Result")
 class Home:
     """An installation. Every method opens it anew, as another process would."""
 
-    path: Path
     configuration: Configuration
-    started: int = field(default=0)
+    started: int = 0
+
+    @property
+    def path(self) -> Path:
+        return self.configuration.home
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For processes that shall work in this home."""
+        return {
+            "CERTWRIGHT_HOME": str(self.path),
+            "CERTWRIGHT_DATABASE": self.configuration.database_url,
+            "CERTWRIGHT_LOG_FORMAT": "json",
+        }
 
     @contextmanager
     def worker(self, **options: object) -> Iterator[Server]:
@@ -48,17 +59,14 @@ class Home:
         with self.start(**options) as server:
             yield server
 
-    def start(self, **options: object) -> Server:
+    def start(self, ready: str = '"working"', **options: object) -> Server:
+        """A worker that has said that it is `ready`."""
         self.started += 1
         return start(
             [sys.executable, "-m", "tests.worker.process", json.dumps(options)],
             log=self.path.parent / f"worker-{self.started}.log",
-            ready='"working"',
-            environment={
-                "CERTWRIGHT_HOME": str(self.path),
-                "CERTWRIGHT_DATABASE": self.configuration.database_url,
-                "CERTWRIGHT_LOG_FORMAT": "json",
-            },
+            ready=ready,
+            environment=self.environment,
             folder=REPOSITORY,
         )
 
@@ -84,10 +92,11 @@ class Home:
         (self.path / name).touch()
 
 
-def make_home(folder: Path, database: Database) -> Home:
-    configuration = Configuration.load(folder / "home", {"database": database.url})
+def found(folder: Path, database: str) -> Home:
+    """A new installation, in a database with tables."""
+    configuration = Configuration.load(folder / "home", {"database": database})
     asyncio.run(initialize(configuration, "Example", KeyAlgorithm.ECDSA_P256, lambda line: None))
-    return Home(configuration.home, configuration)
+    return Home(configuration)
 
 
 def until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
@@ -120,7 +129,9 @@ async def lists(context: Context, authority: str = "issuing/1", delta: bool = Fa
     generation = context.snapshot.generation(authority)
     sign = ">" if delta else "="
     return await context.database.select(
-        CrlRow, f'"generation_id" = ? AND "shard" = 0 AND "base_number" {sign} 0 ORDER BY "number"', generation.id
+        CrlRow,
+        f'"generation_id" = ? AND "shard" = 0 AND "base_number" {sign} 0 ORDER BY "number"',
+        generation.id,
     )
 
 

@@ -1,12 +1,10 @@
-"""The worker at its work: lists after revocations, answers, signers; one process or two, and all at their ends."""
+"""The worker at its work: lists, answers, signers; one process or two, ended in order or not."""
 
-import asyncio
 import json
 import os
-import signal
+import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +13,16 @@ from certwright.operations.context import Context
 from certwright.operations.lease import WORKER, read_leases
 from certwright.operations.revoke import PUBLISH_CRL, revoke_certificate
 from certwright.operations.worker_health import require_worker, worker_health
-from certwright.site.configuration import Configuration
+from certwright.site.supervisor import EX_CONFIG
 from certwright.store.ledger import Change
 from certwright.store.rows import AuditEventRow
-from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR
-from tests.worker.process import WAIT
+from tests.worker.process import FREEZE, WAIT
 from tests.worker.running import (
     Home,
     audit_problems,
     issued,
     lists,
-    make_home,
     outbox,
     serial_of,
     serials,
@@ -35,10 +31,7 @@ from tests.worker.running import (
     until_true,
 )
 
-
-@pytest.fixture
-def home(tmp_path: Path, database: Database) -> Home:
-    return make_home(tmp_path, database)
+pytestmark = pytest.mark.database
 
 
 async def ask(context: Context, go: str, kind: str = WAIT) -> None:
@@ -148,8 +141,8 @@ def test_one_is_killed_for_good_and_the_other_finishes(home: Home) -> None:
 
 
 def test_work_of_the_version_before_ends_under_the_next(home: Home) -> None:
-    """The old code has noted which rows it answers, and is in the middle of its work. Rows that have come since
-    are not taken away with those."""
+    """The old code has noted which rows it answers, and is in the middle of its work. Rows that come after
+    that are not taken away with those."""
     home.run(lambda context: ask(context, "go"))
     old = home.start(version=1, older_orders=True)
     until(home.steps)
@@ -242,43 +235,37 @@ def test_a_database_that_was_put_back_has_its_work_done_again(home: Home) -> Non
 
 def test_it_does_not_start_without_the_key_of_checkpoints(home: Home) -> None:
     (home.path / "audit" / "checkpoint-key.pem").unlink()
-    ended = asyncio.run(_end_of_a_worker(home.configuration))
-    assert ended[0] == 78
-    assert "checkpoint-key.pem is missing" in ended[1]
-
-
-async def _end_of_a_worker(configuration: Configuration) -> tuple[int | None, str]:
-    environment = {
-        **os.environ,
-        "CERTWRIGHT_HOME": str(configuration.home),
-        "CERTWRIGHT_DATABASE": configuration.database_url,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "certwright.site.work", env=environment, stderr=asyncio.subprocess.PIPE
+    ended = subprocess.run(
+        [sys.executable, "-m", "certwright.site.work"],
+        env={**os.environ, **home.environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
-    _, said = await asyncio.wait_for(process.communicate(), 30)
-    return process.returncode, said.decode()
+    assert ended.returncode == EX_CONFIG
+    assert "checkpoint-key.pem is missing" in ended.stderr
 
 
 def test_a_worker_that_stands_still_loses_its_work(home: Home) -> None:
-    """Stopped, it gives no sign of life; when it moves again, its work is another's, and is done once to the end."""
-    home.run(lambda context: ask(context, "go"))
-    with home.worker() as first:
+    """It gives no sign of life; when it moves again its work is another's, and it goes on with other work."""
+    home.run(lambda context: ask(context, "go", FREEZE))
+    with home.worker():
         until(home.steps)
-        os.kill(first.process.pid, signal.SIGSTOP)
-        with home.worker():
-            until(lambda: len(home.steps()) == 2)
-            home.let("go")
+        with home.worker() as second:
+            until(lambda: len(home.steps()) == 3)
             home.run(lambda context: until_true(lambda: _is_empty(context)))
-            os.kill(first.process.pid, signal.SIGCONT)
+            home.let("thaw")
+            until(lambda: len(home.steps()) == 4)
             home.run(lambda context: ask(context, "more"))
             home.let("more")
             until(lambda: any("end more" in line for line in home.steps()))
-            home.run(lambda context: until_true(lambda: _has_beats(context, 2)))
-    assert sum("end more" in line for line in home.steps()) == 1
+            home.run(lambda context: until_true(lambda: _is_alive_twice(context)))
+            assert second.process.poll() is None
+    assert [line.split()[1] for line in home.steps()][:4] == ["begin", "begin", "end", "end"]
+    assert sum("more" in line for line in home.steps()) == 2
 
 
-async def _has_beats(context: Context, count: int) -> bool:
+async def _is_alive_twice(context: Context) -> bool:
     leases = await read_leases(context.database)
     living = [name for name, row in leases.items() if row.expires_at > context.clock()]
-    return sum(name.startswith(WORKER) for name in living) == count
+    return sum(name.startswith(WORKER) for name in living) == 2

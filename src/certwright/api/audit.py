@@ -50,7 +50,9 @@ def _filtered(wanted: schemas.EventQuery) -> QuerySet[AuditEvent]:
         "at__gte": wanted.since,
         "at__lt": wanted.until,
     }
-    return AuditEvent.objects.filter(**{name: value for name, value in conditions.items() if value is not None})
+    return AuditEvent.objects.filter(
+        **{name: value for name, value in conditions.items() if value is not None}
+    )
 
 
 def _event(event: AuditEvent) -> Document:
@@ -99,9 +101,7 @@ def newest_checkpoint(request: HttpRequest, wanted: Query[schemas.ProofQuery]) -
     return _checkpoint(run(request, act))
 
 
-@router.get(
-    "/audit/consistency", response=schemas.ConsistencyProof, operation_id="prove_audit_consistency"
-)
+@router.get("/audit/consistency", response=schemas.ConsistencyProof, operation_id="prove_audit_consistency")
 def consistency(request: HttpRequest, wanted: Query[schemas.ConsistencyQuery]) -> Document:
     """Prove that a later tree only adds to an earlier one (RFC 9162 section 2.1.4)."""
     require_known_parameters(request, schemas.ConsistencyQuery)

@@ -1,8 +1,8 @@
 """`/certificates` and `/preview`.
 
-The fast lane answers issuing, showing and changing (`fast.py`); here the same functions are declared to OpenAPI,
-and answer where that lane does not run. Lists are read by Django, in its threads: a search through a million rows
-must not hold the event loop.
+The fast lane answers issuing, showing and changing (`fast.py`); here the same functions are declared to
+OpenAPI, and answer where that lane does not run. Lists are read by Django, in its threads: a search through
+a million rows must not hold the event loop.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -90,9 +90,7 @@ def _change(request: HttpRequest, verb: str, reference: str) -> Document:
 # -- preview -------------------------------------------------------------------------------------
 
 
-@router.post(
-    "/preview", response=schemas.Preview, openapi_extra=_body(schemas.IssueBody, required=True)
-)
+@router.post("/preview", response=schemas.Preview, openapi_extra=_body(schemas.IssueBody, required=True))
 def preview_certificate(request: HttpRequest) -> Document:
     """Show the exact certificate that a request would become. Nothing is signed or kept."""
 

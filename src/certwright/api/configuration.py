@@ -46,7 +46,9 @@ def show_profile(request: HttpRequest, name: str) -> Document:
     return to_document(profile)
 
 
-@router.put("/profiles/{name}", response=schemas.ProfileDocument, tags=["profiles"], operation_id="save_profile")
+@router.put(
+    "/profiles/{name}", response=schemas.ProfileDocument, tags=["profiles"], operation_id="save_profile"
+)
 def put_profile(request: HttpRequest, name: str, document: Body[dict[str, Any]]) -> Document:
     """Save a new version of a profile. `version` is the one that the document was made from."""
     if document.get("name") != name:
@@ -74,7 +76,10 @@ def show_endpoint(request: HttpRequest, protocol: str, name: str) -> Document:
 
 
 @router.put(
-    "/endpoints/{protocol}/{name}", response=schemas.Endpoint, tags=["endpoints"], operation_id="save_endpoint"
+    "/endpoints/{protocol}/{name}",
+    response=schemas.Endpoint,
+    tags=["endpoints"],
+    operation_id="save_endpoint",
 )
 def put_endpoint(
     request: HttpRequest, protocol: Path[schemas.Name], name: Path[schemas.Name], body: schemas.EndpointBody

@@ -1,4 +1,4 @@
-"""`/api/docs`: the OpenAPI document as a plain page. Rendered here, without a script and nothing from elsewhere."""
+"""`/api/docs`: the OpenAPI document as a plain page, rendered here: no script, nothing from elsewhere."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

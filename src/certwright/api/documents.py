@@ -14,7 +14,7 @@ DAYS_MAX = 20_000
 
 @dataclass(frozen=True, slots=True)
 class IssueDocument:
-    """`POST /certificates`: `csr` is PEM. `not_after` comes of `days`, which shorten the profile's lifetime."""
+    """`POST /certificates`: `csr` is PEM; `not_after` comes of `days`, shorter than the profile's life."""
 
     csr: bytes
     profile: str

@@ -1,7 +1,7 @@
 """The REST routes that are asked thousands of times a second, without a web framework.
 
-`certificates.py` declares the same routes to OpenAPI and has them answered by the same functions; a test sends
-both the same inputs.
+`certificates.py` declares the same routes to OpenAPI and has them answered by the same functions; a test
+sends both the same inputs.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from ..protocols.asgi import Receive, Scope, Send, client_address, header, read_
 from .documents import BODY_OCTETS_MAX, IssueDocument, read_issue, read_nothing, read_renew, read_revoke
 
 PREFIX = "/api/v1/certificates"
-_ONE = re.compile(r"/api/v1/certificates/([^/]{1,200})(?:/(revoke|release|renew))?")
+_ONE = re.compile(r"/api/v1/certificates/([^/]+)(?:/(revoke|release|renew))?")
 _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 Document = dict[str, Any]
 

@@ -1,7 +1,8 @@
-"""Paging by keyset: a cursor says after which row to go on, so that page one thousand costs what page one does.
+"""Paging by keyset: a cursor says after which row to go on, so that page one thousand costs what page one
+does.
 
-A cursor is opaque to clients. It holds the sorted columns of the last row in order; it grants nothing, since every
-page is cut from what its reader may see.
+A cursor is opaque to clients. It holds the sorted columns of the last row in order; it grants nothing,
+since every page is cut from what its reader may see.
 """
 
 import base64
@@ -28,7 +29,7 @@ def write_cursor(place: Place) -> str:
 
 def read_cursor(text: str, by_time: bool) -> Place:
     """Raises Malformed for what is no cursor of such a list."""
-    wrong = Malformed("this cursor is not `next` of an earlier page of the same list; begin again without one")
+    wrong = Malformed("this cursor is not `next` of an earlier page of this list; begin again without one")
     try:
         octets = base64.urlsafe_b64decode(text[:CURSOR_CHARACTERS_MAX] + "=" * (-len(text) % 4))
         at, identifier = json.loads(octets)

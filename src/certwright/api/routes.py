@@ -4,10 +4,9 @@ What the fast lane answers is declared here too (`certificates.py`), so that the
 """
 
 from functools import cache
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern, include, path, re_path
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
@@ -30,8 +29,8 @@ from .web import (
 
 BASE = "/api/v1/"
 DESCRIPTION = (
-    "Authorities, certificates and their status, and who may do what. Every route takes a bearer token; every "
-    "error is a problem document (RFC 9457) that says what was wrong, where, and what to do."
+    "Authorities, certificates and their status, and who may do what. Every route takes a bearer token; "
+    "every error is a problem document (RFC 9457) that says what was wrong, where, and what to do."
 )
 
 
@@ -50,9 +49,9 @@ def _make_api() -> NinjaAPI:
         urls_namespace="api",
         auth=BearerToken(),
     )
-    api.add_exception_handler(CertwrightError, answer_error)
-    api.add_exception_handler(HttpError, answer_http_error)
-    api.add_exception_handler(ValidationError, answer_invalid)
+    api.exception_handler(CertwrightError)(answer_error)
+    api.exception_handler(HttpError)(answer_http_error)
+    api.exception_handler(ValidationError)(answer_invalid)
     for room in (certificates, authorities, configuration, people, audit):
         api.add_router("", room.router)
     return api
@@ -119,16 +118,13 @@ def docs_view(request: HttpRequest) -> HttpResponse:
 
 
 def _routes() -> list[URLPattern]:
-    patterns: list[Any] = [one for one in api.urls[0] if one.name != "api-root"]
-    for pattern in patterns:
-        pattern.callback = guarded(pattern.callback)
-        pattern.pattern._route = f"v1/{pattern.pattern._route}"
-    return patterns
+    named = [one for one in api.urls[0] if isinstance(one, URLPattern) and one.name != "api-root"]
+    return [path(str(one.pattern), guarded(one.callback), name=one.name) for one in named]
 
 
 urlpatterns = [
     path("v1/openapi.json", openapi_view),
+    path("v1/", include(_routes())),
     path("docs", docs_view, name="api-docs"),
-    *_routes(),
     re_path("", guarded(no_such_resource)),
 ]

@@ -1,4 +1,5 @@
-"""What REST takes and gives, as OpenAPI declares it. Requests are read strictly: an unknown field is an error.
+"""What REST takes and gives, as OpenAPI declares it. Requests are read strictly: an unknown field is an
+error.
 
 What certificates take is read by `documents`, on both lanes; their schemas here only declare it.
 """
@@ -22,10 +23,8 @@ PAGE_MAX = 1000
 def _moment(value: object) -> datetime | None:
     if value is None or isinstance(value, datetime):
         return value
-    if not isinstance(value, str):
-        raise ValueError("must be an RFC 3339 time such as 2026-01-31T12:00:00Z")
     try:
-        return read_moment(value, "it")
+        return read_moment(value if isinstance(value, str) else "", "it")
     except Malformed as error:
         raise ValueError(error.detail) from error
 
@@ -174,7 +173,9 @@ class TermsBody(Body):
     """What an authority certificate shall say beyond its profile."""
 
     path_length: int | None = Field(None, ge=0, le=32)
-    permitted: list[Line] = Field([], max_length=64, description="Name constraints such as `dns:example.test`.")
+    permitted: list[Line] = Field(
+        [], max_length=64, description="Name constraints such as `dns:example.test`."
+    )
     excluded: list[Line] = Field([], max_length=64)
     policies: list[Line] = Field([], max_length=32, description="OIDs.")
 
@@ -186,7 +187,8 @@ class AuthorityBody(Body):
     algorithm: Annotated[KeyAlgorithm, Field(strict=False)] = KeyAlgorithm.ECDSA_P256
     key_provider: Name = Field("software", description="Where its key is kept.")
     parent: Name | None = Field(
-        None, description="Who signs it. Without one, a root signs itself, others await an outside certificate."
+        None,
+        description="Who signs it. Without one, a root signs itself, others await an outside certificate.",
     )
     profile: Name | None = Field(None, description="Of its certificate. Without one: by its kind.")
     crl_shards: int = Field(1, ge=1, le=1024)
@@ -433,7 +435,9 @@ class Checkpoint(Answer):
 
 
 class ProofQuery(Query):
-    size: Identifier | None = Field(None, description="Of the checkpoint to prove under. Without: the newest.")
+    size: Identifier | None = Field(
+        None, description="Of the checkpoint to prove under. Without: the newest."
+    )
 
 
 class ConsistencyQuery(ProofQuery):

@@ -20,6 +20,8 @@ from ..core.errors import (
     Forbidden,
     Malformed,
     NotFound,
+    Reason,
+    Refused,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 ANSWER_OCTETS_MAX = 16 * 1024 * 1024
+DETAIL_CHARACTERS_MAX = 2000
 _ERRORS: dict[int, type[CertwrightError]] = {
     error.status: error
     for error in (Malformed, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, Unavailable)
@@ -88,13 +91,17 @@ class Remote:
 
 
 def _told(status: int, content: bytes) -> CertwrightError:
-    """The other side's problem document (RFC 9457) as our error."""
+    """The other side's problem document (RFC 9457) as our error, with every reason of a refusal."""
     try:
         problem = json.loads(content)
         detail = str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        detail = f"the other side answered with HTTP status {status} and no reason"
-    return _ERRORS.get(status, CertwrightError)(" ".join(detail.split())[:2000])
+        given = problem.get("reasons") or ()
+        reasons = tuple(Reason(str(one["code"]), str(one["message"])) for one in given)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        detail, reasons = f"the other side answered with HTTP status {status} and no reason", ()
+    if reasons:
+        return Refused(reasons)
+    return _ERRORS.get(status, CertwrightError)(" ".join(detail.split())[:DETAIL_CHARACTERS_MAX])
 
 
 def remote_of(session: Session, url: str, token: str, root: Path | None) -> Remote | None:

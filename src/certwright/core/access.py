@@ -97,7 +97,8 @@ def covers(scope: str, subject: Subject) -> bool:
 def reach(actor: Actor, verb: Verb) -> tuple[tuple[str, str], ...] | None:
     """Where the actor may do the verb, for lists: pairs of a kind of scope and a name. None is everywhere.
 
-    A subject lies within when one of its fields, by the kind, is the name; then `may` says yes, and only then.
+    A subject lies within when one of its fields, by the kind, is the name; then `may` says yes, and only
+    then.
     """
     scopes = [grant.scope for grant in actor.grants if verb in VERBS[grant.role]]
     if EVERYTHING in scopes:
@@ -108,8 +109,9 @@ def reach(actor: Actor, verb: Verb) -> tuple[tuple[str, str], ...] | None:
 
 def require_to_give(actor: Actor, grant: Grant) -> None:
     """Nobody gives more than they have. Raises Forbidden naming what the actor lacks."""
+    wide_enough = [own for own in actor.grants if own.scope in (EVERYTHING, grant.scope)]
     for verb in sorted(VERBS[grant.role]):
-        if not any(verb in VERBS[own.role] and own.scope in (EVERYTHING, grant.scope) for own in actor.grants):
+        if not any(verb in VERBS[own.role] for own in wide_enough):
             text = f"{actor.name} may not '{verb}' within {grant.scope}, so cannot give {grant.role} there"
             raise Forbidden(f"{text}; ask somebody who may")
 
@@ -117,8 +119,8 @@ def require_to_give(actor: Actor, grant: Grant) -> None:
 def verb_for(profile: Profile, verb: Verb) -> Verb:
     """What it takes to do `verb` to certificates of this profile.
 
-    One for an authority, or for an OCSP signer, speaks for its issuer about others: that is for whoever manages
-    authorities, not for all who may ask for certificates.
+    One for an authority, or for an OCSP signer, speaks for its issuer about others: that is for whoever
+    manages authorities, not for all who may ask for certificates.
     """
     speaks_for_issuer = profile.is_authority or OCSP_SIGNING in profile.purposes
     return Verb.MANAGE_AUTHORITIES if speaks_for_issuer else verb

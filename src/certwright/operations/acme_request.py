@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..core.audit import Event, EventKind
 from ..core.errors import CertwrightError
 from ..store.ledger import Absent, Change
-from ..store.rows import AcmeNonceRow
+from ..store.rows import AcmeAccountRow, AcmeNonceRow
+from .context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +26,17 @@ def spend_nonce(fingerprint: bytes, expires_at: datetime, otherwise: CertwrightE
         inserted=[AcmeNonceRow(fingerprint, expires_at)],
         absent=[Absent(AcmeNonceRow, "fingerprint", fingerprint, otherwise)],
     )
+
+
+async def record_refused(
+    context: Context, signed: Signed, account: AcmeAccountRow | None, subject: str, reason: str
+) -> None:
+    """Take the nonce of a request that was refused, so that it cannot succeed when it is sent again; with a
+    `subject` the refusal is put on record. Raises what `spent` names, Unavailable."""
+    change = Change()
+    change.join(signed.spent)
+    if account is not None and subject:
+        actor, detail = f"acme:{account.id}", {"reason": reason[:500]}
+        kind = EventKind.CERTIFICATE_REFUSED
+        change.events.append(Event(kind, signed.now, actor, signed.source, subject, detail))
+    await context.ledger.commit(change)

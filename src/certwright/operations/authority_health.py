@@ -78,7 +78,8 @@ def _problems(
         if one.next_update - now < margin:
             yield f"the list of shard {one.shard} ends at {one.next_update:%Y-%m-%d %H:%M} UTC"
         if one.pending and offline(generation):
-            yield f"the list of shard {one.shard} lacks {one.pending} changes; publish it with the recovery key"
+            text = f"the list of shard {one.shard} lacks {one.pending} changes"
+            yield f"{text}; publish it with the recovery passphrase"
     if signer is None:
         yield "it has no OCSP signer, so OCSP says try later; publish its status"
     elif signer.not_after - now < min(SIGNER_MARGIN, margin):

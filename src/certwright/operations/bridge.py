@@ -29,8 +29,8 @@ class Bridge:
     def call(self, act: Callable[[Context], Coroutine[Any, Any, Result]]) -> Result:
         """Run an operation on the loop and wait for it, CALL_SECONDS at the most. Never from the loop itself.
 
-        Raises what the operation raises, and Unavailable when it takes too long; it is cancelled then, and what
-        it had committed by that time stays.
+        Raises what the operation raises, and Unavailable when it takes too long; it is cancelled then, and
+        what it had committed by that time stays.
         """
         future = asyncio.run_coroutine_threadsafe(act(self.context), self.loop)
         try:

@@ -5,7 +5,9 @@ certificate's end (RFC 5280 section 3.3). Every scheduled list looks only at cer
 point since the one before it.
 """
 
+import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ..core import crl
 from ..core.crl import Buffer, Expected
@@ -226,7 +228,7 @@ async def _ended(database: Database, shard: Shard, base: Base, before: Base | No
 
 async def _recorded_entries(database: Database, shard: Shard, left: Base | None) -> bytearray:
     """An entry for each revoked certificate but those that a scheduled list has named after their end."""
-    entries, page = bytearray(), f'{_OF_SHARD} AND "revoked_at" IS NOT NULL AND "id" > ?'
+    entries, page = bytearray(), f'{_OF_SHARD} AND "revoked_at" IS NOT NULL AND ("not_after", "id") > (?, ?)'
     parameters: tuple[int, ...] = ()
     if left is not None:
         page += (
@@ -234,14 +236,14 @@ async def _recorded_entries(database: Database, shard: Shard, left: Base | None)
             '"status_change" n WHERE n."certificate_id" = "certificate"."id" AND n."seq" > ?))'
         )
         parameters = (left.id, left.covered)
-    last = 0
+    last = (datetime.min.replace(tzinfo=UTC), 0)
     while True:
         rows = await database.select(
             CertificateRow,
-            f'{page} ORDER BY "id" LIMIT {PAGE}',
+            f'{page} ORDER BY "not_after", "id" LIMIT {PAGE}',
             shard.generation,
             shard.number,
-            last,
+            *last,
             *parameters,
         )
         for row in rows:
@@ -250,4 +252,5 @@ async def _recorded_entries(database: Database, shard: Shard, left: Base | None)
             entries += crl.entry(row.serial, facts.revoked_at, facts.reason, facts.invalidity_date)
         if len(rows) < PAGE:
             return entries
-        last = rows[-1].id
+        last = (rows[-1].not_after, rows[-1].id)
+        await asyncio.sleep(0)

@@ -59,6 +59,8 @@ async def found_authority(context: Context, actor: Actor, order: AuthorityOrder)
     Raises Forbidden, Malformed, Refused, Conflict when the name is taken, NotFound, Unavailable.
     """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.name))
+    if order.parent:
+        require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.parent))
     _check(order)
     pending = _unfinished(await context.snapshots.refresh(), order)
     if pending is None:

@@ -13,6 +13,7 @@ from ..core.profiles_builtin import built_in_profiles
 from ..store.databases import Database
 from ..store.ledger import Change, Clock, Ledger
 from ..store.rows import EndpointRow, InstallationRow, ProfileRow
+from ..store.snapshot import Endpoint
 from .context import Context
 
 INSTALLATION = 1
@@ -69,16 +70,16 @@ class EndpointOrder:
 
 async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -> EndpointRow:
     """Make an endpoint, or change the one of this protocol and name. Raises Forbidden, NotFound, Malformed."""
-    subject = Subject(authority=order.authority, endpoint=f"{order.protocol}/{order.name}")
-    require(actor, Verb.MANAGE_ENDPOINTS, subject)
+    path = f"{order.protocol}/{order.name}"
     snapshot, now = context.snapshot, context.clock()
+    before = snapshot.endpoints.get(path)
+    _require_endpoint(actor, before, order)
     if order.protocol != "acme":
         raise Malformed(f"there is no protocol {order.protocol[:40]!r} for endpoints; known is acme")
     acme_settings_from_document(order.settings)
     endpoint_policy_from_document(order.policy)
     for profile in order.profiles:
         snapshot.profile(profile)
-    before = snapshot.endpoints.get(f"{order.protocol}/{order.name}")
     row = EndpointRow(
         id=before.row.id if before else context.ledger.new_id(),
         protocol=order.protocol,
@@ -95,9 +96,7 @@ async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) ->
         "profiles": list(order.profiles),
         "settings": json.dumps(order.settings),
     }
-    event = Event(
-        EventKind.ENDPOINT_SAVED, now, actor.name, actor.source, f"endpoint:{subject.endpoint}", detail
-    )
+    event = Event(EventKind.ENDPOINT_SAVED, now, actor.name, actor.source, f"endpoint:{path}", detail)
     change = Change(events=[event], configures=True)
     if before is None:
         change.inserted.append(row)
@@ -106,3 +105,11 @@ async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) ->
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return row
+
+
+def _require_endpoint(actor: Actor, before: Endpoint | None, order: EndpointOrder) -> None:
+    """Whoever manages an endpoint may change it; to bind it to an authority takes the right there."""
+    if before is not None:
+        require(actor, Verb.MANAGE_ENDPOINTS, Subject(authority=before.authority, endpoint=before.path))
+    if before is None or before.authority != order.authority:
+        require(actor, Verb.MANAGE_ENDPOINTS, Subject(authority=order.authority))

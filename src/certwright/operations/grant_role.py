@@ -1,6 +1,6 @@
 """Give a user or a token a role within a scope."""
 
-from ..core.access import Actor, Grant, Subject, Verb, require
+from ..core.access import Actor, Grant, Subject, Verb, require, require_to_give
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict
 from ..store.databases import Duplicate
@@ -13,6 +13,7 @@ from .manage_tokens import check_scope
 async def grant_role(context: Context, actor: Actor, holder: str, grant: Grant) -> RoleGrantRow:
     """`holder` is `user:NAME` or `token:NAME`. Raises Forbidden, Conflict, NotFound for the scope."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
+    require_to_give(actor, grant)
     check_scope(context.snapshot, grant.scope)
     now = context.clock()
     row = RoleGrantRow(context.ledger.new_id(), holder, grant.role, grant.scope)

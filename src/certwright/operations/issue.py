@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..core.access import Actor, Subject, Verb, require
+from ..core.access import Actor, Subject, Verb, require, verb_for
 from ..core.audit import Event, EventKind, JsonValue
 from ..core.crl import shard_of
 from ..core.errors import Reason, Refused
@@ -74,7 +74,8 @@ async def issue(context: Context, order: IssueOrder) -> Issued:
 async def _issue(context: Context, order: IssueOrder) -> Issued:
     now = context.clock()
     generation, profile, policy = resolve(context, order)
-    require(order.actor, order.verb, subject_of_issuance(generation, profile, order.endpoint))
+    subject = subject_of_issuance(generation, profile, order.endpoint)
+    require(order.actor, verb_for(profile, order.verb), subject)
     check_key(context, order.request)
     certified = await certify(context, generation, profile, policy, order.request, order.actor, now)
     change = record(context, certified, generation, order, now)

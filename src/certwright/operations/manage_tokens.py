@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..core.access import EVERYTHING, Actor, Grant, Role, Subject, Verb, require
+from ..core.access import EVERYTHING, Actor, Grant, Role, Subject, Verb, require, require_to_give
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
@@ -42,6 +42,8 @@ async def create_token(
     require(actor, Verb.MANAGE_ACCESS, Subject())
     now = context.clock()
     _check(context.snapshot, name, grants)
+    for grant in grants:
+        require_to_give(actor, grant)
     if expires_at is not None and expires_at <= now:
         raise Malformed("a token must not have expired when it is made; give a later time")
     secret = PREFIX + base64.urlsafe_b64encode(context.random(SECRET_OCTETS)).rstrip(b"=").decode()
@@ -78,9 +80,7 @@ async def create_token(
 
 def _check(snapshot: Snapshot, name: str, grants: tuple[Grant, ...]) -> None:
     if not NAME.fullmatch(name):
-        raise Malformed(
-            f"{name[:100]!r} is no token name: 1 to 100 letters, digits and ._-"
-        )
+        raise Malformed(f"{name[:100]!r} is no token name: 1 to 100 letters, digits and ._-")
     if not 1 <= len(grants) <= GRANTS_MAX:
         raise Malformed(f"a token has 1 to {GRANTS_MAX} roles, not {len(grants)}")
     for grant in grants:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..core.access import Verb, require
+from ..core.access import require, verb_for
 from ..core.crl import shard_of
 from ..core.plan import SERIAL_OCTETS, describe, make_plan, make_serial
 from ..core.policy import evaluate
@@ -19,7 +19,8 @@ def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     The serial number is one of those it might get. Raises as `issue` does: Refused with every reason.
     """
     generation, profile, policy = resolve(context, order)
-    require(order.actor, Verb.ISSUE, subject_of_issuance(generation, profile, order.endpoint))
+    subject = subject_of_issuance(generation, profile, order.endpoint)
+    require(order.actor, verb_for(profile, order.verb), subject)
     check_key(context, order.request)
     issuer = generation.as_issuer
     assert generation.public_key is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from ..core.errors import CertwrightError, Conflict, IntegrityError
+from ..core.errors import CertwrightError, Conflict, IntegrityError, Unavailable
 from ..store.answers import AnswerFile, runs_in
 from ..store.databases import Database
 from ..store.feed import StatusFeed
@@ -72,21 +72,28 @@ class ProducedAnswers:
 
     async def _take(self, path: Path) -> None:
         """Nothing may be awaited between the last look at the feed and taking the file into use."""
-        file = AnswerFile(path, self._issuer)
+        try:
+            file = AnswerFile(path, self._issuer)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Unavailable(f"{path}: {error.strerror}; OCSP answers are signed live until it works") from error
         await asyncio.to_thread(file.verify)
         self._changed = await self._changed_since(file)
         self.file = file
 
     async def _changed_since(self, file: AnswerFile) -> set[bytes]:
         """Serials whose status changed after the file was begun, as of the feed's present place."""
-        position, found = file.run.feed_position, set()
+        position = file.run.feed_position
+        found: set[bytes] = set()
         while True:
             told = self._feed.seq
+            # "+ 0" has SQLite go by the place in the feed, and not read all there ever was of a generation
             rows = await self._database.query(
-                'SELECT "seq", "serial" FROM "status_change" WHERE "generation_id" = ? AND "seq" > ? '
+                'SELECT "seq", "serial" FROM "status_change" WHERE "seq" > ? AND "generation_id" + 0 = ? '
                 f'ORDER BY "seq" LIMIT {PAGE}',
-                self._generation,
                 position,
+                self._generation,
             )
             found.update(row[1] for row in rows)
             if len(found) > CHANGES_MAX:

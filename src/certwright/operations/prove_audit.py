@@ -1,7 +1,7 @@
 """Proofs over the audit log for those who hold a checkpoint (RFC 9162 section 2.1).
 
-An inclusion proof shows that an event is a leaf of the tree that a checkpoint is the root of; a consistency proof
-that a later tree only adds to an earlier one. docs/reference/audit.md says how to check them.
+An inclusion proof shows that an event is a leaf of the tree that a checkpoint is the root of; a consistency
+proof that a later tree only adds to an earlier one. docs/reference/audit.md says how to check them.
 """
 
 from dataclasses import dataclass
@@ -41,14 +41,14 @@ async def read_checkpoint(database: Database, actor: Actor, size: int | None = N
     else:
         rows = await database.select(AuditCheckpointRow, '"size" = ?', size)
     if not rows:
-        which = "no checkpoint has been signed yet" if size is None else f"there is no checkpoint of size {size}"
+        which = (
+            "no checkpoint has been signed yet" if size is None else f"there is no checkpoint of size {size}"
+        )
         raise NotFound(f"{which}; the worker signs one when there are new events")
     return rows[0]
 
 
-async def prove_inclusion(
-    database: Database, actor: Actor, event: int, size: int | None = None
-) -> Inclusion:
+async def prove_inclusion(database: Database, actor: Actor, event: int, size: int | None = None) -> Inclusion:
     """For the event with this identifier, under the newest checkpoint or the one of `size` leaves.
 
     Raises Forbidden, NotFound, Conflict while the event has no place under it, IntegrityError.
@@ -59,7 +59,9 @@ async def prove_inclusion(
         raise NotFound(f"there is no audit event {event}")
     leaves = await database.select(AuditLeafRow, '"event" = ?', event)
     if not leaves or leaves[0].position >= checkpoint.size:
-        raise Conflict(f"event {event} is newer than the checkpoint of size {checkpoint.size}; ask again later")
+        raise Conflict(
+            f"event {event} is newer than the checkpoint of size {checkpoint.size}; ask again later"
+        )
     position = leaves[0].position
     path = merkle.inclusion_path(position, checkpoint.size)
     hashes = merkle.assemble(path, await load_nodes(database, path))

@@ -13,7 +13,7 @@ ENROLMENT_KEPT = timedelta(days=90)
 """How long orders and authorizations stay after their end."""
 LISTS_KEPT = timedelta(minutes=1)
 """How long a CRL stays that a newer one has replaced; a scheduled one stays until it is out of date as well,
-and the newest scheduled one, on which deltas are based, in any case."""
+and the newest two scheduled ones, which the next list is made from, in any case."""
 LEASES_KEPT = timedelta(hours=1)
 CHUNK = 200
 LISTS_CHUNK = 5
@@ -47,9 +47,9 @@ async def _purge_lists(context: Context, now: datetime) -> int:
     replaced = await context.database.query(
         'SELECT c."id" FROM "crl" c JOIN "crl_shard" s ON s."generation_id" = c."generation_id" '
         'AND s."shard" = c."shard" WHERE c."number" < s."number" AND c."this_update" < ? '
-        'AND (NOT c."scheduled" OR (c."next_update" < ? AND EXISTS (SELECT 1 FROM "crl" n '
+        'AND (NOT c."scheduled" OR (c."next_update" < ? AND (SELECT count(*) FROM "crl" n '
         'WHERE n."generation_id" = c."generation_id" AND n."shard" = c."shard" AND n."scheduled" '
-        f'AND n."number" > c."number"))) LIMIT {LISTS_CHUNK}',
+        f'AND n."base_number" = 0 AND n."number" > c."number") > 1)) LIMIT {LISTS_CHUNK}',
         now - LISTS_KEPT,
         now - LISTS_KEPT,
     )

@@ -1,13 +1,14 @@
 """Put on record that a known actor was refused an act for want of a role.
 
-Bounded, since whoever has a token could fill the log with refusals otherwise: a few a minute for each actor and
-for all together in one process; what is past that is counted, and the count is on record with the next one.
+Bounded, since whoever has a token could fill the log with refusals otherwise: a few a minute for each actor
+and for all together in one process; what is past that is counted, and the count is on record with the next
+one.
 """
 
 from collections import OrderedDict
 
 from ..core.access import Actor
-from ..core.audit import SUBJECT_CHARACTERS_MAX, Event, EventKind
+from ..core.audit import SUBJECT_CHARACTERS_MAX, Event, EventKind, JsonValue
 from ..core.errors import Forbidden
 from ..store.ledger import Change
 from .context import Context
@@ -33,7 +34,10 @@ class Denials:
         now = self._context.clock()
         if not self._may_record(actor.name, now.timestamp()):
             return
-        detail = {"reason": error.detail[:500], "more": self._unrecorded.pop(actor.name, 0)}
+        detail: dict[str, JsonValue] = {
+            "reason": error.detail[:500],
+            "more": self._unrecorded.pop(actor.name, 0),
+        }
         subject = "rest:" + "".join(one if one.isprintable() else "?" for one in act)
         event = Event(
             EventKind.ACCESS_DENIED,

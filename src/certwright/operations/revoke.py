@@ -7,7 +7,7 @@ the worker signs new lists.
 import json
 from datetime import datetime
 
-from ..core.access import Actor, Verb, require
+from ..core.access import Actor, Verb, require, verb_for
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Moved
 from ..core.revocation import Reason, RevocationFacts, release, revoke
@@ -36,7 +36,7 @@ async def revoke_certificate(
     """
     for _ in range(ATTEMPTS):
         row = await find_certificate(context.database, actor, reference)
-        require(actor, Verb.REVOKE, subject_of(row))
+        _require(context, actor, row)
         try:
             return await revoke_row(context, actor, row, RevocationFacts(now, reason, invalidity_date), also)
         except (Moved, Duplicate):
@@ -76,7 +76,7 @@ async def release_certificate(
 ) -> CertificateRow:
     """Lift a hold. Raises Forbidden, NotFound, and Conflict when there is no hold."""
     row = await find_certificate(context.database, actor, reference)
-    require(actor, Verb.REVOKE, subject_of(row))
+    _require(context, actor, row)
     generation = _ours(row)
     facts = facts_of(row)
     release(facts)
@@ -90,6 +90,12 @@ async def release_certificate(
     )
     await context.ledger.commit(change)
     return after
+
+
+def _require(context: Context, actor: Actor, row: CertificateRow) -> None:
+    profile = context.snapshot.profiles.get(row.profile)
+    verb = verb_for(profile, Verb.REVOKE) if profile else Verb.REVOKE
+    require(actor, verb, subject_of(row))
 
 
 def facts_of(row: CertificateRow) -> RevocationFacts | None:

@@ -9,6 +9,7 @@ import structlog
 
 from ..api.fast import FastApi
 from ..core.errors import CertwrightError, Unavailable
+from ..operations import bridge
 from ..operations.answer_ocsp import OcspResponder
 from ..operations.context import Context
 from ..operations.record_denial import Denials
@@ -47,10 +48,13 @@ async def build(configuration: Configuration) -> Application:
     acme = AcmeApplication(context, checks, nonce_key, configuration.reached_as)
     ocsp = OcspApplication(context.snapshots, responder, context.clock)
     published = PublicationApplication(context.snapshots, PublishedLists(context.database), context.clock)
-    fast_api = FastApi(context, Denials(context))
+    denials = Denials(context)
+    fast_api = FastApi(context, denials)
+    bridge.connect(context, denials)
     background = Background(configuration, context, feed, responder)
 
     async def close() -> None:
+        bridge.disconnect()
         await background.stop()
         await checks.close()
         await stack.aclose()

@@ -179,7 +179,10 @@ def _as_founded(
     base = snapshot.installation.base_url
     if configuration.url == base or configuration.url != default_url(configuration.http):
         return configuration
-    return Configuration.load(configuration.home, {**overrides, "url": base})
+    given = {**overrides, "url": base}
+    if urlsplit(base).hostname == LOCALHOST:  # nobody maps ports there: we are reached at our own
+        given["service_url"] = configuration.service_url
+    return Configuration.load(configuration.home, given)
 
 
 async def _renew(configuration: Configuration, actor: Actor) -> None:

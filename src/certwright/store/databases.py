@@ -246,6 +246,7 @@ def _numbered(sql: str) -> str:
 _LOST = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection answers whose end has been told, and not yet been seen
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 from django.db.models import Q, QuerySet
@@ -12,7 +12,7 @@ from ..core.names import IdentifierKind, parse_identifier, reversed_name
 from .rows import CertificateRow, columns_of
 
 if TYPE_CHECKING:
-    from .models import Certificate
+    from .models import Certificate  # noqa: F401 - named in the base class's type
 
 
 class CertificateQuerySet(QuerySet["Certificate"]):
@@ -31,18 +31,17 @@ class CertificateQuerySet(QuerySet["Certificate"]):
 
         Raises Malformed.
         """
-        below = name.startswith(".")
-        value = reversed_name(parse_identifier(IdentifierKind.DNS, name[below:]))
-        return self.filter(pk__in=self._names().filter(self._below(value) if below else Q(reversed_value=value)))
-
-    def _names(self) -> QuerySet[object]:
         from .models import CertificateName
 
-        return CertificateName.objects.using(self.db).values("certificate_id")
+        below = name.startswith(".")
+        value = reversed_name(parse_identifier(IdentifierKind.DNS, name[below:]))
+        wanted = self._below(value) if below else Q(reversed_value=value)
+        names = CertificateName.objects.using(self.db).filter(wanted)
+        return self.filter(pk__in=names.values("certificate_id"))
 
     def _below(self, value: str) -> Q:
-        """Names are stored back to front: all below a domain are one range of an index, which PostgreSQL finds
-        by LIKE whatever order its characters have, and SQLite by comparing octets."""
+        """Names are stored back to front, so all below a domain are one range of an index. PostgreSQL finds
+        it by LIKE, whatever order its characters have, SQLite by comparing octets."""
         if connections[self.db].vendor == "postgresql":
             return Q(reversed_value__startswith=f"{value}.")
         return Q(reversed_value__gte=f"{value}.", reversed_value__lt=f"{value}/")  # "/" follows "."
@@ -60,6 +59,6 @@ class CertificateQuerySet(QuerySet["Certificate"]):
         return [CertificateRow(*map(_octets, values)) for values in found]
 
 
-def _octets(value: object) -> object:
+def _octets(value: Any) -> Any:
     """PostgreSQL's driver gives octets as a view of memory."""
     return bytes(value) if isinstance(value, memoryview) else value

@@ -17,7 +17,7 @@ from ...core.errors import CertwrightError, Conflict, Moved, NotFound, Reconfigu
 from ...core.pem import pem
 from ...core.revocation import Reason, RevocationFacts
 from ...operations import acme_accounts, acme_lookups, acme_orders
-from ...operations.acme_request import Signed, spend_nonce
+from ...operations.acme_request import Signed, record_refused, spend_nonce
 from ...operations.context import DECISIONS_MAX, Context
 from ...operations.finalize_order import finalize_order
 from ...operations.find_certificate import certificate_der
@@ -49,7 +49,7 @@ from .messages import (
 from .nonces import UNIQUE_OCTETS, CheckedNonce, bad_nonce
 from .problems import AcmeProblem, ProblemType, malformed, unauthorized
 from .resources import Place, Resource, Urls, parse_path
-from .wire import Asked, Wire, check_method, error_answer
+from .wire import Asked, Wire, check_method, error_answer, refused_subject
 
 ORDERS_PAGE = 50
 _key_of = lru_cache(maxsize=10_000)(public_key)
@@ -165,9 +165,8 @@ class AcmeApplication:
         query, now = scope["query_string"].decode("latin-1"), self._context.clock()
         content_type = _text(scope, b"content-type")
         jws, nonce = self._wire.open(await read_body(receive, BODY_MAX), content_type, asked, query, now)
-        settings, endpoint_rules = self._rules(endpoint)
         source = client_address(scope)
-        call = Call(endpoint, settings, endpoint_rules, asked.urls, asked.place, now, source, jws, nonce)
+        call = Call(endpoint, *self._rules(endpoint), asked.urls, asked.place, now, source, jws, nonce)
         try:
             return await self._handle(call)
         except CertwrightError as error:
@@ -209,8 +208,9 @@ class AcmeApplication:
         Where nothing can be written the refusal stands alone; such a nonce is known to this process only.
         """
         if call.verified and call.payload and not isinstance(error, Unavailable):
+            subject = refused_subject(error, call.place)
             with suppress(Unavailable):
-                await self._context.ledger.commit(call.signed.spent)
+                await record_refused(self._context, call.signed, call.account, subject, error.detail)
 
     def _rules(self, endpoint: Endpoint) -> tuple[AcmeSettings, rules.EndpointRules]:
         snapshot, place = self._context.snapshot, ("acme", endpoint.path)

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from ...core.errors import Malformed
+from ...core.errors import CertwrightError, Malformed, Refused
 from .answers import Answer, Header, allow, methods_of, problem_answer, refusal_at
 from .jws import ParsedJws, check_content_type, parse_request
 from .nonces import CheckedNonce, NonceMaker, UsedNonces
-from .problems import AcmeProblem, malformed, problem_of
+from .problems import AcmeProblem, ProblemType, malformed, problem_of
 from .resources import Place, Resource, Urls, link
+
+
+_REFUSED = (ProblemType.REJECTED_IDENTIFIER, ProblemType.BAD_CSR, ProblemType.CAA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,14 @@ def error_answer(error: Exception, place: Place | None) -> Answer:
     problem = problem_of(error, refusal_at(place.resource if place else Resource.DIRECTORY))
     extra = (allow(place.resource),) if place and _wrong_method(problem) else ()
     return problem_answer(problem, *extra)
+
+
+def refused_subject(error: CertwrightError, place: Place) -> str:
+    """What the audit says a certificate was refused for; empty when the error is no such refusal."""
+    refused = isinstance(error, Refused) or (isinstance(error, AcmeProblem) and error.type in _REFUSED)
+    if not refused or place.resource not in (Resource.NEW_ORDER, Resource.FINALIZE):
+        return ""
+    return f"acme-order:{place.key or 'new'}"
 
 
 def _wrong_method(problem: AcmeProblem) -> bool:

@@ -534,6 +534,10 @@ class Migration(migrations.Migration):
             model_name='certificate',
             index=models.Index(fields=['not_after', 'id'], name='certificate_expiry'),
         ),
+        migrations.AddIndex(
+            model_name='certificate',
+            index=models.Index(condition=models.Q(('revoked_at__isnull', False)), fields=['generation', 'crl_shard', 'not_after', 'id'], name='certificate_revoked'),
+        ),
         migrations.AddConstraint(
             model_name='certificate',
             constraint=models.UniqueConstraint(fields=('generation', 'serial'), name='certificate_serial'),

@@ -45,7 +45,14 @@ class Certificate(models.Model):
     class Meta:
         db_table = "certificate"
         constraints = [models.UniqueConstraint(fields=["generation", "serial"], name="certificate_serial")]
-        indexes = [models.Index(fields=["not_after", "id"], name="certificate_expiry")]
+        indexes = [
+            models.Index(fields=["not_after", "id"], name="certificate_expiry"),
+            models.Index(
+                fields=["generation", "crl_shard", "not_after", "id"],
+                condition=models.Q(revoked_at__isnull=False),
+                name="certificate_revoked",
+            ),
+        ]
 
 
 class CertificateBody(models.Model):

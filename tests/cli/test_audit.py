@@ -1,0 +1,182 @@
+"""`certwright audit`: what was changed behind our back is found, in the database and in an export."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from tests.cli.conftest import Outcome, Shell
+
+
+def change(shell: Shell, sql: str) -> None:
+    with sqlite3.connect(shell.home / "certwright.sqlite3") as connection:
+        connection.execute(sql)
+
+
+def discrepancies(outcome: Outcome) -> list[str]:
+    assert outcome.status == 1
+    assert outcome.err.splitlines()[-1].endswith("discrepancies found; the list is on standard output")
+    return [one["kind"] for one in outcome.document["discrepancies"]]
+
+
+def test_a_sound_log_gives_a_verified_checkpoint(shell: Shell) -> None:
+    note = shell.does("audit", "checkpoint")
+    said = shell.does("audit", "verify")
+    assert said.startswith("Verified checkpoint, signed by the log's trusted key\n")
+    document = shell.gives("audit", "verify")
+    assert document["sound"]
+    assert note.startswith(document["checkpoint"])
+
+
+def test_what_no_checkpoint_covers_yet_is_checked_too(shell: Shell) -> None:
+    shell.does("token", "create", "x", "--role", "auditor")
+    document = shell.gives("audit", "verify")
+    assert document["events"] > document["leaves"]
+    assert "of which 1 after it" in shell.does("audit", "verify")
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("UPDATE audit_event SET actor = 'local:mallory' WHERE kind = 'authority.founded'", "changed"),
+        ("DELETE FROM audit_event WHERE kind = 'endpoint.saved'", "missing"),
+        ("UPDATE audit_leaf SET event = -event WHERE position = 3", "missing"),
+        ("DELETE FROM audit_checkpoint", "rolled-back"),
+    ],
+)
+def test_a_change_is_found_and_put_on_record(sql: str, kind: str, shell: Shell) -> None:
+    change(shell, sql)
+    assert kind in discrepancies(shell("audit", "verify", "--json"))
+    with sqlite3.connect(shell.home / "certwright.sqlite3") as connection:
+        rows = connection.execute("SELECT 1 FROM audit_event WHERE kind = 'audit.discrepancy-found'")
+        assert len(rows.fetchall()) == 1
+
+
+def test_a_database_put_back_is_found_against_what_is_kept_outside(shell: Shell) -> None:
+    before = (shell.home / "certwright.sqlite3").read_bytes()
+    shell.does("token", "create", "x", "--role", "auditor")
+    shell.does("audit", "checkpoint")
+    (shell.home / "certwright.sqlite3").write_bytes(before)
+    for name in ("certwright.sqlite3-wal", "certwright.sqlite3-shm"):
+        (shell.home / name).unlink(missing_ok=True)
+    assert discrepancies(shell("audit", "verify", "--json")) == ["rolled-back"]
+
+
+def test_a_checkpoint_kept_elsewhere(shell: Shell, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text(shell.gives("audit", "checkpoint")["checkpoint"])
+    shell.does("audit", "verify", "--checkpoint", kept)
+    text = kept.read_text().splitlines()
+    text[1] = str(int(text[1]) + 1)
+    kept.write_text("\n".join(text) + "\n")
+    outcome = shell("audit", "verify", "--checkpoint", kept, "--json")
+    assert discrepancies(outcome) == ["key-replaced", "rolled-back"]
+    assert "nowhere: No such file" in shell.refuses("audit", "verify", "--checkpoint", "nowhere")
+
+
+def test_an_export_is_checked_without_the_installation(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.does("audit", "checkpoint")
+    key = shell.home / "audit/checkpoint-key.pub"
+    assert "records to log" in shell.does("audit", "export", "log")
+    assert "log exists" in shell.refuses("audit", "export", "log")
+    assert shell.gives("audit", "verify", "--export", "log")["trusted"]
+    monkeypatch.setenv("CERTWRIGHT_HOME", str(tmp_path / "nothing"))
+    assert not shell.gives("audit", "verify", "--export", "log")["trusted"]
+    assert shell.gives("audit", "verify", "--export", "log", "--key", key)["trusted"]
+    path = shell.folder / "log"
+    path.write_text(path.read_text().replace("authority.founded", "authority.retired", 1))
+    assert "changed" in discrepancies(shell("audit", "verify", "--export", "log", "--key", key, "--json"))
+    path.write_text("something else\n")
+    assert "does not begin with a header" in shell.refuses("audit", "verify", "--export", "log")
+
+
+def test_an_export_belongs_to_its_owner_and_is_whole_or_not_there(shell: Shell) -> None:
+    shell.does("audit", "export", "log")
+    assert os.stat(shell.folder / "log").st_mode & 0o777 == 0o600
+    assert os.listdir(shell.folder) == ["log"]
+
+
+# -- certificates against records ----------------------------------------------------------------
+
+
+def test_what_we_issued_is_on_record(shell: Shell) -> None:
+    for name in ("a.test", "b.test"):
+        shell.does("issue", "--profile", "tls-server", "--dns", name)
+    (shell.folder / "notes.txt").write_text("no certificate")
+    document = shell.gives("audit", "verify", "--certificates", shell.folder)["certificates"]
+    assert (document["found"], document["contradictions"], document["unresolved_intents"]) == (0, [], [])
+    assert document["certificates"] == 2 + 2 + 2 * 2
+    said = shell.does("audit", "verify", "--certificates", shell.folder)
+    assert said.rstrip().endswith("9 files, and every record: no contradictions")
+
+
+def test_a_certificate_under_our_key_without_a_record_is_found(shell: Shell) -> None:
+    document = shell.gives("issue", "--profile", "tls-server", "--dns", "a.test")
+    foreign = x509.load_pem_x509_certificate((shell.home / "root.pem").read_bytes())
+    (shell.folder / "der.cer").write_bytes(
+        x509.load_pem_x509_certificate(document["certificate"].encode()).public_bytes(
+            serialization.Encoding.DER
+        )
+    )
+    (shell.folder / "root.pem").write_bytes(foreign.public_bytes(serialization.Encoding.PEM))
+    with sqlite3.connect(shell.home / "certwright.sqlite3") as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for table in ("certificate_name", "certificate_body"):
+            connection.execute(f"DELETE FROM {table} WHERE certificate_id = {document['id']}")
+        connection.execute(f"DELETE FROM certificate WHERE id = {document['id']}")
+    outcome = shell("audit", "verify", "--certificates", shell.folder, "--json")
+    assert outcome.status == 1
+    found = outcome.document["certificates"]["contradictions"]
+    assert {Path(one["subject"]).name for one in found} == {"certificate.pem", "fullchain.pem", "der.cer"}
+    assert {one["kind"] for one in found} == {"unrecorded"}
+    assert f"serial {document['serial']}" in found[0]["text"]
+    assert "is signed by authority issuing/1" in found[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("UPDATE certificate SET subject = 'CN=evil' WHERE id = {id}", "subject"),
+        ("UPDATE certificate SET not_after = '2030-01-01 00:00:00' WHERE id = {id}", "not_after"),
+        ("UPDATE certificate SET serial = x'40000000000000000000000000000000' WHERE id = {id}", "serial"),
+        ("UPDATE certificate SET fingerprint = x'00' WHERE id = {id}", "fingerprint"),
+        ("UPDATE certificate SET spki_sha256 = x'00' WHERE id = {id}", "spki_sha256"),
+        ("UPDATE certificate SET authority = 'root' WHERE id = {id}", "authority"),
+        ("UPDATE certificate_name SET value = 'evil.test' WHERE certificate_id = {id}", "names"),
+        ("DELETE FROM certificate_body WHERE certificate_id = {id}", "the certificate itself is missing"),
+        ("UPDATE certificate_body SET der = x'3000' WHERE certificate_id = {id}", "fingerprint"),
+    ],
+)
+def test_a_record_that_says_something_else_is_found(sql: str, named: str, shell: Shell) -> None:
+    document = shell.gives("issue", "--profile", "tls-server", "--dns", "a.test")
+    (shell.folder / "empty").mkdir()
+    change(shell, sql.format(id=document["id"]))
+    outcome = shell("audit", "verify", "--certificates", "empty", "--json")
+    assert outcome.status == 1
+    (found,) = outcome.document["certificates"]["contradictions"]
+    assert found["kind"] == "different"
+    assert named in found["text"]
+
+
+def test_an_intent_that_came_to_nothing_is_named(shell: Shell) -> None:
+    change(
+        shell,
+        "INSERT INTO issuance_intent (id, generation_id, serial, tbs_sha256, profile, requester, at) "
+        "SELECT 77, id, x'4100', x'00', 'tls-server', 'local:x', '2026-01-01 00:00:00' "
+        "FROM authority_generation LIMIT 1",
+    )
+    (shell.folder / "empty").mkdir()
+    document = shell.gives("audit", "verify", "--certificates", "empty")["certificates"]
+    assert [one["serial"] for one in document["unresolved_intents"]] == ["4100"]
+    assert "intent without a certificate: serial 4100" in shell.does(
+        "audit", "verify", "--certificates", "empty"
+    )
+
+
+def test_a_folder_that_is_not_there(shell: Shell) -> None:
+    assert "nowhere is no folder" in shell.refuses("audit", "verify", "--certificates", "nowhere")

@@ -1,0 +1,226 @@
+"""`certwright authority` and `certwright crl`."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.cli.conftest import Shell
+
+UNLOCK = "--recovery-passphrase-file"
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+class OutsideRoot:
+    """An authority that is not ours, made with another program's builder."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP384R1())
+        self.name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Outside Root")])
+        self.certificate = self.sign(self.name, self.key.public_key())
+
+    def sign(self, subject: x509.Name, key: Any) -> x509.Certificate:
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=3000))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        )
+        return builder.sign(self.key, hashes.SHA384())
+
+
+def by_name(shell: Shell) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in shell.gives("authority", "list")["authorities"]}
+
+
+def test_a_subordinate_of_the_offline_root_is_founded_and_serves(shell: Shell, passphrase: Path) -> None:
+    made = shell.gives(
+        *("authority", "found", "team-a", "--parent", "root", "--permit", "dns:a.test", "--crl-shards", "2"),
+        *("--policy", "1.3.6.1.4.1.99999.1", UNLOCK, passphrase),
+    )
+    assert made["status"] == "in force"
+    certificate = x509.load_pem_x509_certificate(made["certificate"].encode())
+    assert certificate.subject.rfc4514_string() == r"CN=Example\, Inc. Team A CA,O=Example\, Inc."
+    constraints = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    assert [tree.value for tree in constraints.permitted_subtrees or ()] == ["a.test"]
+    shell.does("issue", "--profile", "tls-server", "--dns", "www.a.test", "--authority", "team-a")
+    said = shell.refuses("issue", "--profile", "tls-server", "--dns", "www.b.test", "--authority", "team-a")
+    assert said.endswith("[policy.name.issuer-constraints]")
+    published = shell.gives("crl", "publish", "team-a")["published"]
+    assert [(one["shard"], one["number"]) for one in published[0]["lists"]] == [(0, 2), (1, 2)]
+
+
+def test_without_the_passphrase_nothing_is_begun(shell: Shell) -> None:
+    before = by_name(shell)
+    for order in (("found", "sub", "--parent", "root"), ("found", "other-root", "--kind", "root")):
+        assert "give that with --recovery-passphrase-file" in shell.refuses("authority", *order)
+    assert by_name(shell) == before
+
+
+def test_a_wrong_passphrase_is_told_apart_from_a_misspelt_one(shell: Shell, tmp_path: Path) -> None:
+    misspelt, wrong = tmp_path / "misspelt", tmp_path / "wrong"
+    misspelt.write_text("00000-00000-00000-00000-00000-00000-00000")
+    assert "typing error in group 1" in shell.refuses("crl", "publish", "root", UNLOCK, misspelt)
+    from certwright.core.envelope import recovery_passphrase
+
+    wrong.write_text(recovery_passphrase(bytes(16)))
+    assert "another key-encryption key" in shell.refuses("crl", "publish", "root", UNLOCK, wrong)
+
+
+def test_a_second_root_in_software_and_an_authority_below_it(shell: Shell) -> None:
+    root = shell.gives(
+        "authority", "found", "lab", "--kind", "root", "--provider", "software", "--algorithm", "ed25519"
+    )
+    assert root["key_provider"] == "software"
+    shell.does(
+        "authority",
+        "found",
+        "lab-issuing",
+        "--parent",
+        "lab",
+        "--subject",
+        "CN=Lab Issuing,O=Lab",
+        "--path-length",
+        "0",
+    )
+    issued = shell.gives("issue", "--profile", "tls-server", "--dns", "x.lab", "--authority", "lab-issuing")
+    assert issued["issuer"] == "CN=Lab Issuing,O=Lab"
+    assert "there is an authority lab already" in shell.refuses(
+        "authority", "found", "lab", "--kind", "root", "--provider", "software", "--algorithm", "ed25519"
+    )
+
+
+def test_an_outside_root_signs_ours(shell: Shell, tmp_path: Path) -> None:
+    pending = shell.gives("authority", "found", "partner", "--subject", "CN=Partner,O=Example")
+    assert pending["status"] == "awaits its certificate"
+    said = shell.refuses("issue", "--profile", "tls-server", "--dns", "x.test", "--authority", "partner")
+    assert "no certificate to issue under yet" in said
+    text = shell.does("authority", "csr", "partner", "--out", "deep/partner.csr")
+    assert (shell.folder / "deep/partner.csr").read_text() == text == pending["csr"]
+    request = x509.load_pem_x509_csr(text.encode())
+    assert request.is_signature_valid
+    outside = OutsideRoot()
+    signed, bundle = outside.sign(request.subject, request.public_key()), tmp_path / "bundle.pem"
+    bundle.write_bytes(pem(signed))
+    refused = shell.refuses("authority", "accept", "partner", bundle)
+    assert "is not signed by" in refused
+    bundle.write_bytes(pem(signed) + pem(outside.certificate))
+    assert shell.gives("authority", "accept", "partner", bundle)["status"] == "in force"
+    issued = shell.gives("issue", "--profile", "tls-server", "--dns", "x.test", "--authority", "partner")
+    leaf = x509.load_pem_x509_certificate(issued["certificate"].encode())
+    leaf.verify_directly_issued_by(signed)
+    assert x509.load_pem_x509_certificates(issued["chain"].encode()) == [signed]
+
+
+def test_a_certificate_for_another_key_is_not_accepted(shell: Shell, tmp_path: Path) -> None:
+    shell.does("authority", "found", "partner", "--subject", "CN=Partner")
+    outside, path = OutsideRoot(), tmp_path / "wrong.pem"
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Partner")])
+    path.write_bytes(
+        pem(outside.sign(subject, ec.generate_private_key(ec.SECP256R1()).public_key()))
+        + pem(outside.certificate)
+    )
+    assert shell.refuses("authority", "accept", "partner", path).endswith("[authority.key]")
+
+
+@pytest.mark.parametrize("secret", ["", "a long passphrase"])
+def test_an_authority_is_brought_with_its_key(secret: str, shell: Shell, tmp_path: Path) -> None:
+    outside = OutsideRoot()
+    encryption: Any = serialization.NoEncryption()
+    if secret:
+        encryption = serialization.BestAvailableEncryption(secret.encode())
+    key, certificate, passphrase = tmp_path / "key.pem", tmp_path / "ca.pem", tmp_path / "secret"
+    key.write_bytes(
+        outside.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    )
+    certificate.write_bytes(pem(outside.certificate))
+    passphrase.write_text(secret)
+    order = ["authority", "import", "legacy", certificate, "--key", key, "--kind", "root"]
+    if secret:
+        assert "the private key cannot be read" in shell.refuses(*order)
+        order += ["--key-passphrase-file", passphrase]
+    made = shell.gives(*order)
+    assert (made["key_algorithm"], made["status"]) == ("ecdsa-p384", "in force")
+    issued = shell.gives("issue", "--profile", "tls-server", "--dns", "x.test", "--authority", "legacy")
+    x509.load_pem_x509_certificate(issued["certificate"].encode()).verify_directly_issued_by(
+        outside.certificate
+    )
+
+
+def test_an_outside_subordinate_is_certified(shell: Shell, passphrase: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Their CA")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    path = shell.folder / "theirs.csr"
+    path.write_bytes(request.public_bytes(serialization.Encoding.DER))
+    order = ("authority", "sign-csr", path, "--parent", "root", UNLOCK, passphrase)
+    made = shell.gives(
+        *order, "--path-length", "0", "--exclude", "dns:example.test", "--days", "30", "--out", "t.pem"
+    )
+    certificate, root = x509.load_pem_x509_certificates((shell.folder / "t.pem").read_bytes())
+    certificate.verify_directly_issued_by(root)
+    assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
+    assert made["profile"] == "intermediate-authority"
+    assert "is not for authorities" in shell.refuses(*order, "--profile", "tls-server")
+
+
+def test_retired_means_issuing_no_more_and_publishing_on(shell: Shell) -> None:
+    issued = shell.gives("issue", "--profile", "tls-server", "--dns", "x.test")
+    shell.does("authority", "retire", "issuing")
+    assert by_name(shell)["issuing"]["status"].startswith("retired ")
+    said = shell.refuses("issue", "--profile", "tls-server", "--dns", "y.test", "--out", "y")
+    assert "is retired since" in said
+    assert "is retired since" in shell.refuses("authority", "retire", "issuing")
+    shell.does("revoke", issued["serial"])
+    published = shell.gives("crl", "publish", "issuing")["published"]
+    assert published[0]["lists"][0]["entries"] == 1
+
+
+def test_publishing_without_a_name_takes_whose_key_can_be_used(shell: Shell, passphrase: Path) -> None:
+    usable = [one["authority"] for one in shell.gives("crl", "publish")["published"]]
+    assert usable == ["issuing/1"]
+    everything = shell.gives("crl", "publish", UNLOCK, passphrase)["published"]
+    assert [one["authority"] for one in everything] == ["issuing/1", "root/1"]
+    root = datetime.fromisoformat(everything[1]["lists"][0]["next_update"])
+    assert root > datetime.now(UTC) + timedelta(days=300)
+    kinds = shell.does("audit", "export", "log") and (shell.folder / "log").read_text()
+    assert '\\"kind\\":\\"key.opened\\"' in kinds
+
+
+def test_show_says_where_relying_parties_look(shell: Shell) -> None:
+    said = shell.does("authority", "show", "issuing")
+    assert "http://localhost:8080/ocsp/issuing/1" in said
+    assert said.count("-----BEGIN CERTIFICATE-----") == 2
+    assert "there is no authority 'nope'; known: issuing, root" in shell.refuses("authority", "show", "nope")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["found", "No Name", "--subject", "CN=x"], "is no authority name"),
+        (["found", "x", "--kind", "queen"], "is no kind of authority"),
+        (["found", "x", "--permit", "nonsense"], "name constraint 'nonsense'"),
+        (["found", "x", "--policy", "1.x"], "is no object identifier"),
+        (["found", "x", "--parent", "nope"], "there is no authority 'nope'"),
+        (["found", "x", "--provider", "hsm", "--parent", "issuing"], "no key provider 'hsm' is configured"),
+        (["csr", "issuing"], "awaits no certificate"),
+        (["retire", "nope"], "there is no authority 'nope'"),
+    ],
+)
+def test_what_cannot_be_says_why(arguments: list[str], line: str, shell: Shell) -> None:
+    before = by_name(shell)
+    assert line in shell.refuses("authority", *arguments)
+    assert by_name(shell) == before

@@ -1,0 +1,232 @@
+"""`certwright issue` and `certwright renew`, on this machine."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.verification import PolicyBuilder, Store
+
+from certwright.cli.requests import make_csr, make_key
+from certwright.core.distinguished_name import parse_name
+from certwright.core.keys import KeyAlgorithm
+from certwright.core.names import parse_identifier
+from tests.cli.conftest import Shell
+
+NAMES = ("--dns", "www.example.test", "--dns", "example.test", "--ip", "192.0.2.1")
+
+
+def leaf(folder: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((folder / "certificate.pem").read_bytes())
+
+
+def key_of(folder: Path) -> bytes:
+    key = serialization.load_pem_private_key((folder / "key.pem").read_bytes(), None)
+    return key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def spki(certificate: x509.Certificate) -> bytes:
+    return certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def csr_file(folder: Path, *names: str, subject: str = "") -> Path:
+    algorithm = KeyAlgorithm.ECDSA_P256
+    identifiers = [parse_identifier("dns", name) for name in names]
+    path = folder / "request.pem"
+    path.write_bytes(make_csr(make_key(algorithm), algorithm, parse_name(subject), identifiers))
+    return path
+
+
+def certificates(shell: Shell) -> int:
+    return len(shell.gives("certificates")["certificates"])
+
+
+def test_a_key_is_made_and_a_relying_party_believes_the_chain(shell: Shell) -> None:
+    said = shell.does("issue", "--profile", "tls-server", *NAMES)
+    folder = shell.folder / "www.example.test"
+    assert said.startswith("Issued a tls-server certificate\n")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "certificate.pem",
+        "chain.pem",
+        "fullchain.pem",
+        "key.pem",
+    ]
+    assert stat.S_IMODE((folder / "key.pem").stat().st_mode) == 0o600
+    assert key_of(folder) == spki(leaf(folder))
+    anchors = Store(x509.load_pem_x509_certificates((shell.home / "root.pem").read_bytes()))
+    chain = x509.load_pem_x509_certificates((folder / "chain.pem").read_bytes())
+    verifier = PolicyBuilder().store(anchors).build_server_verifier(x509.DNSName("www.example.test"))
+    assert len(verifier.verify(leaf(folder), chain)) == 3
+    full = (folder / "fullchain.pem").read_bytes()
+    assert full == (folder / "certificate.pem").read_bytes() + (folder / "chain.pem").read_bytes()
+
+
+@pytest.mark.parametrize("algorithm", [name for name in KeyAlgorithm if name not in {"rsa-3072", "rsa-4096"}])
+def test_keys_of_every_algorithm(algorithm: KeyAlgorithm, shell: Shell) -> None:
+    document = shell.gives(
+        "issue",
+        "--profile",
+        "tls-client",
+        "--subject",
+        "CN=a client,O=Example",
+        "--algorithm",
+        algorithm,
+        "--out",
+        "x",
+    )
+    assert document["key_algorithm"] == algorithm
+    assert document["files"]["key"] == "x/key.pem"
+    assert key_of(shell.folder / "x") == spki(leaf(shell.folder / "x"))
+
+
+def test_every_kind_of_name(shell: Shell) -> None:
+    names = (
+        "--email",
+        "a@example.test",
+        "--uri",
+        "https://example.test/x",
+        "--upn",
+        "a@EXAMPLE",
+        "--dns",
+        "a.test",
+    )
+    document = shell.gives("issue", "--profile", "tls-client", "--subject", "CN=a", *names, "--days", "3")
+    shown = shell.gives("show", document["fingerprint"])
+    assert sorted(shown["names"]) == [
+        "dns:a.test",
+        "email:a@example.test",
+        "upn:a@EXAMPLE",
+        "uri:https://example.test/x",
+    ]
+    assert shown["requester"].startswith("local:")
+
+
+def test_a_request_is_taken_and_no_key_is_made(shell: Shell) -> None:
+    request = csr_file(shell.folder, "from-csr.test")
+    document = shell.gives("issue", "--profile", "tls-server", "--csr", request)
+    assert "key" not in document["files"]
+    assert document["files"]["certificate"] == "from-csr.test/certificate.pem"
+    other = shell.gives("issue", "--profile", "tls-server", "--csr", request, "--dns", "other.test")
+    assert shell.gives("show", other["fingerprint"])["names"] == ["dns:other.test"]
+
+
+def test_a_request_on_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    content = csr_file(shell.folder, "piped.test").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert shell.gives("issue", "--profile", "tls-server", "--csr", "-")["subject"] == "CN=piped.test"
+
+
+def test_a_preview_shows_and_issues_nothing(shell: Shell) -> None:
+    before = certificates(shell)
+    shown = shell.gives("issue", "--profile", "tls-server", *NAMES, "--preview")
+    names = next(one for one in shown["extensions"] if one["name"] == "subjectAlternativeName")
+    assert names["value"] == ["dns:www.example.test", "dns:example.test", "ip:192.0.2.1"]
+    said = shell.does("profile", "preview", "tls-server", *NAMES)
+    assert "basicConstraints (critical)  end entity" in said
+    assert certificates(shell) == before
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_a_preview_refuses_what_issuing_refuses(shell: Shell) -> None:
+    arguments = ("--profile", "code-signing", "--dns", "www.example.test")
+    assert shell.refuses("issue", *arguments, "--preview") == shell.refuses("issue", *arguments)
+
+
+def test_every_reason_stands_on_a_line_of_its_own(shell: Shell) -> None:
+    said = shell.refuses("issue", "--profile", "code-signing", "--dns", "x.test", "--algorithm", "rsa-2048")
+    codes = [line.rpartition("[")[2].rstrip("]") for line in said.splitlines()]
+    assert codes == ["policy.key.profile", "policy.name.kind", "policy.name.count", "policy.subject.missing"]
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_files_of_an_earlier_certificate_are_not_touched_unasked(shell: Shell) -> None:
+    shell.does("issue", "--profile", "tls-server", *NAMES)
+    key = (shell.folder / "www.example.test/key.pem").read_bytes()
+    before = certificates(shell)
+    said = shell.refuses("issue", "--profile", "tls-server", *NAMES)
+    assert said == "www.example.test/key.pem exists; give another --out, or --overwrite"
+    assert certificates(shell) == before
+    shell.does("issue", "--profile", "tls-server", *NAMES, "--overwrite")
+    assert (shell.folder / "www.example.test/key.pem").read_bytes() != key
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--profile", "nope", "--dns", "a.test"], "there is no profile 'nope'"),
+        (
+            ["--profile", "tls-server", "--dns", "a.test", "--authority", "nope"],
+            "there is no authority 'nope'",
+        ),
+        (["--profile", "tls-server", "--dns", "a b"], "'a b' is not a DNS name"),
+        (["--profile", "tls-server", "--ip", "a.test"], "'a.test' is not an IP address"),
+        (["--profile", "tls-server", "--csr", "missing.pem"], "missing.pem: No such file or directory"),
+        (
+            ["--profile", "tls-server", "--dns", "a.test", "--algorithm", "dsa"],
+            "there is no key algorithm 'dsa'",
+        ),
+        (
+            ["--profile", "tls-server", "--dns", "a.test", "--subject", "nonsense"],
+            "is not of the form CN=value",
+        ),
+        (
+            ["--profile", "tls-server", "--dns", "a.test", "--authority", "root"],
+            "under the recovery passphrase",
+        ),
+        (["--profile", "tls-server", "--dns", "a.test", "--days", "5000"], "policy.lifetime.too-long"),
+    ],
+)
+def test_what_cannot_be_says_why(arguments: list[str], line: str, shell: Shell) -> None:
+    assert line in shell.refuses("issue", *arguments)
+
+
+def test_a_wildcard_gets_a_folder_that_is_no_pattern(shell: Shell) -> None:
+    document = shell.gives("issue", "--profile", "tls-server", "--dns", "*.example.test")
+    assert document["files"]["key"] == "_.example.test/key.pem"
+
+
+# -- renew ---------------------------------------------------------------------------------------
+
+
+def test_renewing_makes_a_new_key_for_the_same_names(shell: Shell) -> None:
+    first = shell.gives("issue", "--profile", "tls-server", *NAMES, "--algorithm", "ed25519", "--out", "one")
+    second = shell.gives("renew", first["serial"], "--out", "two")
+    assert second["replaces"] == first["id"]
+    assert second["key_algorithm"] == "ed25519"
+    names = [shell.gives("show", one["fingerprint"])["names"] for one in (first, second)]
+    assert names[0] == names[1]
+    assert (
+        spki(leaf(shell.folder / "one")) != spki(leaf(shell.folder / "two")) == key_of(shell.folder / "two")
+    )
+
+
+def test_renewing_with_the_same_key(shell: Shell) -> None:
+    first = shell.gives("issue", "--profile", "tls-server", *NAMES, "--out", "one")
+    second = shell.gives("renew", first["fingerprint"], "--same-key", "--out", "two")
+    assert "key" not in second["files"]
+    assert spki(leaf(shell.folder / "one")) == spki(leaf(shell.folder / "two"))
+
+
+def test_renewing_with_a_request(shell: Shell) -> None:
+    first = shell.gives("issue", "--profile", "tls-server", "--dns", "a.test", "--out", "one")
+    second = shell.gives("renew", first["serial"], "--csr", csr_file(shell.folder), "--out", "two")
+    assert shell.gives("show", second["serial"])["names"] == ["dns:a.test"]
+    said = shell.refuses(
+        "renew", first["serial"], "--csr", csr_file(shell.folder, "b.test"), "--out", "three"
+    )
+    assert "issue a new one for those" in said
+    assert "exclude each other" in shell.refuses("renew", first["serial"], "--csr", "x", "--same-key")
+
+
+def test_what_is_revoked_is_not_renewed(shell: Shell) -> None:
+    first = shell.gives("issue", "--profile", "tls-server", "--dns", "a.test", "--out", "one")
+    shell.does("revoke", first["serial"])
+    assert "the certificate is revoked" in shell.refuses("renew", first["serial"], "--out", "two")
+    assert not (shell.folder / "two").exists()

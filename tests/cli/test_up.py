@@ -1,0 +1,259 @@
+"""`certwright up` as a process of its own, and commands that reach it over REST."""
+
+import json
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from tests.cli.conftest import Founding, Shell
+from tests.real.processes import Server, free_port, start
+
+CERTWRIGHT = [sys.executable, "-c", "import sys; from certwright.site.command import main; sys.exit(main())"]
+READY = "Certwright serves."
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    https: int
+    http: int
+    mtls: int
+
+    @property
+    def options(self) -> list[str]:
+        pairs = (("--https", self.https), ("--http", self.http), ("--mtls", self.mtls))
+        return [word for name, port in pairs for word in (name, f"127.0.0.1:{port}")]
+
+
+def ports() -> Ports:
+    return Ports(free_port(), free_port(), free_port())
+
+
+def up(
+    home: Path, log: Path, *more: str, ready: str = READY, environment: Mapping[str, str] | None = None
+) -> Server:
+    command = [*CERTWRIGHT, "up", "--home", str(home), "--workers", "1", *more]
+    return start(command, log=log, ready=ready, seconds=60, environment=environment)
+
+
+def refused(home: Path, *more: str) -> str:
+    done = subprocess.run(
+        [*CERTWRIGHT, "up", "--home", str(home), *more], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1, done.stdout
+    assert done.stdout == ""
+    return done.stderr
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        content: bytes = answer.read()
+        return content
+
+
+# -- starting ------------------------------------------------------------------------------------
+
+
+def test_the_first_start_founds_and_says_how_to_use_it(tmp_path: Path) -> None:
+    home, chosen = tmp_path / "home", ports()
+    with up(home, tmp_path / "log", *chosen.options, "--only", "fast") as server:
+        said = server.output
+        assert f"Founded a PKI in {home}" in said
+        assert "recovery passphrase" in said
+        assert f"https://localhost:{chosen.https}/acme/default/directory" in said
+        assert f"REQUESTS_CA_BUNDLE={home}/root.pem" in said
+        assert "certbot certonly --standalone --http-01-port 5002 -d demo.localhost" in said
+        root = fetch(f"http://localhost:{chosen.http}/ca/root/1.cer")
+        kept = x509.load_pem_x509_certificate((home / "root.pem").read_bytes())
+        assert x509.load_der_x509_certificate(root) == kept
+        assert server.stop() == 0
+    with up(home, tmp_path / "again", *chosen.options, "--only", "fast") as server:
+        assert "Founded" not in server.output
+        assert "certificates point at" not in server.output
+
+
+@pytest.fixture
+def home(founding: Founding, tmp_path: Path) -> Path:
+    """A fresh copy of the founded installation, which no shell has as its own."""
+    home = tmp_path / "home"
+    shutil.copytree(founding.home, home)
+    return home
+
+
+def test_all_lanes_and_json(home: Path, tmp_path: Path) -> None:
+    chosen = ports()
+    with up(home, tmp_path / "log", *chosen.options, "--json", ready='"console"') as server:
+        (line,) = [line for line in server.output.splitlines() if line.startswith('{"console"')]
+        told = json.loads(line)
+        assert told["console"] == f"https://localhost:{chosen.https}/"
+        assert told["acme"] == [f"https://localhost:{chosen.https}/acme/default/directory"]
+        assert told["trust"] == str(home / "root.pem")
+        assert f"set url to http://localhost:{chosen.http}" in server.output
+
+
+def test_a_public_address_is_refused_while_anybody_could_enrol(
+    home: Path, tmp_path: Path, shell_at: Shell
+) -> None:
+    chosen = ports()
+    public = ("--https", f"0.0.0.0:{chosen.https}", "--http", f"127.0.0.1:{chosen.http}", "--mtls", "off")
+    said = refused(home, *public)
+    assert f"anybody who reaches 0.0.0.0:{chosen.https} could enrol at acme/default" in said
+    assert said.count("\n") == 1
+    with up(home, tmp_path / "log", *public, "--open-enrolment", "--only", "fast") as server:
+        assert "where only this machine finds their status" in server.output
+    document = json.loads(shell_at.does("endpoint", "show", "default"))
+    (tmp_path / "endpoint.json").write_text(
+        json.dumps(document | {"policy": {"names": {"allow": {"dns": [".example.test"]}}}})
+    )
+    shell_at.does("endpoint", "save", tmp_path / "endpoint.json")
+    up(home, tmp_path / "log2", *public, "--only", "fast").stop()
+
+
+@pytest.fixture
+def shell_at(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    monkeypatch.setenv("CERTWRIGHT_HOME", str(home))
+    return Shell(home, tmp_path / "work", capsys)
+
+
+def test_nothing_is_founded_in_public(tmp_path: Path) -> None:
+    assert "run `certwright init` and restrict" in refused(tmp_path / "new", "--https", "0.0.0.0:1")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_url_that_the_settings_say_goes_into_certificates_from_then_on(
+    home: Path, tmp_path: Path, shell_at: Shell
+) -> None:
+    chosen, environment = ports(), {"CERTWRIGHT_URL": "http://pki.example.test"}
+    with up(home, tmp_path / "log", *chosen.options, "--only", "fast", environment=environment) as server:
+        assert "https://pki.example.test/acme/default/directory" in server.output
+    shown = shell_at.gives("issue", "--profile", "tls-server", "--dns", "a.test", "--preview")
+    lists = next(one for one in shown["extensions"] if one["name"] == "crlDistributionPoints")
+    assert lists["value"] == ["http://pki.example.test/crl/issuing/1/0.crl"]
+
+
+def test_tables_of_an_older_release_are_brought_up_to_date(home: Path, tmp_path: Path) -> None:
+    import sqlite3
+
+    with sqlite3.connect(home / "certwright.sqlite3") as connection:
+        connection.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
+        connection.execute("DROP TABLE django_session")
+    with up(home, tmp_path / "log", *ports().options, "--only", "fast"):
+        pass
+    with sqlite3.connect(home / "certwright.sqlite3") as connection:
+        assert connection.execute("SELECT count(*) FROM django_session").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--only", "nonsense"], "--only knows fast, console, worker"),
+        (["--https", "nonsense"], "is no listening address"),
+    ],
+)
+def test_what_cannot_be_served_says_why(arguments: list[str], line: str, home: Path) -> None:
+    assert line in refused(home, *arguments)
+
+
+# -- remote --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A served installation as another machine sees it: an address, its root, a token."""
+
+    options: tuple[str, ...]
+    home: Path
+    port: int
+
+
+@pytest.fixture(scope="module")
+def served(founding: Founding, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    folder = tmp_path_factory.mktemp("served")
+    home, chosen = folder / "home", ports()
+    shutil.copytree(founding.home, home)
+    made = subprocess.run(
+        [*CERTWRIGHT, "token", "create", "remote", "--role", "ra-officer", "--home", str(home)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    with up(home, folder / "log", *chosen.options):
+        url = f"https://localhost:{chosen.https}"
+        options = ("--url", url, "--token", made.stdout.strip(), "--root", str(home / "root.pem"))
+        yield Elsewhere(options, home, chosen.https)
+
+
+def test_the_same_commands_elsewhere(served: Elsewhere, shell: Shell) -> None:
+    there = served.options
+    issued = shell.gives("issue", "--profile", "tls-server", "--dns", "remote.test", "--days", "3", *there)
+    assert (shell.folder / "remote.test/key.pem").exists()
+    assert issued["requester"] == "token:remote"
+    shown = shell.gives("show", issued["serial"], *there)
+    assert shown["names"] == ["dns:remote.test"]
+    renewed = shell.gives("renew", issued["fingerprint"], "--out", "renewed", *there)
+    assert renewed["replaces"] == issued["id"]
+    shell.does("renew", issued["fingerprint"], "--same-key", "--out", "same", *there)
+    listed = shell.gives("certificates", "--name", "remote.test", *there)["certificates"]
+    assert len(listed) == 3
+    assert shell.gives("certificates", "--expiring", "5d", "--limit", "1", *there)["certificates"][0][
+        "serial"
+    ]
+    shell.does("revoke", issued["serial"], "--reason", "certificateHold", *there)
+    shell.does("release", issued["serial"], *there)
+    assert "for superseded" in shell.does("revoke", issued["serial"], "--reason", "superseded", *there)
+    assert shell.gives("show", issued["serial"], "--home", served.home)["revocation_reason"] == "superseded"
+    assert "remote.test" not in shell.does("certificates")
+
+
+def test_pages_elsewhere(served: Elsewhere, shell: Shell) -> None:
+    whole = shell.gives("certificates", *served.options)
+    first = shell.gives("certificates", "--limit", "2", *served.options)
+    rest = shell.gives("certificates", "--after", first["next"], *served.options)
+    assert first["certificates"] + rest["certificates"] == whole["certificates"]
+
+
+def test_refusals_come_as_they_do_here(served: Elsewhere, shell: Shell) -> None:
+    order = ("issue", "--profile", "code-signing", "--dns", "x.test", "--out", "x")
+    assert shell.refuses(*order, *served.options) == shell.refuses(*order, "--home", served.home)
+    assert "is known here" in shell.refuses("show", "ab" * 16, *served.options)
+
+
+def test_url_and_token_from_the_environment(
+    served: Elsewhere, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, url, _, token, *root = served.options
+    monkeypatch.setenv("CERTWRIGHT_URL", url)
+    assert "CN=localhost" in shell.does(
+        "certificates"
+    )  # a setting of this machine's, as long as there is no token
+    monkeypatch.setenv("CERTWRIGHT_TOKEN", token)
+    order = ("issue", "--profile", "tls-server", "--dns", "environment.test")
+    assert shell.gives(*order, *root)["requester"] == "token:remote"
+
+
+def test_what_is_wrong_with_the_other_side_is_told(served: Elsewhere, shell: Shell, tmp_path: Path) -> None:
+    _, url, _, token, *_ = served.options
+    assert "--url needs a token" in shell.refuses("certificates", "--url", url)
+    assert "neither --url nor CERTWRIGHT_URL" in shell.refuses("certificates", "--token", token)
+    plain = ("--url", url.replace("https", "http"), "--token", token)
+    assert "a token goes over TLS alone" in shell.refuses("certificates", *plain)
+    wrong = ("--url", url, "--token", "cw_wrong", "--root", served.home / "root.pem")
+    assert "unknown, expired or revoked" in shell.refuses("certificates", *wrong)
+    other_root = ("--url", url, "--token", token, "--root", shell.home / "root.pem")
+    shell.does("init", "--home", tmp_path / "stranger")
+    other_root = ("--url", url, "--token", token, "--root", tmp_path / "stranger/root.pem")
+    assert "cannot be reached: [SSL: CERTIFICATE_VERIFY_FAILED]" in shell.refuses("certificates", *other_root)
+    nobody = ("--url", f"https://localhost:{free_port()}", "--token", token)
+    assert "Connection refused" in shell.refuses("certificates", *nobody)
+    assert "leave --url and --token out" in shell.refuses(
+        "issue", "--profile", "tls-server", "--dns", "x.test", "--preview", *served.options
+    )

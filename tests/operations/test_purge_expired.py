@@ -1,0 +1,110 @@
+"""What is past every use goes, in chunks; what may still be asked for stays."""
+
+from datetime import timedelta
+
+from certwright.core.names import parse_identifier
+from certwright.core.orders import target_of
+from certwright.operations import purge_expired as purging
+from certwright.operations.acme_accounts import Applicant, create_account
+from certwright.operations.acme_orders import Wanted, create_order
+from certwright.operations.context import Context
+from certwright.operations.purge_expired import ENROLMENT_KEPT, purge_expired
+from certwright.operations.renew_lists import renew_list
+from certwright.store.ledger import Change
+from certwright.store.rows import (
+    AcmeAuthorizationRow,
+    AcmeNonceRow,
+    AcmeOrderRow,
+    CrlRow,
+    LeaseRow,
+    PerspectiveResultRow,
+)
+from tests.operations.installed import issued, later, revoked, with_installation
+from tests.real.databases import Database
+from tests.real.pki import MovableClock
+
+LIFETIME = timedelta(days=7)
+
+
+async def all_of_it(context: Context) -> int:
+    gone = 0
+    while more := await purge_expired(context):
+        gone += more
+    return gone
+
+
+async def place_order(context: Context) -> None:
+    endpoint = context.snapshot.endpoint("acme", "default")
+    applicant = Applicant("{}", "t" * 43, (), True, None, "")
+    account = await create_account(context, endpoint, applicant, Change(), context.clock())
+    name = parse_identifier("dns", "host.example.test")
+    challenges = {target_of(name): ("http-01",)}
+    wanted = Wanted((name,), challenges, "tls-server", None, None, None, LIFETIME, "")
+    order = await create_order(context, account, wanted, Change(), context.clock())
+    authorization = order.authorizations[0].row
+    heard = PerspectiveResultRow(
+        context.ledger.new_id(), authorization.id, 1, "local", context.clock(), "", ""
+    )
+    await context.ledger.commit(Change(inserted=[heard]))
+
+
+def test_enrolment_goes_long_after_its_end(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        await place_order(context)
+        clock.offset += LIFETIME + ENROLMENT_KEPT - timedelta(hours=1)
+        assert await all_of_it(context) == 0
+        later(clock, hours=2)
+        assert await all_of_it(context) == 2
+        for row_type in (AcmeOrderRow, AcmeAuthorizationRow, PerspectiveResultRow):
+            assert await context.database.select(row_type, "1 = 1") == []
+
+    with_installation(database, body)
+
+
+def test_nonces_and_leases_go_when_they_have_run_out(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        nonces = [AcmeNonceRow(bytes([n]) * 16, context.clock() + timedelta(minutes=n)) for n in range(-3, 3)]
+        leases = [LeaseRow(f"{n}", "one", context.clock() + timedelta(hours=n)) for n in range(-3, 3)]
+        await context.ledger.commit(Change(inserted=[*nonces, *leases]))
+        later(clock, seconds=1)
+        assert await all_of_it(context) == 4 + 3
+        assert len(await context.database.select(AcmeNonceRow, "1 = 1")) == 2
+        assert len(await context.database.select(LeaseRow, "1 = 1")) == 3
+
+    with_installation(database, body)
+
+
+def test_lists_that_newer_ones_have_replaced_go_and_the_next_is_made_all_the_same(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        generation, rows = context.snapshot.issuing("issuing").id, []
+        for _ in range(10):
+            for _ in range(4):
+                rows.append(await revoked(context, await issued(context)))
+                await renew_list(context, generation, 0)
+                later(clock, hours=6)
+            await all_of_it(context)
+            later(clock, minutes=2)
+        await all_of_it(context)
+        kept = await context.database.select(CrlRow, '1 = 1 ORDER BY "number"')
+        assert len(kept) < 20
+        assert all(row.scheduled or row.number == kept[-1].number for row in kept)
+        later(clock, days=20)
+        await all_of_it(context)
+        kept = await context.database.select(CrlRow, '"scheduled" AND "base_number" = 0')
+        assert len(kept) == 2
+        row = await renew_list(context, generation, 0)
+        assert row is not None
+        assert row.entries == len(rows)
+
+    with_installation(database, body)
+
+
+def test_a_chunk_is_bounded(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        count = purging.CHUNK * 2 + 1
+        nonces = [AcmeNonceRow(n.to_bytes(16, "big"), context.clock()) for n in range(count)]
+        await context.ledger.commit(Change(inserted=list(nonces)))
+        later(clock, seconds=1)
+        assert [await purge_expired(context) for _ in range(4)] == [purging.CHUNK, purging.CHUNK, 1, 0]
+
+    with_installation(database, body)

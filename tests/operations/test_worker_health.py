@@ -1,0 +1,99 @@
+"""What is said of a worker that is gone, long before anything it renews is out of date."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from certwright.core.distinguished_name import parse_name
+from certwright.core.errors import Unavailable
+from certwright.core.keys import KeyAlgorithm
+from certwright.operations.context import Context
+from certwright.operations.found_authority import AuthorityOrder, found_authority
+from certwright.operations.issue_ocsp_signer import issue_ocsp_signer
+from certwright.operations.keyring import RECOVERY
+from certwright.operations.lease import LEASE_SECONDS, WORKER, take_lease
+from certwright.operations.publish_crl import OFFLINE_TIMES, publish_crl
+from certwright.operations.renew_answers import produce_due_answers
+from certwright.operations.renew_lists import renew_list
+from certwright.operations.worker_health import offline_tasks, require_worker, worker_health
+from certwright.plugins.keys.software import SoftwareKeys
+from tests.operations.installed import later, with_installation
+from tests.real.databases import Database
+from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, opened
+
+
+async def beat(context: Context) -> None:
+    before = None
+    await take_lease(context, WORKER + "one", "1", timedelta(seconds=LEASE_SECONDS), before)
+
+
+async def check(context: Context, folder: Path) -> None:
+    require_worker(await worker_health(context, folder), context.clock())
+
+
+def test_a_dead_worker_is_noticed_after_a_minute(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        with pytest.raises(Unavailable, match="no worker has been seen"):
+            await check(context, tmp_path)
+        await renew_list(context, context.snapshot.issuing("issuing").id, 0)
+        await produce_due_answers(context, tmp_path)
+        await beat(context)
+        later(clock, seconds=59)
+        await check(context, tmp_path)
+        later(clock, seconds=2)
+        with pytest.raises(Unavailable, match="not been seen for 61 s; what it has signed lasts until"):
+            await check(context, tmp_path)
+
+    with_installation(database, body)
+
+
+def test_it_says_how_long_lists_and_answers_last(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        health = await worker_health(context, tmp_path)
+        assert (health.lists_end, health.answers_end) == (None, None)
+        await renew_list(context, context.snapshot.issuing("issuing").id, 0)
+        await produce_due_answers(context, tmp_path)
+        health = await worker_health(context, tmp_path)
+        assert health.lists_end is not None
+        assert health.answers_end is not None
+        assert timedelta(days=6.9) < health.lists_end - context.clock() <= timedelta(days=7)
+        assert timedelta(days=2.9) < health.answers_end - context.clock() <= timedelta(days=3)
+
+    with_installation(database, body)
+
+
+def test_a_worker_that_lives_and_signs_no_list_is_noticed(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        await renew_list(context, context.snapshot.issuing("issuing").id, 0)
+        later(clock, days=6, hours=1)
+        await beat(context)
+        with pytest.raises(Unavailable, match="is not renewed"):
+            await check(context, tmp_path)
+
+    with_installation(database, body)
+
+
+def test_what_only_a_person_can_renew_is_told_in_good_time(database: Database) -> None:
+    async def main() -> None:
+        clock = MovableClock()
+        async with opened(database.url, Secrets(), clock) as context:
+            context.keyring.unlock(SoftwareKeys(SoftwareKeys.Settings(bytes(32))))
+            name = parse_name("CN=Offline Root")
+            order = AuthorityOrder("root", "root", name, KeyAlgorithm.ECDSA_P256, RECOVERY)
+            root = await found_authority(context, ADMINISTRATOR, order)
+            assert {task.what for task in await offline_tasks(context)} == {"crl", "ocsp-signer"}
+            await issue_ocsp_signer(context, root)
+            await publish_crl(context, root, 0, True, OFFLINE_TIMES)
+            context.keyring.lock()
+            assert await offline_tasks(context) == []
+            later(clock, days=60)
+            assert [task.what for task in await offline_tasks(context)] == ["ocsp-signer"]
+            later(clock, days=265)
+            tasks = {task.what: task.ends for task in await offline_tasks(context)}
+            assert set(tasks) == {"crl", "ocsp-signer"}
+            assert tasks["crl"] is not None
+            assert tasks["crl"] > clock()
+
+    asyncio.run(main())
