@@ -15,7 +15,9 @@ from certwright.store.snapshot import Generation
 CHUNK = 20_000
 
 
-async def populate(context: Context, generation: Generation, count: int, shard: int = 0, revoked: bool = False) -> list[bytes]:
+async def populate(
+    context: Context, generation: Generation, count: int, shard: int = 0, revoked: bool = False
+) -> list[bytes]:
     """Put certificates of a generation on record, all revoked or none; their serials."""
     serials = sorted({bytes([1 + secrets.randbelow(127)]) + secrets.token_bytes(15) for _ in range(count)})
     feed = await context.database.query('SELECT max("seq") FROM "status_change"')
@@ -36,7 +38,9 @@ async def populate(context: Context, generation: Generation, count: int, shard: 
 async def _move_feed(context: Context, place: int) -> None:
     """The feed's counter stands where the changes end."""
     async with context.database.transaction(0) as transaction:
-        if not await transaction.execute('UPDATE "counter" SET "value" = ? WHERE "name" = ? RETURNING 1', (place, "status")):
+        if not await transaction.execute(
+            'UPDATE "counter" SET "value" = ? WHERE "name" = ? RETURNING 1', (place, "status")
+        ):
             await transaction.insert(CounterRow, [CounterRow("status", place)])
 
 
@@ -73,5 +77,13 @@ def _certificates(
 def _changes(rows: list[CertificateRow], place: int, now: datetime) -> Iterator[StatusChangeRow]:
     for number, row in enumerate(rows, 1):
         yield StatusChangeRow(
-            place + number, row.id, row.generation_id or 0, row.serial, row.crl_shard, True, int(Reason.SUPERSEDED), None, now
+            place + number,
+            row.id,
+            row.generation_id or 0,
+            row.serial,
+            row.crl_shard,
+            True,
+            int(Reason.SUPERSEDED),
+            None,
+            now,
         )

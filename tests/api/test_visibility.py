@@ -19,16 +19,16 @@ from certwright.operations.list_certificates import CertificateFilter, list_cert
 from certwright.store.databases import open_database
 from certwright.store.rows import CertificateRow
 from tests.conftest import KIND, RUN
-from tests.real import databases
+from tests.real import databases, tables
 from tests.real.databases import Database
-from tests.real.tables import connection
 
+pytestmark = pytest.mark.database
 NAMES = ("", "one", "two")
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def filled(founded: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database with a certificate for every combination of authority, profile and endpoint."""
     if not django_settings.configured:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.real.tables")
@@ -37,7 +37,7 @@ def filled(founded: object, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
     with databases.with_tables(KIND, Path(os.environ[RUN]), tmp_path_factory.mktemp("seen")) as made:
         connections["default"].close()
-        connections.settings["default"].update(connection(made.url))
+        connections.settings["default"].update(tables._connection(made.url))
         del connections["default"]
         _fill()
         yield made

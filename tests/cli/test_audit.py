@@ -18,7 +18,7 @@ def change(shell: Shell, sql: str) -> None:
 
 def discrepancies(outcome: Outcome) -> list[str]:
     assert outcome.status == 1
-    assert outcome.err.splitlines()[-1].endswith("discrepancies found; the list is on standard output")
+    assert outcome.err.splitlines()[-1].endswith("found; the list is on standard output")
     return [one["kind"] for one in outcome.document["discrepancies"]]
 
 
@@ -44,7 +44,7 @@ def test_what_no_checkpoint_covers_yet_is_checked_too(shell: Shell) -> None:
         ("UPDATE audit_event SET actor = 'local:mallory' WHERE kind = 'authority.founded'", "changed"),
         ("DELETE FROM audit_event WHERE kind = 'endpoint.saved'", "missing"),
         ("UPDATE audit_leaf SET event = -event WHERE position = 3", "missing"),
-        ("DELETE FROM audit_checkpoint", "rolled-back"),
+        ("DELETE FROM audit_checkpoint", "inconsistent"),
     ],
 )
 def test_a_change_is_found_and_put_on_record(sql: str, kind: str, shell: Shell) -> None:
@@ -180,3 +180,12 @@ def test_an_intent_that_came_to_nothing_is_named(shell: Shell) -> None:
 
 def test_a_folder_that_is_not_there(shell: Shell) -> None:
     assert "nowhere is no folder" in shell.refuses("audit", "verify", "--certificates", "nowhere")
+
+
+def test_what_cannot_be_looked_into_is_named_and_no_fault_of_the_log(shell: Shell) -> None:
+    (shell.folder / "broken.pem").write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    (shell.folder / "worse.pem").write_text("-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n")
+    (shell.folder / "key.der").write_bytes(b"\x30\x82\x01\x00" + bytes(256))
+    document = shell.gives("audit", "verify", "--certificates", shell.folder)["certificates"]
+    assert document["found"] == 0
+    assert [Path(line.split(":")[0]).name for line in document["passed_over"]] == ["broken.pem", "worse.pem"]

@@ -88,7 +88,7 @@ def home(founding: Founding, tmp_path: Path) -> Path:
 
 def test_all_lanes_and_json(home: Path, tmp_path: Path) -> None:
     chosen = ports()
-    with up(home, tmp_path / "log", *chosen.options, "--json", ready='"console"') as server:
+    with up(home, tmp_path / "log", *chosen.options, "--json", ready='{"console"') as server:
         (line,) = [line for line in server.output.splitlines() if line.startswith('{"console"')]
         told = json.loads(line)
         assert told["console"] == f"https://localhost:{chosen.https}/"
@@ -248,7 +248,6 @@ def test_what_is_wrong_with_the_other_side_is_told(served: Elsewhere, shell: She
     assert "a token goes over TLS alone" in shell.refuses("certificates", *plain)
     wrong = ("--url", url, "--token", "cw_wrong", "--root", served.home / "root.pem")
     assert "unknown, expired or revoked" in shell.refuses("certificates", *wrong)
-    other_root = ("--url", url, "--token", token, "--root", shell.home / "root.pem")
     shell.does("init", "--home", tmp_path / "stranger")
     other_root = ("--url", url, "--token", token, "--root", tmp_path / "stranger/root.pem")
     assert "cannot be reached: [SSL: CERTIFICATE_VERIFY_FAILED]" in shell.refuses("certificates", *other_root)

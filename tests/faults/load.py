@@ -70,9 +70,9 @@ class Client:
             raise
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body)
 
-    def issue(self, *names: str) -> Answer:
+    def issue(self, *names: str, authority: str = "issuing") -> Answer:
         csr = pem(make_csr(*names), "CERTIFICATE REQUEST").decode()
-        return self.post(PATH, {"csr": csr, "profile": "tls-server", "authority": "issuing"})
+        return self.post(PATH, {"csr": csr, "profile": "tls-server", "authority": authority})
 
     def revoke(self, fingerprint: str, reason: str = "superseded") -> Answer:
         return self.post(f"{PATH}/{fingerprint}/revoke", {"reason": reason})
@@ -97,7 +97,8 @@ class Told:
 class Load:
     """`threads` clients, until stopped."""
 
-    def __init__(self, home: Home, token: str, threads: int, seed: int) -> None:
+    def __init__(self, home: Home, token: str, threads: int, seed: int, authority: str = "issuing") -> None:
+        self._authority = authority
         self.told = [Told() for _ in range(threads)]
         self._stop = threading.Event()
         self._threads = [
@@ -142,7 +143,7 @@ class Load:
         client.close()
 
     def _issue(self, client: Client, told: Told, name: str) -> list[str]:
-        answer = client.issue(name)
+        answer = client.issue(name, authority=self._authority)
         self._count(told, answer, 201)
         if answer.status != 201:
             return []

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certwright.core.distinguished_name import parse_name
-from certwright.core.errors import CertwrightError, Conflict, Refused
+from certwright.core.errors import CertwrightError, Conflict, Refused, Unavailable
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.profile_document import to_document
 from certwright.core.request import parse_csr
@@ -26,7 +26,7 @@ from certwright.operations.renew import renew_certificate
 from certwright.operations.revoke import revoke_certificate
 from certwright.operations.save_profile import save_profile
 from certwright.store.rows import CertificateRow
-from tests.faults.interposed import BEGIN, COMMIT, Interposed, nothing
+from tests.faults.interposed import BEGIN, COMMIT, COMMITTED, Interposed, nothing, raising
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
 
 Act = Callable[[Context], Awaitable[object]]
@@ -261,5 +261,22 @@ def test_another_order_of_the_same_name_does_not_take_up_what_is_unfinished(data
         ):
             with pytest.raises(Conflict, match="awaits its certificate, and was ordered otherwise"):
                 await found_authority(pair.ours, ADMINISTRATOR, changed)
+
+    run(database.url, body)
+
+
+def test_a_key_whose_record_may_be_durable_is_kept(database) -> None:
+    """The commit of a new authority's row is done, and its answer lost with the database: the key is needed."""
+
+    async def body(pair: Pair) -> None:
+        order = AuthorityOrder(
+            "doubted", "issuing", parse_name("CN=Doubted"), KeyAlgorithm.ECDSA_P256, "software", "root"
+        )
+        away = raising(Unavailable("the database went away"))
+        pair.database.at(COMMITTED, away)
+        pair.database.at(BEGIN, nothing, away)
+        with pytest.raises(Unavailable):
+            await found_authority(pair.ours, ADMINISTRATOR, order)
+        assert (await found_authority(pair.ours, ADMINISTRATOR, order)).certificate is not None
 
     run(database.url, body)

@@ -14,10 +14,16 @@ import atheris
 from cryptography.x509 import ocsp as pyca
 
 with atheris.instrument_imports(
-    include=["certwright.core.crl", "certwright.core.der", "certwright.protocols.ocsp"]
+    include=[
+        "certwright.core.crl",
+        "certwright.core.der",
+        "certwright.protocols.ocsp",
+        "certwright.protocols.caching",
+    ]
 ):
     from certwright.core import crl, der, ocsp
     from certwright.core.errors import IntegrityError, Malformed, TooLarge
+    from certwright.protocols import caching
     from certwright.protocols.ocsp import messages
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -64,7 +70,7 @@ READERS = (
     read_path,
     read_entries,
     crl.entries_of,
-    lambda octets: messages.not_modified(octets, b'"t"'),
+    lambda octets: caching.not_modified(octets, b'"t"'),
 )
 
 

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import get_type_hints
 
 from certwright.core.request import parse_csr
 from certwright.core.revocation import Reason
 from certwright.operations.context import Context
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.revoke import revoke_certificate
-from certwright.store.rows import CertificateRow
+from certwright.store.databases import RowType
+from certwright.store.rows import CertificateRow, columns_of
 from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
 
@@ -37,6 +39,13 @@ async def revoked(
     context: Context, row: CertificateRow, reason: Reason = Reason.SUPERSEDED
 ) -> CertificateRow:
     return await revoke_certificate(context, ADMINISTRATOR, row.fingerprint.hex(), reason, context.clock())
+
+
+def row_of(row_type: type[RowType], at: datetime, **known: object) -> RowType:
+    """A row with these values, and plain ones in the other columns."""
+    plain: dict[object, object] = {int: 0, str: "", bytes: b"", bool: False, datetime: at}
+    hints = get_type_hints(row_type)
+    return row_type(*(known.get(column, plain.get(hints[column])) for column in columns_of(row_type)))
 
 
 def later(clock: MovableClock, **period: float) -> None:

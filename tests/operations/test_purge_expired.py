@@ -2,11 +2,7 @@
 
 from datetime import timedelta
 
-from certwright.core.names import parse_identifier
-from certwright.core.orders import target_of
 from certwright.operations import purge_expired as purging
-from certwright.operations.acme_accounts import Applicant, create_account
-from certwright.operations.acme_orders import Wanted, create_order
 from certwright.operations.context import Context
 from certwright.operations.purge_expired import ENROLMENT_KEPT, purge_expired
 from certwright.operations.renew_lists import renew_list
@@ -19,7 +15,7 @@ from certwright.store.rows import (
     LeaseRow,
     PerspectiveResultRow,
 )
-from tests.operations.installed import issued, later, revoked, with_installation
+from tests.operations.installed import issued, later, revoked, row_of, with_installation
 from tests.real.databases import Database
 from tests.real.pki import MovableClock
 
@@ -34,18 +30,15 @@ async def all_of_it(context: Context) -> int:
 
 
 async def place_order(context: Context) -> None:
-    endpoint = context.snapshot.endpoint("acme", "default")
-    applicant = Applicant("{}", "t" * 43, (), True, None, "")
-    account = await create_account(context, endpoint, applicant, Change(), context.clock())
-    name = parse_identifier("dns", "host.example.test")
-    challenges = {target_of(name): ("http-01",)}
-    wanted = Wanted((name,), challenges, "tls-server", None, None, None, LIFETIME, "")
-    order = await create_order(context, account, wanted, Change(), context.clock())
-    authorization = order.authorizations[0].row
-    heard = PerspectiveResultRow(
-        context.ledger.new_id(), authorization.id, 1, "local", context.clock(), "", ""
-    )
-    await context.ledger.commit(Change(inserted=[heard]))
+    """An order with its authorization, of which one perspective has spoken."""
+    now, authorization = context.clock(), context.ledger.new_id()
+    ends = now + LIFETIME
+    rows = [
+        row_of(AcmeAuthorizationRow, now, id=authorization, expires_at=ends, version=1),
+        row_of(AcmeOrderRow, now, id=context.ledger.new_id(), expires_at=ends, version=1),
+        row_of(PerspectiveResultRow, now, id=context.ledger.new_id(), authorization_id=authorization),
+    ]
+    await context.ledger.commit(Change(inserted=list(rows)))
 
 
 def test_enrolment_goes_long_after_its_end(database: Database) -> None:
@@ -63,7 +56,9 @@ def test_enrolment_goes_long_after_its_end(database: Database) -> None:
 
 def test_nonces_and_leases_go_when_they_have_run_out(database: Database) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
-        nonces = [AcmeNonceRow(bytes([n]) * 16, context.clock() + timedelta(minutes=n)) for n in range(-3, 3)]
+        nonces = [
+            AcmeNonceRow(bytes([n + 3]) * 16, context.clock() + timedelta(minutes=n)) for n in range(-3, 3)
+        ]
         leases = [LeaseRow(f"{n}", "one", context.clock() + timedelta(hours=n)) for n in range(-3, 3)]
         await context.ledger.commit(Change(inserted=[*nonces, *leases]))
         later(clock, seconds=1)

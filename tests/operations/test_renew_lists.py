@@ -98,7 +98,7 @@ def test_time_makes_lists_due(database: Database) -> None:
 
 
 def test_nothing_is_ever_out_of_date_and_ended_entries_leave(database: Database) -> None:
-    """Half a year, looked at every six hours: at every moment there is a complete list and a delta that hold."""
+    """Looked at every six hours for months: there always is a complete list and a delta that hold."""
 
     async def body(context: Context, clock: MovableClock) -> None:
         row = await revoked(context, await issued(context))

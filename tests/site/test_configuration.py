@@ -159,6 +159,10 @@ def test_a_child_process_sees_the_same(load: Load, monkeypatch: pytest.MonkeyPat
         ('database = "sqlite:///relative"', "database must be sqlite:///absolute/path"),
         (MODULE, "pkcs11.0: exactly one of pin and pin_file must be given"),
         (MODULE + 'pin = "1"\n' + MODULE + 'pin = "2"', "two pkcs11 tables have the same name"),
+        (
+            MODULE.replace("hsm", "software") + 'pin = "1"',
+            "a pkcs11 table has the name of a built-in key provider; choose another",
+        ),
         ('key_encryption_key = "a"\nkey_encryption_passphrase = "b"', "are both given; keep one"),
         ('home = "/elsewhere"', "home cannot be set in the file"),
         ("x = = 1", "is no TOML"),

@@ -17,7 +17,9 @@ from certwright.store.rows import CertificateRow
 from tests.real.pki import ADMINISTRATOR, make_csr
 
 
-async def issued(context: Context, name: str = "host.example.test", authority: str = "issuing") -> CertificateRow:
+async def issued(
+    context: Context, name: str = "host.example.test", authority: str = "issuing"
+) -> CertificateRow:
     """A server certificate of a P-256 key."""
     request = parse_csr(make_csr(name))
     return (await issue(context, IssueOrder(ADMINISTRATOR, request, authority, "tls-server"))).row

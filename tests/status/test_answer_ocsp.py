@@ -61,7 +61,9 @@ def test_produced_answers_say_what_the_store_says(database: Database, tmp_path: 
     asyncio.run(main())
 
 
-def test_a_change_after_the_file_was_begun_counts_whenever_it_came(database: Database, tmp_path: Path) -> None:
+def test_a_change_after_the_file_was_begun_counts_whenever_it_came(
+    database: Database, tmp_path: Path
+) -> None:
     """Before the process started, while it runs, and in the file of the next run."""
 
     async def main() -> None:
@@ -116,7 +118,7 @@ def test_a_damaged_file_is_reported_once_and_not_used(database: Database, tmp_pa
             here = await responding(context, tmp_path)
             first = (await here.ask(row.serial)).body
             await produce_ocsp(context, generation, tmp_path)
-            newest = sorted((tmp_path / str(generation.id)).glob("*.answers"))[-1]
+            newest = max((tmp_path / str(generation.id)).glob("*.answers"))
             damage(newest)
             await here.catch_up()
             await here.catch_up()

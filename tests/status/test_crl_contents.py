@@ -1,4 +1,4 @@
-"""What lists hold over time, against a model that keeps every fact; and how a list with a fault is made anew."""
+"""What lists hold over time, against a model that keeps every fact; how a damaged list is made anew."""
 
 import asyncio
 import random
@@ -49,7 +49,9 @@ def listed(der: bytes) -> dict[int, str]:
     crl = x509.load_der_x509_crl(der)
     found = {}
     for entry in crl:
-        reasons = [one.value.reason.value for one in entry.extensions if isinstance(one.value, x509.CRLReason)]
+        reasons = [
+            one.value.reason.value for one in entry.extensions if isinstance(one.value, x509.CRLReason)
+        ]
         assert entry.serial_number not in found
         found[entry.serial_number] = reasons[0] if reasons else "unspecified"
     return found
@@ -155,8 +157,6 @@ class Life:
         assert {serial: named[serial] for serial in named if serial not in left} == self.model.entries
 
 
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_lists_hold_what_the_model_holds(database: Database, seed: int, full: bool) -> None:
     async def main() -> None:
@@ -185,10 +185,14 @@ def test_freshest_crl_is_said_when_there_is_a_delta(database: Database) -> None:
                 if delta is None:
                     continue
                 url = pointers[0][0].full_name[0].value
-                assert url == f"http://127.0.0.1:8080/crl/{context.snapshot.issuing('issuing').path}/2-delta.crl"
+                assert (
+                    url == f"http://127.0.0.1:8080/crl/{context.snapshot.issuing('issuing').path}/2-delta.crl"
+                )
                 scope = delta.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
                 assert scope.critical
-                assert scope.value == crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
+                assert (
+                    scope.value == crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value
+                )
 
     asyncio.run(main())
 

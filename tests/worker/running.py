@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +39,7 @@ class Home:
 
     configuration: Configuration
     started: int = 0
+    environment_of_workers: dict[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -66,7 +67,7 @@ class Home:
             [sys.executable, "-m", "tests.worker.process", json.dumps(options)],
             log=self.path.parent / f"worker-{self.started}.log",
             ready=ready,
-            environment=self.environment,
+            environment={**self.environment, **self.environment_of_workers},
             folder=REPOSITORY,
         )
 

@@ -93,9 +93,10 @@ def _change(request: HttpRequest, verb: str, reference: str) -> Document:
 @router.post("/preview", response=schemas.Preview, openapi_extra=_body(schemas.IssueBody, required=True))
 def preview_certificate(request: HttpRequest) -> Document:
     """Show the exact certificate that a request would become. Nothing is signed or kept."""
+    body = request.body
 
     async def act(context: Context, actor: Actor) -> Document:
-        return preview(context, await fast.issue_order(context, actor, request.body))
+        return preview(context, await fast.issue_order(context, actor, body))
 
     return run(request, act)
 

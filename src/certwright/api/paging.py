@@ -33,7 +33,7 @@ def read_cursor(text: str, by_time: bool) -> Place:
     try:
         octets = base64.urlsafe_b64decode(text[:CURSOR_CHARACTERS_MAX] + "=" * (-len(text) % 4))
         at, identifier = json.loads(octets)
-        number = int(identifier)
+        number = int(identifier) if isinstance(identifier, str) else -1
         moment = read_moment(at, "cursor") if by_time else None
     except (ValueError, TypeError, RecursionError, binascii.Error, Malformed) as error:
         raise wrong from error

@@ -28,7 +28,10 @@ log = structlog.get_logger(__name__)
 
 
 class BearerToken(HttpAuthBase):
-    """The same look at the token as on the fast lane; then a bound on the body, before anything reads it."""
+    """The same look at the token as on the fast lane; then the body is read, within its bound.
+
+    It is read here, in Django's thread: an operation that read it on the loop would wait for itself.
+    """
 
     openapi_scheme = "bearer"
     openapi_description = "A token made by `certwright token create` or `POST /api/v1/tokens`."
@@ -38,6 +41,7 @@ class BearerToken(HttpAuthBase):
         request.auth = actor  # type: ignore[attr-defined]
         if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_OCTETS_MAX:
             raise TooLarge(f"the request body is larger than {BODY_OCTETS_MAX} octets")
+        _ = request.body
         return actor
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -105,7 +106,7 @@ def _verify_export(session: Session, export: Path, keys: list[VerifierKey], held
 
 
 def _verify_database(session: Session, keys: list[VerifierKey], held: list[str]) -> Report:
-    from ..operations.verify_audit import record_discrepancies, verify_audit
+    from ..operations.verify_audit import verify_audit
 
     kept = session.wiring.audit_trust(session.home)
     with session.output.progress("verifying") as progress:
@@ -116,12 +117,22 @@ def _verify_database(session: Session, keys: list[VerifierKey], held: list[str])
 
         report = session.read(look)
     if report.found:
-
-        async def tell(context: Context, actor: Actor) -> None:
-            await record_discrepancies(context, actor, report.found, report.discrepancies[0].text)
-
-        session.run(tell)
+        _put_on_record(session, report)
     return report
+
+
+def _put_on_record(session: Session, report: Report) -> None:
+    """What was found is told whether this succeeds or not: the store is what is in doubt."""
+    from ..core.errors import CertwrightError
+    from ..operations.verify_audit import record_discrepancies
+
+    async def act(context: Context, actor: Actor) -> None:
+        await record_discrepancies(context, actor, report.found, report.discrepancies[0].text)
+
+    try:
+        session.run(act)
+    except CertwrightError as error:
+        session.output.warn(f"this finding could not be put on record: {error.detail}")
 
 
 def _read_key(path: Path) -> VerifierKey:
@@ -197,54 +208,71 @@ def _compare(session: Session, folder: Path) -> Document:
 
     if not folder.is_dir():
         raise NotFound(f"{folder} is no folder")
-    counter = _Counter()
+    seen = _Seen()
 
     async def look(reading: Reading) -> Document:
-        found: list[Contradiction] = []
         with session.output.progress("files") as progress:
-            files = _certificates_below(folder, counter, progress)
+            files = _certificates_below(folder, seen, progress)
             async for one in check_found(reading.database, reading.snapshot, reading.actor, files):
-                counter.add(found, one)
+                seen.add(one)
         with session.output.progress("records") as progress:
             async for one in check_records(reading.database, reading.snapshot, reading.actor, progress):
-                counter.add(found, one)
+                seen.add(one)
         intents = await unresolved_intents(reading.database, reading.actor)
-        return {
-            "files": counter.files,
-            "certificates": counter.certificates,
-            "found": counter.wrong,
-            "contradictions": [{"kind": one.kind, "subject": one.subject, "text": one.text} for one in found],
-            "unresolved_intents": [_intent(one, reading) for one in intents],
-        }
+        return seen.document() | {"unresolved_intents": [_intent(one, reading) for one in intents]}
 
     return session.read(look)
 
 
-class _Counter:
-    """What has been looked at, and how much of it was wrong; the first of it is kept."""
+@dataclass(slots=True)
+class _Seen:
+    """What has been looked at, and the first of what was wrong with it. `passed` are files and certificates
+    that could not be looked into."""
 
-    def __init__(self) -> None:
-        self.files = self.certificates = self.wrong = 0
+    files: int = 0
+    certificates: int = 0
+    wrong: int = 0
+    contradictions: list[Contradiction] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
 
-    def add(self, kept: list[Contradiction], one: Contradiction) -> None:
+    def add(self, one: Contradiction) -> None:
+        if one.kind == "unreadable":
+            self.passed.append(f"{one.subject}: {one.text}")
+            return
         self.wrong += 1
-        if len(kept) < CONTRADICTIONS_SHOWN:
-            kept.append(one)
+        if len(self.contradictions) < CONTRADICTIONS_SHOWN:
+            self.contradictions.append(one)
+
+    def document(self) -> Document:
+        return {
+            "files": self.files,
+            "certificates": self.certificates,
+            "found": self.wrong,
+            "contradictions": [
+                {"kind": one.kind, "subject": one.subject, "text": one.text} for one in self.contradictions
+            ],
+            "passed_over": self.passed[:CONTRADICTIONS_SHOWN],
+        }
 
 
-def _certificates_below(folder: Path, counter: _Counter, progress: Progress) -> Iterator[FoundCertificate]:
+def _certificates_below(folder: Path, seen: _Seen, progress: Progress) -> Iterator[FoundCertificate]:
     """Certificates in the files of a folder; what else lies there does not matter."""
+    from ..core.errors import CertwrightError
     from ..operations.check_issuance import FoundCertificate
-    from .pem_files import FILE_OCTETS_MAX, certificates_in, walk
+    from .options import read_file
+    from .pem_files import certificates_in, walk
 
     paths = list(walk(folder))
     for path in paths:
-        counter.files += 1
-        progress(counter.files, len(paths))
-        with path.open("rb") as file:
-            content = file.read(FILE_OCTETS_MAX)
-        for number, der in enumerate(certificates_in(content), 1):
-            counter.certificates += 1
+        seen.files += 1
+        progress(seen.files, len(paths))
+        try:
+            inside = certificates_in(read_file(path))
+        except CertwrightError as error:
+            seen.passed.append(f"{path}: {error.detail}")
+            continue
+        for number, der in enumerate(inside, 1):
+            seen.certificates += 1
             yield FoundCertificate(str(path) if number == 1 else f"{path} ({number})", der)
 
 
@@ -262,13 +290,14 @@ def _intent(row: IssuanceIntentRow, reading: Reading) -> Document:
 
 def _compared_text(document: Document) -> str:
     lines = [f"{one['kind']}: {one['subject']}: {one['text']}" for one in document["contradictions"]]
+    lines += [f"passed over: {one}" for one in document["passed_over"]]
     lines += [
         f"intent without a certificate: serial {one['serial']} under {one['authority']},"
         f" by {one['requester']}, {one['at'][:19]} UTC"
         for one in document["unresolved_intents"]
     ]
-    seen = f"{document['certificates']} certificates in {document['files']} files, and every record"
-    lines.append(f"{seen}: {document['found'] or 'no'} contradictions")
+    looked = f"{document['certificates']} certificates in {document['files']} files, and every record"
+    lines.append(f"{looked}: {document['found'] or 'no'} contradictions")
     return "\n".join(lines)
 
 

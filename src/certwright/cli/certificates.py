@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, Root, Session, Token, Url, begin, parse_duration, parse_moment
+from .options import Home, Json, Reference, Root, Session, Token, Url, begin, parse_duration, parse_moment
 from .output import columns, facts
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from .wiring import Reading
 
 Document = dict[str, Any]
-Reference = Annotated[
-    str, typer.Argument(metavar="FINGERPRINT|SERIAL", help="SHA-256 or serial number, in hexadecimal.")
-]
+IDENTIFIER_DIGITS_MAX = 18
 
 
 def certificates(
@@ -91,7 +89,7 @@ def _list_here(
 def _place(after: str) -> int | None:
     from ..core.errors import Malformed
 
-    if after and not (after.isdecimal() and len(after) <= 19):
+    if after and not (after.isascii() and after.isdecimal() and len(after) <= IDENTIFIER_DIGITS_MAX):
         raise Malformed("--after takes `next` of an earlier answer, a number")
     return int(after) if after else None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, Root, Session, Token, Url, begin
+from .options import Home, Json, Reference, Root, Session, Token, Url, begin
 from .output import facts
 from .wishes import Algorithm, Authority, Csr, Days, Dns, Email, Ip, Subject, Upn, Uri, Wish
 
@@ -122,7 +122,7 @@ def _previewed(document: Document) -> str:
 
 def renew(
     context: typer.Context,
-    certificate: Annotated[str, typer.Argument(metavar="FINGERPRINT|SERIAL")],
+    certificate: Reference,
     csr: Csr = "",
     same_key: Annotated[
         bool, typer.Option("--same-key", help="Certify the same key again, instead of one made here.")

@@ -89,6 +89,10 @@ def run(wiring: Wiring, arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except typer.TyperException as error:
         return _misused(error)
+    except Exception as error:
+        if os.environ.get("CERTWRIGHT_LOG_LEVEL") == "debug":
+            raise
+        return _failed(f"{type(error).__name__}: {error}; CERTWRIGHT_LOG_LEVEL=debug shows where")
     return status if isinstance(status, int) else 0
 
 

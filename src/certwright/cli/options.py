@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 FILE_OCTETS_MAX = 16 * 1024 * 1024
 SECRET_CHARACTERS_MAX = 4096
+DURATION_SECONDS_MAX = 36525 * 86400
 
+Reference = Annotated[
+    str, typer.Argument(metavar="FINGERPRINT|SERIAL", help="SHA-256 or serial number, in hexadecimal.")
+]
 Home = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="Data folder. Default: $CERTWRIGHT_HOME, else ./var."),
@@ -62,7 +66,8 @@ class Discrepancies(Exception):
     """A verification has found something; what, has been printed."""
 
     def __init__(self, found: int) -> None:
-        super().__init__(f"{found} discrepancies found; the list is on standard output")
+        what = "discrepancy" if found == 1 else "discrepancies"
+        super().__init__(f"{found} {what} found; the list is on standard output")
 
 
 def group(summary: str) -> typer.Typer:
@@ -122,12 +127,16 @@ def read_secret(name: str) -> str:
 
 
 def parse_duration(option: str, text: str) -> timedelta:
-    """`90d`, `12h`, `5m`, `30s`. Raises Malformed."""
+    """`90d`, `12h`, `5m`, `30s`; a century at the most. Raises Malformed."""
     from datetime import timedelta
 
     from ..core.documents import Fields
+    from ..core.errors import Malformed
 
-    return timedelta(seconds=Fields({option: text}, "option").duration(option))
+    seconds = Fields({option: text}, "option").duration(option)
+    if seconds > DURATION_SECONDS_MAX:
+        raise Malformed(f"--{option}: {text} is longer than a century")
+    return timedelta(seconds=seconds)
 
 
 def parse_moment(option: str, text: str) -> datetime:

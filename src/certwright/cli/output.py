@@ -25,6 +25,11 @@ class Output:
         """One line that is not the result."""
         sys.stderr.write(f"certwright: {line}\n")
 
+    def say(self, line: str) -> None:
+        """What is being done, where somebody watches."""
+        if self.lively:
+            self.warn(f"{line} ...")
+
     @property
     def lively(self) -> bool:
         """Is there a person who watches?"""

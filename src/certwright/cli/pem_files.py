@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from cryptography import x509
+
 from ..core.errors import Malformed
 
-FILE_OCTETS_MAX = 64 * 1024 * 1024
 CERTIFICATES_MAX = 20
 _PEM = re.compile(
     rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----", re.DOTALL
@@ -21,11 +22,20 @@ _PEM = re.compile(
 def certificates_in(content: bytes) -> list[bytes]:
     """DER of the certificates in a file's content; none when it holds something else. Raises Malformed."""
     if content[:2] in (b"\x30\x82", b"\x30\x83", b"\x30\x81"):
-        return [content]
+        return [content] if _is_certificate(content) else []
     try:
         return [base64.b64decode(b"".join(block.split()), validate=True) for block in _PEM.findall(content)]
     except binascii.Error as error:
         raise Malformed(f"a CERTIFICATE block is not base64: {error}") from error
+
+
+def _is_certificate(content: bytes) -> bool:
+    """Many things are DER: keys, lists, requests."""
+    try:
+        x509.load_der_x509_certificate(content)
+    except ValueError:
+        return False
+    return True
 
 
 def read_chain(files: list[Path]) -> list[bytes]:

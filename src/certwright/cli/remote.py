@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http import HTTPStatus
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -39,13 +39,6 @@ _ERRORS: dict[int, type[CertwrightError]] = {
 }
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A token goes to the host it was meant for, and to no other."""
-
-    def redirect_request(self, *arguments: object) -> None:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class Remote:
     """An installation's REST API. `root` is None for the system's trust anchors."""
@@ -61,24 +54,25 @@ class Remote:
         return self._ask("POST", path, json.dumps(document).encode())
 
     def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
-        """The answer's document. Raises the error that the other side names, Unavailable when it is away."""
-        request = urllib.request.Request(  # noqa: S310 - https alone, see `remote_of`
-            f"{self.url}/api/v1{path}",
-            body,
-            {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
-            method=method,
-        )
+        """The answer's document. Redirects are not followed: the token is for this host and no other.
+
+        Raises the error that the other side names, Unavailable when it is away.
+        """
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        parts = urlsplit(self.url)
+        assert parts.hostname is not None
         try:
             trust = ssl.create_default_context(cafile=str(self.root) if self.root else None)
-            opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust), _NoRedirects())
-            with opener.open(request, timeout=SECONDS) as answer:
-                return self._document(answer.read(ANSWER_OCTETS_MAX + 1))
-        except urllib.error.HTTPError as error:
-            with error:
-                raise _told(error.code, error.read(64 * 1024)) from None
+            connection = HTTPSConnection(parts.hostname, parts.port, timeout=SECONDS, context=trust)
+            with closing(connection):
+                connection.request(method, f"/api/v1{path}", body, headers)
+                answer = connection.getresponse()
+                content = answer.read(ANSWER_OCTETS_MAX + 1)
         except (OSError, HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise Unavailable(f"{self.url} cannot be reached: {reason}") from error
+            raise Unavailable(f"{self.url} cannot be reached: {error}") from error
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise _told(answer.status, content)
+        return self._document(content)
 
     def _document(self, content: bytes) -> dict[str, Any]:
         try:
@@ -118,7 +112,7 @@ def remote_of(session: Session, url: str, token: str, root: Path | None) -> Remo
     if not url:
         raise Malformed("there is a token, but neither --url nor CERTWRIGHT_URL says where to use it")
     parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
+    if parts.scheme != "https" or not parts.hostname or parts.path or parts.query or parts.username:
         raise Malformed(f"{url[:200]!r} is no https://host[:port]; a token goes over TLS alone")
     kept = session.wiring.folder(session.home) / "root.pem"
     return Remote(url, token, root or (kept if kept.exists() else None))

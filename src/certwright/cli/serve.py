@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .initialize import STEPS, founded_document, founded_text
+from .initialize import founded_document, founded_text
 from .options import Home, Json, begin
 from .wiring import ServeHooks, ServeOrder
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .wiring import Founded, Serving
 
 LANES = ("fast", "console", "worker")
-Address = Annotated[str | None, typer.Option(metavar="ADDRESS:PORT")]
 
 
 def up(
@@ -54,14 +53,14 @@ def up(
         raise Malformed(f"--only knows {', '.join(LANES)}, not {only[:40]!r}")
     order = ServeOrder(home, https, http, mtls, workers, only, open_enrolment or None)
     output = session.output
-    with output.steps("starting", STEPS) as step:
-        hooks = ServeHooks(
-            step,
-            output.warn,
-            lambda founded: _show(output, founded),
-            lambda serving: ready_text(serving, as_json),
-        )
-        session.wiring.serve(order, hooks)
+    # lines and no bar: what the process becomes could not put the terminal in order again
+    hooks = ServeHooks(
+        output.say,
+        output.warn,
+        lambda founded: _show(output, founded),
+        lambda serving: ready_text(serving, as_json),
+    )
+    session.wiring.serve(order, hooks)
 
 
 def _show(output: Output, founded: Founded) -> None:

@@ -271,6 +271,43 @@ class Chain:
         return rows, Chain(writer, number, head)
 
 
+# -- strangers' text -----------------------------------------------------------------------------
+
+
+def shown(text: str, limit: int) -> str:
+    """Text of others as an event may hold it: at most `limit` octets of JSON, 32 or more, and always takable.
+
+    What cannot be seen or could mislead the eye stands as an escape (`\\x0a`, `\\u202e`), a backslash as two.
+    What is too long ends in `\u2026(+N)`, N characters left out; no text that is whole ends so.
+    """
+    if len(text) <= limit and _PLAIN.fullmatch(text):
+        return text
+    pieces: list[str] = []
+    left, kept = limit, 0
+    for character in text[:limit]:
+        piece = character if character.isprintable() and character not in _MARKS else _escaped(character)
+        left -= len(_utf8(_quoted(piece))) - 2
+        if left < 0:
+            break
+        pieces.append(piece)
+        kept += left >= _MARK_OCTETS
+    if len(pieces) == len(text):
+        return "".join(pieces)
+    return f"{''.join(pieces[:kept])}\u2026(+{len(text) - kept})"
+
+
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
+_MARKS = frozenset("\\\u2026")
+_MARK_OCTETS = 16
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character == "\\":
+        return "\\\\"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 # -- the body ------------------------------------------------------------------------------------
 
 

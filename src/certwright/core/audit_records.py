@@ -2,8 +2,8 @@
 
 `LogVerifier` takes a log record by record, `verify_records` a whole one, so that a database and an export
 of it (`audit_export`) are checked by the same code. All streams: memory grows with the number of writers,
-not with that of events. Reading a log that grows: take the tree size first, then the heads, then leaves
-below that size, and unsequenced rows up to the heads.
+not with that of events. Reading a log that grows: take the tree size and the heads at one moment, then leaves
+below that size, and unsequenced rows up to those heads.
 
 What holds: given a trusted key or a checkpoint kept outside the database, any change to what the
 newest such checkpoint covers is found, and so is a log that was rolled back behind a checkpoint kept
@@ -159,6 +159,11 @@ class LogVerifier:
         """How many events have been read."""
         return self._rows
 
+    @property
+    def found(self) -> int:
+        """How much has been found wrong so far."""
+        return self._count
+
     def feed(self, record: Record | Damaged) -> None:
         """Check the next record, the header left out. Raises TooLarge as `verify_records`."""
         order = _ORDER.get(type(record), 0)
@@ -186,7 +191,7 @@ class LogVerifier:
     def finish(self) -> Report:
         """What was found, once all records have been fed."""
         for discrepancy in self._follower.finish():
-            self._add(discrepancy)
+            self.add(discrepancy)
         if self._order != _ORDER[End]:
             self._report(DiscrepancyKind.MISSING, "the log ends without its end record: it was cut short")
         for size in sorted(size for size in self._pending if size > self._leaves):
@@ -241,7 +246,7 @@ class LogVerifier:
         index = None if leaf is None else leaf.index
         named = False
         for discrepancy in self._follower.feed(row, index):
-            self._add(discrepancy)
+            self.add(discrepancy)
             named = named or discrepancy.number == row.number
         if leaf is not None and not named and leaf_hash(leaf_entry(row)) != leaf.hash:
             text = f"event {row.number} of writer {row.writer} is not what was logged as leaf {index}"
@@ -310,9 +315,10 @@ class LogVerifier:
     def _report(
         self, kind: DiscrepancyKind, text: str, writer: int = 0, number: int = 0, leaf: int | None = None
     ) -> None:
-        self._add(Discrepancy(kind, text, writer, number, leaf))
+        self.add(Discrepancy(kind, text, writer, number, leaf))
 
-    def _add(self, discrepancy: Discrepancy) -> None:
+    def add(self, discrepancy: Discrepancy) -> None:
+        """Take in what was found beside the records."""
         self._count += 1
         if len(self._found) < DISCREPANCIES_MAX:
             self._found.append(discrepancy)

@@ -45,6 +45,10 @@ class DiscrepancyKind(Described):
     ROLLED_BACK = "rolled-back", "The log is smaller than a checkpoint states."
     UNSIGNED = "unsigned", "Leaves stand past the newest checkpoint."
     SIGNATURE = "signature", "A checkpoint is not signed by the log's key."
+    INCONSISTENT = (
+        "inconsistent",
+        "What the database holds beside the events, to sign them and to prove them, contradicts them.",
+    )
     KEY_REPLACED = "key-replaced", "The log names another key or origin than the trusted one."
     UNREADABLE = "unreadable", "A line of an export cannot be read, or stands out of place."
 
@@ -143,7 +147,11 @@ class Follower:
         return Discrepancy(kind, text, row.writer, row.number, leaf)
 
     def _gap(self, row: EventRow, stand: _Stand) -> Iterator[Discrepancy]:
-        gap = range(stand.number + 1, row.number)
+        head = self._heads.get(row.writer)
+        end = row.number if head is None else min(row.number, head.number + 1)
+        gap = range(stand.number + 1, end)
+        if not gap:
+            return  # a row past the head: that there are none before it is as the head says
         if self._gaps < GAPS_MAX:
             self._gaps += 1
             stand.gaps.append(gap)

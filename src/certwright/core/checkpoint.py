@@ -15,6 +15,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -27,6 +29,8 @@ NOTE_OCTETS_MAX = 128 * 1024
 SIGNATURES_MAX = 64
 EXTENSIONS_MAX = 16
 NAME_CHARACTERS_MAX = 255
+ALL_KEPT = timedelta(hours=1)
+HOURLY_KEPT = timedelta(days=30)
 
 _ED25519 = b"\x01"
 _KEY_OCTETS, _KEY_ID_OCTETS = 32, 4
@@ -124,6 +128,24 @@ def parse(note: str) -> Checkpoint:
     Raises Malformed when it cannot be read.
     """
     return parse_text(_split(note)[0])
+
+
+def surplus(checkpoints: Sequence[tuple[int, datetime]], now: datetime) -> list[int]:
+    """The sizes, out of (size, when it was signed) by size, of those that need not be kept.
+
+    Kept are all of the last hour, the last one of every hour for thirty days, then the last one of every day;
+    and the newest of all.
+    """
+    spans = [(size, _span(at, now)) for size, at in checkpoints]
+    return [size for (size, span), (_, after) in pairwise(spans) if span and span == after]
+
+
+def _span(at: datetime, now: datetime) -> str:
+    """Names the time of which one checkpoint is enough; empty where all are kept."""
+    age = now - at
+    if age <= ALL_KEPT:
+        return ""
+    return f"{at:%Y-%m-%d %H}" if age <= HOURLY_KEPT else f"{at:%Y-%m-%d}"
 
 
 def compare(older: Checkpoint, newer: Checkpoint, proof: Sequence[bytes]) -> None:

@@ -58,7 +58,8 @@ async def accept_certificate(context: Context, actor: Actor, name: str, given: A
     generation = pending_generation(context.snapshot, name)
     now = context.clock()
     leaf = check_chain(given, now)
-    _check_fits(leaf, keys.spki(context.keyring.public_key(generation.row)), generation.row.subject)
+    public_key = await context.keyring.public_key(generation.row)
+    _check_fits(leaf, keys.spki(public_key), generation.row.subject)
     after = generation.row._replace(
         certificate=given.certificate, chain=b"".join(given.chain), not_after=leaf.not_valid_after_utc
     )

@@ -12,8 +12,8 @@ from .context import Context
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Signature and nonce are checked. `source` is the client's address; `spent` takes the nonce, in the commit
-    of what is asked for, so that no request is carried out twice."""
+    """Signature and nonce are checked. `source` is the client's address; `spent` takes the nonce, in the
+    commit of what is asked for, so that no request is carried out twice."""
 
     source: str
     spent: Change

@@ -93,7 +93,7 @@ class OcspResponder:
     async def answer(
         self, generation: Generation, cert_ids: tuple[CertId, ...], nonce: bytes, now: datetime
     ) -> Answer:
-        """Answer one parsed request. Never raises for what the client asked; Unavailable when we cannot speak."""
+        """Answer one parsed request. Raises Unavailable when we cannot speak, whatever the client asked."""
         source = self._sources.get(generation.id) or self._source(generation)
         usual = len(cert_ids) == 1 and not nonce
         if self._feed.stale:
@@ -160,7 +160,7 @@ class OcspResponder:
         now: datetime,
     ) -> Answer:
         """Sign until LIVE_VALIDITY from now, but not past the signer's or the authority's end."""
-        row, key, responder = self._signer(generation, source, now)
+        row, key, responder = await self._signer(generation, source, now)
         this_update = now.replace(microsecond=0)
         until = min(this_update + LIVE_VALIDITY, row.not_after, source.ends)
         if until <= this_update:
@@ -169,7 +169,7 @@ class OcspResponder:
         body = await self._context.keyring.ocsp(key, responder, times, singles, nonce)
         return Answer(body, times.this_update, times.next_update)
 
-    def _signer(
+    async def _signer(
         self, generation: Generation, source: _Source, now: datetime
     ) -> tuple[OcspSignerRow, Signer, ocsp.Responder]:
         row = self._context.snapshot.signers.get(generation.id)
@@ -178,13 +178,14 @@ class OcspResponder:
                 f"authority {generation.path} has no OCSP signer in force; is the worker running?"
             )
         if source.signer is not row or source.key is None or source.responder is None:
+            await self._context.keyring.ready(row)
             source.signer, source.key = row, self._context.keyring.ocsp_signer(row)
             source.responder = self._context.keyring.ocsp_responder(row)
         return row, source.key, source.responder
 
 
 class _LiveAnswers:
-    """Answers that were signed live a moment ago, the newest of them; none is given past half its validity."""
+    """Answers signed live a moment ago, the newest of them; none is given past half its validity."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[int, CertId], Answer] = OrderedDict()

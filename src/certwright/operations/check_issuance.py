@@ -37,7 +37,10 @@ class FoundCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Something that should not be. `text` is one line; `kind` is unrecorded, different or unreadable."""
+    """Something that should not be, in one line of `text`.
+
+    `kind` is unrecorded, different, or unreadable for what only looks like a certificate.
+    """
 
     kind: str
     subject: str
@@ -132,7 +135,7 @@ async def check_records(
             try:
                 wrong = _differences(row, bodies.get(row.id), names.get(row.id, []), snapshot)
             except (*_UNREADABLE, CertwrightError) as error:
-                yield Contradiction("unreadable", subject, f"the stored certificate cannot be read: {error}")
+                yield Contradiction("different", subject, f"the stored certificate cannot be read: {error}")
                 continue
             if wrong:
                 text = f"the record and the certificate disagree: {', '.join(wrong)}"

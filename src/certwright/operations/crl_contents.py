@@ -169,13 +169,14 @@ async def _changes(database: Database, shard: Shard, after: int) -> list[StatusC
 
 
 async def _listed(database: Database, stand: Stand, certificates: list[int]) -> int:
-    """How many of these certificates the last list names: those that were revoked as of its place in the feed,
-    and have not left."""
+    """How many of these certificates the last list names: those that were revoked as of its place in the
+    feed, and have not left."""
     left, parameters = "", [stand.last.covered_seq if stand.last else 0]
     if stand.before is not None:
         left = (
-            'AND NOT (s."seq" <= ? AND EXISTS (SELECT 1 FROM "certificate" c WHERE c."id" = s."certificate_id" '
-            'AND c."not_after" < (SELECT "this_update" FROM "crl" WHERE "id" = ?)))'
+            'AND NOT (s."seq" <= ? AND EXISTS (SELECT 1 FROM "certificate" c '
+            'WHERE c."id" = s."certificate_id" AND c."not_after" < '
+            '(SELECT "this_update" FROM "crl" WHERE "id" = ?)))'
         )
         parameters += [stand.before.covered, stand.before.id]
     count = 0

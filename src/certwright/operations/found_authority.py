@@ -111,7 +111,7 @@ async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> No
     """Make the key, and put authority and generation on record without a certificate."""
     now = context.clock()
     spec = KeySpec(order.algorithm, f"authority/{order.name}/1")
-    reference, public_key = context.keyring.create(order.key_provider, spec)
+    reference, public_key = await context.keyring.create(order.key_provider, spec)
     authority, generation = new_rows(context, order, reference, keys.spki(public_key), now)
     detail: dict[str, JsonValue] = {
         "algorithm": order.algorithm,
@@ -174,7 +174,7 @@ async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identi
     pending = context.snapshot.generations[identifier]
     if pending.certificate is not None:
         raise _taken(order.name)
-    public_key = context.keyring.public_key(pending.row)
+    public_key = await context.keyring.public_key(pending.row)
     subject = parse_name(pending.row.subject)
     request = replace(request_for(public_key, subject), terms=order.terms)
     profile = context.snapshot.profile(pending.row.profile)

@@ -136,6 +136,7 @@ async def certify(
     shard = shard_of(serial, generation.authority.crl_shards)
     plan = make_plan(approved, serial, shard)
     tbs = fast_tbs(plan)
+    await context.keyring.ready(generation.row)
     sealed = context.keyring.seal_certificate(generation.row, plan, tbs)
     if profile.is_authority or not context.keyring.local(generation.row.key_provider):
         await _intend(context, generation, plan, tbs, actor, now)

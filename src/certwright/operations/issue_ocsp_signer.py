@@ -38,7 +38,7 @@ async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSig
     algorithm = KeyAlgorithm(generation.row.key_algorithm)
     keeper = "software" if offline(generation) else generation.row.key_provider
     label = f"ocsp/{generation.path}/{now:%Y%m%d%H%M%S}"
-    reference, public_key = context.keyring.create(keeper, KeySpec(algorithm, label))
+    reference, public_key = await context.keyring.create(keeper, KeySpec(algorithm, label))
     request = request_for(public_key, _name(generation))
     if offline(generation):
         request = replace(request, not_after=min(now + OFFLINE_LIFETIME, generation.as_issuer.not_after))

@@ -1,20 +1,22 @@
 """Open keys, each behind its seal. The only place that opens a key of a provider.
 
-Keys are opened when first used, in the process that uses them, never before a fork. A key that is not local to
-the process signs in an executor, so that the event loop goes on.
+Keys are opened when first used, in the process that uses them, never before a fork. A key that is not
+local to the process signs in an executor, so that the event loop goes on.
 """
 
 import asyncio
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from cryptography import x509
 
 from ..core import crl, der, keys, ocsp
 from ..core.distinguished_name import DistinguishedName, parse_name
 from ..core.envelope import decrypt, encrypt
-from ..core.errors import Conflict, NotFound
+from ..core.errors import Conflict, IntegrityError, NotFound
 from ..core.issuer import issuer_of
 from ..core.keys import SIGNATURES, KeyAlgorithm, PublicKey
 from ..core.plan import CertificatePlan
@@ -24,6 +26,7 @@ from ..ports import KeyProvider, KeyReference, KeySpec
 from ..store.rows import AuthorityGenerationRow, OcspSignerRow
 
 RECOVERY = "recovery"
+Result = TypeVar("Result")
 MODULE_THREADS = 8
 
 
@@ -81,11 +84,15 @@ class Keyring:
         """Close a small secret for keeping; `random` is 44 fresh octets (`core.envelope.encrypt`)."""
         return encrypt(self._key_encryption_key, secret, context, random)
 
-    def create(self, provider: str, spec: KeySpec) -> tuple[KeyReference, PublicKey]:
+    async def create(self, provider: str, spec: KeySpec) -> tuple[KeyReference, PublicKey]:
         """Make a key; how to find it again, and its public half. Raises what the provider raises."""
         keys_of = self.provider(provider)
-        reference = keys_of.create(spec)
-        return reference, keys_of.open(reference).public_key()
+
+        def make() -> tuple[KeyReference, PublicKey]:
+            reference = keys_of.create(spec)
+            return reference, keys_of.open(reference).public_key()
+
+        return make() if keys_of.local else await self._apart(make)
 
     # -- signers ---------------------------------------------------------------------------------
 
@@ -94,26 +101,50 @@ class Keyring:
         key = ("authority", row.id, row.version)
         if key not in self._signers:
             name = issuer_of(row.certificate).name if row.certificate else parse_name(row.subject).encode()
-            self._signers[key] = self._open(row, name, AUTHORITY_KINDS)
+            expected = {row.spki_sha256} | ({_certified(row.certificate)} if row.certificate else set())
+            self._signers.setdefault(key, self._open(row, name, AUTHORITY_KINDS, expected))
         return self._signers[key]
 
     def ocsp_signer(self, row: OcspSignerRow) -> Signer:
         key = ("ocsp", row.id, 0)
         if key not in self._signers:
             subject = x509.load_der_x509_certificate(row.certificate).subject.public_bytes()
-            self._signers[key] = self._open(row, subject, OCSP_SIGNER_KINDS)
+            opened = self._open(row, subject, OCSP_SIGNER_KINDS, {_certified(row.certificate)})
+            self._signers.setdefault(key, opened)
         return self._signers[key]
 
+    async def ready(self, row: AuthorityGenerationRow | OcspSignerRow) -> None:
+        """Open a key that is not local outside the event loop, which its module might hold up. Raises what the
+        provider raises."""
+        if self.local(row.key_provider):
+            return
+        if isinstance(row, OcspSignerRow):
+            await self._apart(lambda: self.ocsp_signer(row))
+        else:
+            await self._apart(lambda: self.authority(row))
+
     def _open(
-        self, row: AuthorityGenerationRow | OcspSignerRow, name: bytes, kinds: frozenset[Kind]
+        self,
+        row: AuthorityGenerationRow | OcspSignerRow,
+        name: bytes,
+        kinds: frozenset[Kind],
+        expected: set[bytes],
     ) -> Signer:
+        """`expected` are SHA-256 of the public key that this must be the key of, from each place that says it:
+        a provider cannot know that a reference was moved to another row."""
         provider = self.provider(row.key_provider)
         private_key = provider.open(KeyReference(KeyAlgorithm(row.key_algorithm), row.key_reference))
         public_key = private_key.public_key()
+        if expected != {hashlib.sha256(keys.spki(public_key)).digest()}:
+            raise IntegrityError(
+                f"the key of provider {row.key_provider} is not the one its certificate is for: its row was "
+                "changed; restore it from a backup"
+            )
         seal = Seal(name, public_key, kinds)
         return Signer(seal, SealedKey(private_key, seal), public_key, provider.local)
 
-    def public_key(self, row: AuthorityGenerationRow) -> PublicKey:
+    async def public_key(self, row: AuthorityGenerationRow) -> PublicKey:
+        await self.ready(row)
         return self.authority(row).public_key
 
     def ocsp_responder(self, row: OcspSignerRow) -> ocsp.Responder:
@@ -128,10 +159,13 @@ class Keyring:
         """The signature over what was sealed. Raises Unavailable, IntegrityError."""
         if signer.local:
             return signer.key.sign(sealed.tbs)
+        return await self._apart(lambda: signer.key.sign(sealed.tbs))
+
+    async def _apart(self, act: Callable[[], Result]) -> Result:
+        """In a thread of our own, so that the event loop goes on."""
         if self._executor is None:
             self._executor = ThreadPoolExecutor(MODULE_THREADS, "key-module")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, signer.key.sign, sealed.tbs)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, act)
 
     def seal_certificate(self, row: AuthorityGenerationRow, plan: CertificatePlan, tbs: bytes) -> Sealed:
         """Check, lint and admit. Raises Refused, IntegrityError."""
@@ -150,6 +184,7 @@ class Keyring:
         expected: crl.Expected,
     ) -> bytes:
         """DER of a list, checked and signed. Raises IntegrityError when it is not what was expected."""
+        await self.ready(row)
         signer = self.authority(row)
         tbs = b"".join(crl.tbs_parts(header, entries))
         crl.check_crl(tbs, header, expected.count, expected.listed, expected.absent)
@@ -176,7 +211,14 @@ class Keyring:
 
     async def csr(self, row: AuthorityGenerationRow, subject: DistinguishedName) -> bytes:
         """DER of a CSR (RFC 2986) for an authority's key."""
+        await self.ready(row)
         signer = self.authority(row)
         tbs = der.sequence(der.integer(0), subject.encode(), keys.spki(signer.public_key), der.tlv(0xA0, b""))
         signature = await self.sign(signer, signer.seal.admit(Kind.CSR, tbs))
         return assemble(tbs, signer.key.algorithm, signature)
+
+
+def _certified(certificate: bytes) -> bytes:
+    """SHA-256 of the public key that a certificate is for."""
+    public_key: Any = x509.load_der_x509_certificate(certificate).public_key()
+    return hashlib.sha256(keys.spki(public_key)).digest()

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..core.access import EVERYTHING, VERBS, Actor, Verb
+from ..core.access import Actor, Verb, reach
 from ..core.names import IdentifierKind, parse_identifier, reversed_name
-from ..store.databases import Database
+from ..store.databases import Database, SqliteDatabase
 from ..store.rows import CertificateRow
 
 PAGE_MAX = 1000
-_COLUMNS = ("authority", "profile", "endpoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ async def list_certificates(
     database: Database, actor: Actor, wanted: CertificateFilter, after: int | None = None, limit: int = 100
 ) -> CertificatePage:
     """Up to `limit` certificates, at most PAGE_MAX, after the one of identifier `after`. Raises Malformed."""
-    conditions = [*_conditions(wanted), scope_condition(actor, Verb.VIEW)]
+    conditions = [*_conditions(database, wanted), scope_condition(actor, Verb.VIEW)]
     by_expiry = wanted.expires_before is not None or wanted.expires_after is not None
     if after is not None and by_expiry:
         place = 'SELECT c."not_after", c."id" FROM "certificate" c WHERE c."id" = ?'
@@ -57,7 +56,7 @@ async def list_certificates(
     return CertificatePage(tuple(rows[:limit]), rows[limit - 1].id if len(rows) > limit else None)
 
 
-def _conditions(wanted: CertificateFilter) -> Iterator[tuple[str, list[object]]]:
+def _conditions(database: Database, wanted: CertificateFilter) -> Iterator[tuple[str, list[object]]]:
     if wanted.authority:
         yield '"authority" = ?', [wanted.authority]
     if wanted.profile:
@@ -69,29 +68,27 @@ def _conditions(wanted: CertificateFilter) -> Iterator[tuple[str, list[object]]]
     if wanted.revoked is not None:
         yield f'"revoked_at" IS {"NOT NULL" if wanted.revoked else "NULL"}', []
     if wanted.name:
-        yield _named(wanted.name)
+        yield _named(database, wanted.name)
 
 
-def _named(name: str) -> tuple[str, list[object]]:
-    """Names are stored back to front: all below a domain are one range of them."""
+def _named(database: Database, name: str) -> tuple[str, list[object]]:
+    """Names are stored back to front, so all below a domain are one range of an index. PostgreSQL finds it by
+    LIKE, whatever order its characters have, SQLite by comparing octets."""
     below = name.startswith(".")
     value = reversed_name(parse_identifier(IdentifierKind.DNS, name[below:]))
     names = 'SELECT n."certificate_id" FROM "certificate_name" n WHERE n."reversed_value"'
-    if below:  # "/" follows "." in both databases' order of characters
+    if not below:
+        return f'"id" IN ({names} = ?)', [value]
+    if isinstance(database, SqliteDatabase):  # "/" follows "."
         return f'"id" IN ({names} >= ? AND n."reversed_value" < ?)', [f"{value}.", f"{value}/"]
-    return f'"id" IN ({names} = ?)', [value]
+    pattern = value.replace("_", r"\_") + ".%"
+    return rf""""id" IN ({names} LIKE ? ESCAPE '\')""", [pattern]
 
 
 def scope_condition(actor: Actor, verb: Verb) -> tuple[str, list[object]]:
     """SQL for the certificates to which the actor may do the verb, as `core.access.may` has it."""
-    parts, values = [], []
-    for grant in actor.grants:
-        if verb not in VERBS[grant.role]:
-            continue
-        if grant.scope == EVERYTHING:
-            return "1 = 1", []
-        kind, _, name = grant.scope.partition(":")
-        if kind in _COLUMNS and name:
-            parts.append(f'"{kind}" = ?')
-            values.append(name)
-    return " OR ".join(parts) or "1 = 0", list(values)
+    scopes = reach(actor, verb)
+    if scopes is None:
+        return "1 = 1", []
+    # the kinds of scope are columns of the same names
+    return " OR ".join(f'"{kind}" = ?' for kind, _ in scopes) or "1 = 0", [name for _, name in scopes]

@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 
 from ..core import ocsp
-from ..core.errors import Unavailable
+from ..core.errors import CertwrightError, Unavailable
 from ..core.ocsp import CertStatus
 from ..store.databases import Database
 from ..store.feed import StatusFeed
@@ -72,7 +72,9 @@ class StatusLookups:
         except Exception as error:
             for waiting in asked.values():
                 _fail(waiting, error)
-            return
+            if isinstance(error, CertwrightError):
+                return
+            raise
         found = {row.serial: _status_of(row) for row in rows}
         if position == self._feed.seq:
             self._keep(generation, found)

@@ -39,12 +39,12 @@ async def produce_ocsp(context: Context, generation: Generation, folder: Path) -
     position = (await context.database.query('SELECT max("seq") FROM "status_change"'))[0][0] or 0
     number = await context.ledger.take(f"ocsp/{generation.id}")
     times = ocsp.Times(now, now, until)
+    await context.keyring.ready(row)
     run = Run(number, position, forms[0], context.keyring.ocsp_responder(row), times)
     target = folder / str(generation.id)
     with AnswerWriter(target, run, KeyAlgorithm(row.key_algorithm)) as writer:
         count = await _write(context, generation, _Signing(context, row, run), writer)
-        path = await asyncio.to_thread(writer.finish)
-    await _verify(path, forms[0])
+        await asyncio.to_thread(_finish, writer, forms[0])
     remove_older(target)
     detail: dict[str, JsonValue] = {
         "answers": count,
@@ -56,10 +56,11 @@ async def produce_ocsp(context: Context, generation: Generation, folder: Path) -
     return count
 
 
-async def _verify(path: Path, issuer: bytes) -> None:
-    """Read the finished file as responders will. A damaged one is taken away: raises IntegrityError."""
+def _finish(writer: AnswerWriter, issuer: bytes) -> None:
+    """Finish the file, and read it as responders will. A damaged one is taken away: raises IntegrityError."""
+    path = writer.finish()
     try:
-        await asyncio.to_thread(AnswerFile(path, issuer).verify)
+        AnswerFile(path, issuer).verify()
     except IntegrityError:
         path.unlink(missing_ok=True)
         raise

@@ -77,7 +77,7 @@ class ProducedAnswers:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise Unavailable(f"{path}: {error.strerror}; OCSP answers are signed live until it works") from error
+            raise Unavailable(f"{path}: {error.strerror}; answers are signed live until it works") from error
         await asyncio.to_thread(file.verify)
         self._changed = await self._changed_since(file)
         self.file = file

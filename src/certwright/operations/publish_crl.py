@@ -1,9 +1,9 @@
 """Sign the lists of one shard anew: the complete one, and the delta since the last scheduled one.
 
-Entries come encoded from the list before; what the status feed has told since is put in. How many there must
-be then is worked out from the store, and a list that turns out otherwise is made anew from the certificates on
-record. The number is taken under its counter's lock before anything is signed, and a list is recorded only if
-no other came between, so that numbers are unique and what is published never goes back.
+Entries come encoded from the list before; what the status feed has told since is put in. How many there
+must be then is worked out from the store, and a list that turns out otherwise is made anew from the
+certificates on record. The number is taken under its counter's lock before anything is signed, and a list is
+recorded only if no other came between, so that numbers are unique and what is published never goes back.
 """
 
 from dataclasses import dataclass, replace
@@ -69,8 +69,8 @@ async def publish_crl(
 ) -> CrlRow:
     """Sign and record the shard's lists; the row of the complete one.
 
-    More changes than one list takes up are left to further ones, signed at once. Raises Conflict, Unavailable,
-    IntegrityError.
+    More changes than one list takes up are left to further ones, signed at once. Raises Conflict,
+    Unavailable, IntegrityError.
     """
     attempts = 0
     while True:
@@ -118,7 +118,7 @@ async def _sign_both(
 ) -> tuple[CrlRow, CrlRow | None]:
     """The complete list, and the delta where there is a base for one.
 
-    Where too much has changed for a delta, the complete list becomes the next base whether it was time or not.
+    Where too much has changed for a delta, the complete list becomes the next base, be it time or not.
     """
     header = _header(context, publication, number)
     changes = None

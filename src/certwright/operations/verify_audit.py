@@ -1,18 +1,23 @@
 """Check the audit log in the database against the log's key and a checkpoint that were kept outside it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from ..core.access import Actor, Subject, Verb, require
-from ..core.audit import Event, EventKind, JsonValue
-from ..core.audit_records import Header, LogVerifier, Report
+from ..core.audit import Event, EventKind, JsonValue, shown
+from ..core.audit_records import Header, Leaf, LogVerifier, Report
 from ..core.checkpoint import VerifierKey
 from ..store.databases import Database
 from ..store.ledger import Change
+from .check_audit_store import check_store
 from .context import Context
-from .export_audit import export_audit
+from .export_audit import records_of
+from .read_audit import read_standing
 
 Progress = Callable[[int, int], None]
 REPORT_EVERY = 500
+FIRST_OCTETS_MAX = 1_000
+LOG = "audit:log"
 
 
 async def verify_audit(
@@ -25,33 +30,37 @@ async def verify_audit(
     """What the check found. `keys` are the log's public keys, `held` signed notes, both from outside.
 
     `progress` is told how many of how many events have been read. Raises Forbidden, Unavailable, Malformed
-    for a held checkpoint that cannot be read.
+    for a held checkpoint that cannot be read, TooLarge for more writers or checkpoints than a log can have.
     """
     require(actor, Verb.VIEW_AUDIT, Subject())
-    total = (await database.query('SELECT sum("events") FROM "audit_writer"'))[0][0] or 0
-    records = export_audit(database, keys)
+    standing = await read_standing(database)
+    total = sum(max(0, writer.events) for writer in standing.writers)
+    records = records_of(database, keys, standing)
     header = await anext(records)
     assert isinstance(header, Header)
-    verifier = LogVerifier(header, keys, held)
+    verifier, placed = LogVerifier(header, keys, held), dict[int, int]()
     async for record in records:
         verifier.feed(record)
+        if isinstance(record, Leaf) and record.row is not None:
+            placed[record.row.writer] = record.row.number
         if verifier.events % REPORT_EVERY == 0:
-            progress(verifier.events, int(total))
-    progress(verifier.events, int(total))
+            progress(verifier.events, total)
+            await asyncio.sleep(0)  # others on this loop get their turn
+    progress(verifier.events, total)
+    async for discrepancy in check_store(database, standing, placed if not verifier.found else None):
+        verifier.add(discrepancy)
     return verifier.finish()
 
 
 async def record_discrepancies(context: Context, actor: Actor, found: int, first: str) -> None:
     """Put on record that a check has failed; `first` says what it found first."""
-    detail: dict[str, JsonValue] = {"found": found, "first": first[:500]}
-    event = Event(
-        EventKind.AUDIT_DISCREPANCY_FOUND, context.clock(), actor.name, actor.source, "audit:log", detail
-    )
+    detail: dict[str, JsonValue] = {"found": found, "first": shown(first, FIRST_OCTETS_MAX)}
+    event = Event(EventKind.AUDIT_DISCREPANCY_FOUND, context.clock(), actor.name, actor.source, LOG, detail)
     await context.ledger.commit(Change(events=[event]))
 
 
 async def record_export(context: Context, actor: Actor) -> None:
     """Put on record that somebody takes a copy of the log. Raises Forbidden."""
     require(actor, Verb.VIEW_AUDIT, Subject())
-    event = Event(EventKind.AUDIT_EXPORTED, context.clock(), actor.name, actor.source, "audit:log", {})
+    event = Event(EventKind.AUDIT_EXPORTED, context.clock(), actor.name, actor.source, LOG, {})
     await context.ledger.commit(Change(events=[event]))

@@ -74,8 +74,10 @@ def client_address(scope: Scope) -> str:
 
 async def respond(send: Send, status: int, body: bytes = b"", headers: Headers = ()) -> None:
     """One whole answer. A long body goes out in pieces, so that a slow client holds no second copy of it."""
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    fields = [*headers]
+    if status != HTTPStatus.NOT_MODIFIED:  # there it would be the length of what is not sent
+        fields.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": fields})
     if len(body) <= CHUNK_OCTETS:
         await send({"type": "http.response.body", "body": body})
         return

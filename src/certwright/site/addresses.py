@@ -40,3 +40,9 @@ def parse_listen_address(text: str) -> ListenAddress:
     if address.version == 6 and bare is host:
         raise Malformed(f"{text!r} is ambiguous; write an IPv6 address in brackets, as in [::1]:8443")
     return ListenAddress(str(address), int(port))
+
+
+def default_url(http: ListenAddress | None) -> str:
+    """The base URL of an installation that nothing else is said of."""
+    port = http.port if http else 80
+    return f"http://{LOCALHOST}" + ("" if port == 80 else f":{port}")

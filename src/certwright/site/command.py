@@ -55,12 +55,12 @@ class SiteWiring:
     def audit_trust(self, home: Path | None) -> AuditTrust:
         from ..core.checkpoint import parse_verifier_key
         from .configuration import read_secret_file
+        from .installation import held_checkpoint
 
         folder = _installation(home).home / "audit"
         key = read_secret_file(folder / "checkpoint-key.pub", "the audit log's public key")
-        newest = folder / "newest-checkpoint"
-        held = (newest.read_text(),) if newest.exists() else ()
-        return AuditTrust((parse_verifier_key(key),), held)
+        held = held_checkpoint(folder)
+        return AuditTrust((parse_verifier_key(key),), () if held is None else (held,))
 
     def sign_checkpoint(self, home: Path | None) -> str:
         configuration = _installation(home)
@@ -135,16 +135,15 @@ async def _sign_checkpoint(configuration: Configuration, context: Context) -> st
     """Place what waits, in as many commits as that takes; the newest signed note."""
     from ..core.errors import Conflict, Unavailable
     from ..operations.sequence_audit import sequence_audit
-    from ..store.databases import Duplicate
-    from .installation import keep_checkpoint, read_checkpoint_key
+    from .installation import held_checkpoint, keep_checkpoint, read_checkpoint_key
     from .wiring import now
 
     folder = configuration.home / "audit"
     key, verifier = read_checkpoint_key(folder)
     for _ in range(CHECKPOINT_ROUNDS_MAX):
         try:
-            note = await sequence_audit(context, verifier.name, key)
-        except (Conflict, Duplicate):  # the worker came first; what it left is left
+            note = await sequence_audit(context, verifier.name, key, held_checkpoint(folder))
+        except Conflict:  # the worker came first; what it left is left
             continue
         if note is None:
             break

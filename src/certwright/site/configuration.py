@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..core.errors import CertwrightError, Malformed, NotFound
-from .addresses import LOCALHOST, ListenAddress, parse_listen_address
+from .addresses import LOCALHOST, ListenAddress, default_url, parse_listen_address
 
 Network = IPv4Network | IPv6Network
 
@@ -100,7 +100,7 @@ Listen = Annotated[ListenAddress | None, _plain_error(_listen_address)]
 HttpUrl = Annotated[str, _plain_error(lambda value: _base_url(("http", "https"), value))]
 HttpsUrl = Annotated[str, _plain_error(lambda value: _base_url(("https",), value))]
 Resolvers = Annotated[tuple[Annotated[str, _plain_error(_resolver)], ...], BeforeValidator(_words)]
-Hosts = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Networks = Annotated[
     tuple[Annotated[Network, _plain_error(_network)], ...],
     BeforeValidator(_words),
@@ -133,7 +133,7 @@ class Validation(Table):
     primary_zone: str = Field(
         "", max_length=64, description="The zone of the serving processes. Not set: `zone`."
     )
-    other_zones: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+    other_zones: Words = Field(
         (), max_length=16, description="Zones whose workers check every challenge too."
     )
     quorum: int = Field(
@@ -176,6 +176,9 @@ class Pkcs11Module(Table):
     token: str = Field(min_length=1, max_length=32, description="Label of the token.")
     pin: SecretStr | None = Field(None, description="The token's user PIN. Better: `pin_file`.")
     pin_file: Path | None = Field(None, description="File that holds the PIN and nothing else.")
+    sessions: int = Field(4, ge=1, le=64, description="How many signatures run side by side, per process.")
+    timeout_seconds: int = Field(10, ge=1, le=120, description="Bound on one signature.")
+    environment: Words = Field((), max_length=32, description="For the module: entries `NAME=value`.")
 
     @model_validator(mode="after")
     def _one_pin(self) -> Self:
@@ -233,7 +236,7 @@ class Configuration(BaseSettings):
         description="Where clients and people reach the HTTPS listener. Default: the host of `url`, with the "
         "port of `https` when `url` has the port of `http`.",
     )
-    hosts: Hosts = Field(
+    hosts: Words = Field(
         (), max_length=64, description="Further host names by which the HTTPS and mTLS listeners are reached."
     )
     https: Listen = Field(ListenAddress("127.0.0.1", 8443), description="HTTPS listener. `off`: none.")
@@ -339,6 +342,8 @@ class Configuration(BaseSettings):
         names = [module.name for module in self.pkcs11]
         if len(set(names)) < len(names):
             raise ValueError("two pkcs11 tables have the same name")
+        if {"software", "recovery"} & set(names):
+            raise ValueError("a pkcs11 table has the name of a built-in key provider; choose another")
         return self
 
     @property
@@ -442,12 +447,6 @@ def _read_file(home: Path) -> dict[str, Any]:
     if "home" in values:
         raise Malformed(f"{path}: home cannot be set in the file that lies in it; use {HOME_VARIABLE}")
     return values
-
-
-def default_url(http: ListenAddress | None) -> str:
-    """The base URL of an installation that nothing else is said of."""
-    port = http.port if http else 80
-    return f"http://{LOCALHOST}" + ("" if port == 80 else f":{port}")
 
 
 def _default_service_url(base: str, https: ListenAddress | None, http: ListenAddress | None) -> str:

@@ -89,7 +89,7 @@ class _Secrets:
 async def initialize(
     configuration: Configuration, organization: str, algorithm: KeyAlgorithm, progress: Progress
 ) -> Initialized:
-    """Found the installation that `configuration` describes. Raises Conflict when there is one, Unavailable."""
+    """Found the installation of this configuration. Raises Unavailable, Conflict when there is one."""
     home = configuration.home
     if home.exists() and any(home.iterdir()) and not _only_settings(home):
         raise Conflict(f"{home} is not empty; `certwright init` founds an installation in a new folder")
@@ -143,9 +143,11 @@ async def _build(
     moved = configuration.model_copy(update=_moved(configuration, home))
     progress("making tables")
     await asyncio.to_thread(migrate, moved)
-    password = secrets.token_urlsafe(PASSWORD_OCTETS)
-    create_account(django_environment(moved), ADMINISTRATOR, password, PASSWORD_HOURS)
     await _found(moved, organization)
+    password = secrets.token_urlsafe(PASSWORD_OCTETS)
+    await asyncio.to_thread(
+        create_account, django_environment(moved), ADMINISTRATOR, password, PASSWORD_HOURS
+    )
     async with open_context(moved, "init") as context:
         context.keyring.unlock(recovery_provider(home, passphrase))
         await grant_role(context, founder(), f"user:{ADMINISTRATOR}", Grant(Role.ADMINISTRATOR))
@@ -299,7 +301,7 @@ async def _place_audit(context: Context, configuration: Configuration) -> None:
     """Sign a first checkpoint, so that the founding itself cannot be rewritten."""
     folder = configuration.home / "audit"
     key, verifier = read_checkpoint_key(folder)
-    note = await sequence_audit(context, verifier.name, key)
+    note = await sequence_audit(context, verifier.name, key, None)
     if note:
         keep_checkpoint(folder, note, now())
 
@@ -313,11 +315,19 @@ def read_checkpoint_key(folder: Path) -> tuple[Ed25519PrivateKey, VerifierKey]:
     return key, parse_verifier_key((folder / "checkpoint-key.pub").read_text().strip())
 
 
+def held_checkpoint(folder: Path) -> str | None:
+    """The newest signed note kept outside the database."""
+    try:
+        return (folder / "newest-checkpoint").read_text()
+    except FileNotFoundError:
+        return None
+
+
 def keep_checkpoint(folder: Path, note: str, at: datetime) -> None:
     """Keep a checkpoint outside the database: one file a day, and the newest by itself."""
     with (folder / f"checkpoints-{at:%Y%m%d}").open("a") as file:
         file.write(note + "\x1e\n")
-    temporary = folder / ".newest"
+    temporary = folder / f".newest.{os.getpid()}"
     temporary.write_text(note)
     os.replace(temporary, folder / "newest-checkpoint")
 

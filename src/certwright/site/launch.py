@@ -15,8 +15,8 @@ from ..core.keys import KeyAlgorithm
 from ..operations.save_base_url import save_base_url
 from ..store.databases import Database, open_database
 from ..store.snapshot import Endpoint, Snapshot, load_snapshot
-from .addresses import LOCALHOST
-from .configuration import Configuration, default_url
+from .addresses import LOCALHOST, default_url
+from .configuration import Configuration
 from .installation import PASSWORD_HOURS, ROOT_FILE, initialize, migrate, service_certificate
 from .listener_certificate import due, issue_listener_certificate
 from .supervisor import LANES, Plan, replace_process

@@ -18,7 +18,7 @@ from ..core.envelope import (
     parse_derivation,
     parse_key_encryption_key,
 )
-from ..core.errors import CertwrightError, Malformed, NotFound
+from ..core.errors import CertwrightError, NotFound
 from ..operations.context import Context
 from ..operations.keyring import Keyring
 from ..operations.registry import plugin
@@ -62,13 +62,15 @@ def key_providers(configuration: Configuration, key: bytes) -> dict[str, KeyProv
     providers: dict[str, KeyProvider] = {"software": software(software.Settings(key, previous))}
     for module in configuration.pkcs11:
         pkcs11 = plugin(KEY_PROVIDERS, "pkcs11")
-        if module.pin is not None:
-            pin = module.pin.get_secret_value()
-        elif module.pin_file is not None:
-            pin = read_secret_file(module.pin_file, f"the PIN of PKCS#11 module {module.name}")
-        else:
-            raise Malformed(f"PKCS#11 module {module.name} has neither pin nor pin_file")
-        providers[module.name] = pkcs11(pkcs11.Settings(str(module.module), module.token, pin))
+        settings = pkcs11.Settings(
+            str(module.module),
+            module.token,
+            module.read_pin(),
+            module.sessions,
+            module.timeout_seconds,
+            module.environment,
+        )
+        providers[module.name] = pkcs11(settings)
     return providers
 
 

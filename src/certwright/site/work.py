@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -22,7 +23,7 @@ from ..operations.context import Context
 from ..worker import main as worker
 from ..worker.duties import Surroundings
 from .configuration import Configuration
-from .installation import keep_checkpoint, read_checkpoint_key
+from .installation import held_checkpoint, keep_checkpoint, read_checkpoint_key
 from .listener_certificate import due, issue_listener_certificate
 from .logs import configure_logging
 from .metrics import use_metrics_folder
@@ -66,9 +67,6 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
     except FileNotFoundError as error:
         raise NotFound(f"{error.filename} is missing; copy it from where this was founded") from error
 
-    def keep(note: str, at: datetime) -> None:
-        keep_checkpoint(folder, note, at)
-
     async def renew_listener(now: datetime) -> None:
         if {"https", "mtls"} & set(configuration.listeners) and due(configuration, now):
             await issue_listener_certificate(context, configuration, now)
@@ -80,7 +78,8 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
         configuration.home / "ocsp",
         verifier.name,
         key,
-        keep,
+        partial(held_checkpoint, folder),
+        partial(keep_checkpoint, folder),
         renew_listener,
     )
 

@@ -318,38 +318,6 @@ def _revoked(packed: int) -> ocsp.CertStatus:
     return ocsp.revoked(RevocationFacts(at, Reason(packed & 0xFF)))
 
 
-class Answers:
-    """The newest file of a folder. Swapping to a newer one is one assignment: no request sees a gap."""
-
-    def __init__(self, folder: Path, issuer: bytes) -> None:
-        """`issuer` is one of `ocsp.issuer_forms`; the folder's files must be about it."""
-        self._folder = folder
-        self._issuer = issuer
-        self.current: AnswerFile | None = None
-
-    def refresh(self) -> bool:
-        """Take the newest file if it is newer than the one in use, and say whether it was.
-
-        Raises IntegrityError for a damaged one, Unavailable when the folder cannot be read; the file in use
-        stays in use.
-        """
-        have = self.current.run.number if self.current else -1
-        with _disk(self._folder):
-            for number, path in reversed(runs_in(self._folder)):
-                if number <= have:
-                    break
-                try:
-                    self.current = AnswerFile(path, self._issuer)
-                except FileNotFoundError:  # removed since we looked
-                    continue
-                return True
-        return False
-
-    def answer(self, serial: bytes) -> bytes | None:
-        """See `AnswerFile.answer`; None also while there is no file."""
-        return self.current.answer(serial) if self.current else None
-
-
 def runs_in(folder: Path) -> list[tuple[int, Path]]:
     """Run numbers and paths of the files there, ascending; empty for a folder that does not exist."""
     found = (path for path in folder.glob("*" + SUFFIX) if path.stem.isdecimal())

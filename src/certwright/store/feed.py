@@ -35,7 +35,7 @@ class StatusFeed:
         return self._steady() - self.confirmed > STALE_SECONDS
 
     async def begin(self) -> None:
-        """Begin with what comes from now on: who listens reads what is older from the store. Raises Unavailable."""
+        """Begin with what comes from now on; listeners read older changes themselves. Raises Unavailable."""
         asked = self._steady()
         rows = await self._database.query('SELECT max("seq") FROM "status_change"')
         self.seq = rows[0][0] or 0

@@ -20,6 +20,7 @@ from ..core import audit
 from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured, Unavailable
 from .databases import Clash, Database, Duplicate, Transaction
 from .rows import (
+    AuditCheckpointRow,
     AuditEventRow,
     AuditWriterRow,
     CompromisedKeyRow,
@@ -45,6 +46,7 @@ _KEYS: dict[type[Row], tuple[tuple[str, ...], str]] = {
     CounterRow: (("name",), "value"),
     LeaseRow: (("name",), "expires_at"),
     AuditWriterRow: (("id",), "sequenced"),
+    AuditCheckpointRow: (("size",), "note"),
 }
 _BY_VERSION = (("id",), "version")
 

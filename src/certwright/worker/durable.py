@@ -89,6 +89,7 @@ class Durable:
         try:
             DBOS.launch()
         except SQLAlchemyError as error:
+            DBOS.destroy()
             raise _unavailable(error) from error
         self._store: SystemDatabase = dbos._sys_db
 

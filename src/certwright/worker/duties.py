@@ -32,8 +32,9 @@ PURGE_TURNS_MAX = 50
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the worker is given. `answers`: this host's folder of OCSP answers; `keep_checkpoint` keeps a
-    signed note outside the database; `renew_listener` renews this host's listener certificate when due."""
+    """What the worker is given. `answers`: this host's folder of OCSP answers; `held_checkpoint` gives the
+    newest signed note that `keep_checkpoint` has kept outside the database; `renew_listener` renews this
+    host's listener certificate when it is due."""
 
     context: Context
     validations: Validations
@@ -41,6 +42,7 @@ class Surroundings:
     answers: Path
     checkpoint_origin: str
     checkpoint_key: Ed25519PrivateKey
+    held_checkpoint: Callable[[], str | None]
     keep_checkpoint: Callable[[str, datetime], None]
     renew_listener: Callable[[datetime], Awaitable[None]]
 
@@ -84,7 +86,9 @@ class Duties:
     async def sequence(self) -> None:
         """Until all events have their place, or for this time it is enough."""
         for _ in range(SEQUENCE_TURNS_MAX):
-            note = await sequence_audit(self._context, self._at.checkpoint_origin, self._at.checkpoint_key)
+            held = self._at.held_checkpoint()
+            origin, key = self._at.checkpoint_origin, self._at.checkpoint_key
+            note = await sequence_audit(self._context, origin, key, held)
             if note is None:
                 return
             self._at.keep_checkpoint(note, self._context.clock())

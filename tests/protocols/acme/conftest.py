@@ -15,7 +15,7 @@ from tests.real.dns_server import DnsServer
 
 @pytest.fixture(scope="module")
 def dns() -> Iterator[DnsServer]:
-    with dns_server.running({ZONE: ""}) as server:
+    with dns_server.running({"test": "", ZONE: ""}) as server:
         yield server
 
 

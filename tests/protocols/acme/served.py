@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.protocols.acme.raw_client import Key, RawClient, new_key, text64
 from tests.real.certwright import Home, Site
@@ -120,4 +121,5 @@ def make_csr(names: tuple[str, ...], key: Key | None = None, common_name: str = 
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject))
     if values:
         builder = builder.add_extension(x509.SubjectAlternativeName(values), critical=False)
-    return builder.sign(key or new_key(), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(key or new_key(), digest).public_bytes(serialization.Encoding.DER)

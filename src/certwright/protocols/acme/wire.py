@@ -11,7 +11,6 @@ from .nonces import CheckedNonce, NonceMaker, UsedNonces
 from .problems import AcmeProblem, ProblemType, malformed, problem_of
 from .resources import Place, Resource, Urls, link
 
-
 _REFUSED = (ProblemType.REJECTED_IDENTIFIER, ProblemType.BAD_CSR, ProblemType.CAA)
 
 

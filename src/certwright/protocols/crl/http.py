@@ -1,21 +1,20 @@
 """Lists and authority certificates over HTTP (RFC 5280 section 4.2.1.13, RFC 2585), plain ASGI."""
 
-import hashlib
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 
 from ...core.errors import CertwrightError, NotFound, Unavailable
 from ...operations.serve_status import PublishedLists
 from ...store.snapshot import Snapshots
 from ..asgi import Receive, Scope, Send, respond
-
-Headers = tuple[tuple[bytes, bytes], ...]
+from ..caching import NOT_CACHEABLE, Fields, cache_headers, entity_tag, entity_tag_of, unchanged
 
 KEEP_AT_MOST = timedelta(minutes=5)
+KEEP_CERTIFICATE = b"public, max-age=86400"
 _LIST = re.compile(r"/crl/([^/]{1,100}/[0-9]{1,6})/([0-9]{1,6})(-delta)?\.crl")
 _CERTIFICATE = re.compile(r"/ca/([^/]{1,100}/[0-9]{1,6})\.cer")
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class PublicationApplication:
@@ -27,47 +26,42 @@ class PublicationApplication:
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """HEAD is answered like GET; the server leaves the body out."""
         if scope["method"] not in ("GET", "HEAD"):
             await respond(send, 405, b"", ((b"allow", b"GET, HEAD"),))
             return
         try:
-            body, headers = await self._find(scope["path"])
-        except Unavailable as error:
-            text = ((b"content-type", b"text/plain"), (b"retry-after", str(error.retry_after).encode()))
-            await respond(send, 503, error.detail.encode() + b"\n", text)
-            return
+            await self._answer(scope, send)
         except CertwrightError as error:
-            await respond(
-                send, error.status, error.detail.encode() + b"\n", ((b"content-type", b"text/plain"),)
-            )
-            return
-        tag = b'"' + hashlib.sha256(body).hexdigest()[:40].encode() + b'"'
-        headers = (*headers, (b"etag", tag))
-        if dict(scope["headers"]).get(b"if-none-match") == tag:
-            await respond(send, 304, b"", headers)
-        else:
-            await respond(send, 200, b"" if scope["method"] == "HEAD" else body, headers)
+            headers = [_TEXT, *NOT_CACHEABLE]
+            if isinstance(error, Unavailable):
+                headers.append((b"retry-after", b"%d" % error.retry_after))
+            await respond(send, error.status, error.detail.encode() + b"\n", headers)
 
-    async def _find(self, path: str) -> tuple[bytes, Headers]:
-        snapshot, now = self._snapshots.current, self._clock()
+    async def _answer(self, scope: Scope, send: Send) -> None:
+        path = scope["path"]
         if match := _LIST.fullmatch(path):
-            row = await self._lists.newest(
-                snapshot.generation(match[1]), int(match[2]), match[3] is not None, now
-            )
-            until = min(row.next_update, now + KEEP_AT_MOST)
-            return row.der, (
-                (b"content-type", b"application/pkix-crl"),
-                (b"cache-control", b"public, max-age=%d" % (until - now).total_seconds()),
-                (b"last-modified", _http_date(row.this_update)),
-                (b"expires", _http_date(until)),
-            )
-        if match := _CERTIFICATE.fullmatch(path):
-            return snapshot.generation(match[1]).der, (
-                (b"content-type", b"application/pkix-cert"),
-                (b"cache-control", b"public, max-age=86400"),
-            )
-        raise NotFound("nothing is published here")
+            await self._answer_list(scope, send, match[1], int(match[2]), match[3] is not None)
+        elif match := _CERTIFICATE.fullmatch(path):
+            body = self._snapshots.current.generation(match[1]).der
+            tag = entity_tag(body)
+            headers = ((b"cache-control", KEEP_CERTIFICATE), (b"etag", tag))
+            await _respond(scope, send, body, b"application/pkix-cert", headers, tag)
+        else:
+            raise NotFound("nothing is published here")
+
+    async def _answer_list(self, scope: Scope, send: Send, path: str, shard: int, delta: bool) -> None:
+        now = self._clock()
+        found = await self._lists.newest(self._snapshots.current.generation(path), shard, delta, now)
+        tag = entity_tag_of(found.digest)
+        headers = cache_headers(found.this_update, found.next_update, now, KEEP_AT_MOST, tag)
+        await _respond(scope, send, found.der, b"application/pkix-crl", headers, tag)
 
 
-def _http_date(moment: datetime) -> bytes:
-    return format_datetime(moment.replace(microsecond=0), usegmt=True).encode()
+async def _respond(
+    scope: Scope, send: Send, body: bytes, content_type: bytes, headers: Fields, tag: bytes
+) -> None:
+    if unchanged(scope, tag):
+        await respond(send, 304, b"", headers)
+    else:
+        await respond(send, 200, body, ((b"content-type", content_type), *headers))

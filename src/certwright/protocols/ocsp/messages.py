@@ -1,4 +1,4 @@
-"""OCSP requests (RFC 6960 section 4.1) from octets, and the HTTP of RFC 5019 section 6 around answers.
+"""OCSP requests (RFC 6960 section 4.1) from octets, and out of the path of a GET.
 
 Nearly every client sends one shape of request: one CertID by SHA-1, a serial of 16 octets, no extension or
 a nonce. Such requests are recognised by their length and compared with a known encoding; everything else
@@ -7,12 +7,9 @@ goes through the strict reader. Both ways give the same value.
 A signature on the request and the requestor's name are skipped: answers are for everyone.
 """
 
-import hashlib
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from ...core import der
@@ -216,7 +213,7 @@ _ALGORITHMS = (
 _LAYOUTS = dict(_layout(size, algorithm, nonce) for size, algorithm in _ALGORITHMS for nonce in (0, 16, 32))
 
 
-# -- HTTP ----------------------------------------------------------------------------------------
+# -- over HTTP -----------------------------------------------------------------------------------
 
 
 def decode_get(rest: bytes) -> bytes:
@@ -235,56 +232,3 @@ def decode_get(rest: bytes) -> bytes:
         return a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
     except Base64Error:
         raise Malformed(f"{_WHAT}: the path does not end in base64 (RFC 6960 appendix A.1)") from None
-
-
-def entity_tag(body: bytes) -> bytes:
-    """A strong entity tag of exactly this body."""
-    return b'"' + hashlib.sha256(body).hexdigest()[:40].encode("ascii") + b'"'
-
-
-def cache_headers(
-    this_update: datetime, next_update: datetime, now: datetime, keep_at_most: timedelta, tag: bytes
-) -> tuple[tuple[bytes, bytes], ...]:
-    """Headers of a cacheable answer, or of the 304 in its place (RFC 5019 section 6.2, RFC 9111).
-
-    `keep_at_most` bounds how long a cache may go on saying good after a revocation; nextUpdate always does.
-    Past nextUpdate nothing is cacheable.
-    """
-    until = min(next_update, now + keep_at_most)
-    seconds = int((until - now).total_seconds())
-    if seconds <= 0:
-        return NOT_CACHEABLE
-    return (
-        (b"cache-control", b"max-age=%d, public, no-transform, must-revalidate" % seconds),
-        (b"last-modified", http_date(this_update)),
-        (b"expires", http_date(now + timedelta(seconds=seconds))),
-        (b"etag", tag),
-    )
-
-
-NOT_CACHEABLE: tuple[tuple[bytes, bytes], ...] = ((b"cache-control", b"no-store"),)
-"""For answers with a nonce, to POST, and for errors."""
-
-
-def http_date(moment: datetime) -> bytes:
-    """IMF-fixdate (RFC 9110 section 5.6.7)."""
-    return _http_date(moment.replace(microsecond=0))
-
-
-@lru_cache(maxsize=256)
-def _http_date(moment: datetime) -> bytes:
-    moment = moment.astimezone(UTC)
-    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[moment.weekday()]
-    month = "JanFebMarAprMayJunJulAugSepOctNovDec"[3 * moment.month - 3 : 3 * moment.month]
-    return f"{day}, {moment:%d} {month} {moment.year:04} {moment:%H:%M:%S} GMT".encode("ascii")
-
-
-def not_modified(if_none_match: bytes | None, tag: bytes) -> bool:
-    """Does If-None-Match name this entity tag (weak comparison, RFC 9110 section 13.1.2)? Then answer 304."""
-    if if_none_match is None:
-        return False
-    if if_none_match.strip() == b"*":
-        return True
-    return any(
-        one.strip().removeprefix(b"W/") == tag for one in if_none_match[:REQUEST_OCTETS_MAX].split(b",")
-    )
