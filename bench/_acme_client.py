@@ -45,15 +45,23 @@ class Connection:
     async def request(self, method: str, path: str, body: bytes = b"") -> Answer:
         if self._streams is None:
             self._streams = await asyncio.open_connection(
-                self._host, self._port, ssl=self._context, server_hostname="localhost" if self._context else None
+                self._host,
+                self._port,
+                ssl=self._context,
+                server_hostname="localhost" if self._context else None,
             )
         reader, writer = self._streams
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Length: {len(body)}\r\n"
+        )
         if body:
             head += "Content-Type: application/jose+json\r\n"
         writer.write(head.encode() + b"\r\n" + body)
         raw = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in raw[1:] if line)}
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in raw[1:] if line)
+        }
         size = 0 if method == "HEAD" else int(headers.get("content-length", "0"))
         return Answer(int(raw[0].split()[1]), headers, await reader.readexactly(size) if size else b"")
 
@@ -77,7 +85,9 @@ class Tokens:
         while (await reader.readline()) not in (b"\r\n", b""):
             pass
         body = f"{token}.{self.thumbprints.get(token, '')}".encode()
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body))
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
+        )
         await writer.drain()
         writer.close()
 

@@ -173,7 +173,12 @@ def served(
     try:
         _wait(configuration.http.port, process, log)
         yield Served(
-            configuration.home, configuration, configuration.https.port, configuration.http.port, token, process.pid
+            configuration.home,
+            configuration,
+            configuration.https.port,
+            configuration.http.port,
+            token,
+            process.pid,
         )
     finally:
         process.send_signal(signal.SIGTERM)
@@ -210,8 +215,19 @@ def wrk(url: str, script: str, seconds: int = 10, connections: int = 64, threads
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
-        command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", file.name, url]
-        text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60).stdout
+        command = [
+            "wrk",
+            f"-t{threads}",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "--latency",
+            "-s",
+            file.name,
+            url,
+        ]
+        text = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=seconds + 60
+        ).stdout
     rate = float(_after(text, "Requests/sec:"))
     requests = int(next(line.split()[0] for line in text.splitlines() if "requests in" in line))
     errors = sum(
@@ -241,7 +257,10 @@ def per_call(call: object, repeat: int = 2000) -> float:
 
 def show(name: str, **values: object) -> None:
     """One line of result: `name: key value, key value`."""
-    print(f"{name}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items()), flush=True)
+    print(
+        f"{name}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items()),
+        flush=True,
+    )
 
 
 def quick() -> bool:
@@ -249,4 +268,15 @@ def quick() -> bool:
     return os.environ.get("CERTWRIGHT_BENCH_QUICK") == "1"
 
 
-__all__ = ["Context", "Load", "Served", "installation", "per_call", "quick", "resident", "served", "show", "wrk"]
+__all__ = [
+    "Context",
+    "Load",
+    "Served",
+    "installation",
+    "per_call",
+    "quick",
+    "resident",
+    "served",
+    "show",
+    "wrk",
+]

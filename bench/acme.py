@@ -1,8 +1,9 @@
 """ACME, the whole flow: ES256 accounts, a new name each time, a real http-01 fetch, durable storage.
 
-Target: 400 certificates a second on two cores, load program included. The floor is the arithmetic of the flow:
-seven verifications of requests, one of the CSR, one signature. With `--directory URL --root PEM --port N` the same
-load goes to any other server on loopback.
+Target: 400 certificates a second on two cores, load program included. The floor is the arithmetic of the
+flow:
+seven verifications of requests, one of the CSR, one signature. With `--directory URL --root PEM --port N`
+the same load goes to any other server on loopback.
 """
 
 import argparse
@@ -48,7 +49,9 @@ async def load(directory: str, root: str, port: int, seconds: float) -> tuple[in
 def floor() -> float:
     key, message, ecdsa = ec.generate_private_key(ec.SECP256R1()), bytes(500), ec.ECDSA(hashes.SHA256())
     signature, public = key.sign(message, ecdsa), key.public_key()
-    return 8 * per_call(lambda: public.verify(signature, message, ecdsa)) + per_call(lambda: key.sign(message, ecdsa))
+    return 8 * per_call(lambda: public.verify(signature, message, ecdsa)) + per_call(
+        lambda: key.sign(message, ecdsa)
+    )
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """CRLs with 1,000,000 entries: the whole list after one revocation, and one of 128 shards.
 
 Targets: whole in under 1 s and 400 MB, a dirty shard in under 10 ms. Measured is everything from the
-revocation's place in the feed to the list on record: reading the last list, putting the change in, reading the
-result back with another decoder, signing, verifying, durable commits. The floor is what no signer can go
+revocation's place in the feed to the list on record: reading the last list, putting the change in, reading
+the result back with another decoder, signing, verifying, durable commits. The floor is what no signer can go
 below: SHA-256 over the list and one signature.
 """
 

@@ -60,7 +60,10 @@ def main() -> None:
             if algorithm == "rsa-2048" and kind == "postgresql" and quick():
                 continue
             base = floor(algorithm)
-            with installation(kind, algorithm) as (configuration, token), served(configuration, token) as server:
+            with (
+                installation(kind, algorithm) as (configuration, token),
+                served(configuration, token) as server,
+            ):
                 script = lua(token)
                 url = f"https://127.0.0.1:{server.https}/api/v1/certificates"
                 wrk(url, script, 1)

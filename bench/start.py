@@ -1,4 +1,5 @@
-"""Start-up: `certwright --help` (target 150 ms) and the memory of an idle `certwright up --workers 1` (target 300 MB).
+"""Start-up: `certwright --help` (target 150 ms) and the memory of an idle `certwright up --workers 1`
+(target 300 MB).
 
 The floor of the first is the interpreter's own start; memory is PSS of all processes together.
 """
@@ -31,8 +32,16 @@ def main() -> None:
     command = Path(sys.executable).with_name("certwright")
     base = seconds([sys.executable, "-c", "pass"])
     took = seconds([str(command), "--help"])
-    show("certwright --help", time=f"{took * 1000:.0f} ms (target 150)", floor=f"{base * 1000:.0f} ms", ratio=f"{took / base:.1f}")
-    with installation() as (configuration, token), served(configuration, token, 1, "fast,console,worker") as server:
+    show(
+        "certwright --help",
+        time=f"{took * 1000:.0f} ms (target 150)",
+        floor=f"{base * 1000:.0f} ms",
+        ratio=f"{took / base:.1f}",
+    )
+    with (
+        installation() as (configuration, token),
+        served(configuration, token, 1, "fast,console,worker") as server,
+    ):
         time.sleep(10)
         sizes = [pss(pid) for pid in _tree(server.pid)]
     show("certwright up --workers 1, idle", PSS=f"{sum(sizes):.0f} MB (target 300)", processes=len(sizes))

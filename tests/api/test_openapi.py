@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -13,10 +14,10 @@ from schemathesis.specs.openapi.checks import (
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
-    unsupported_method,
 )
 
 from tests.api.callers import Api
+from tests.api.test_permissions import ROUTES
 from tests.conftest import FULL
 from tests.real.certwright import Site
 
@@ -27,7 +28,6 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
     negative_data_rejection,
-    unsupported_method,
 ]
 SECONDS = 60
 
@@ -45,18 +45,25 @@ def session(api: Api, served: Site) -> requests.Session:
     return made
 
 
-schema = schemathesis.pytest.from_fixture("described")
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
+def test_what_comes_of_the_document(
+    route: str, mode: GenerationMode, described: Any, served: Site, session: requests.Session
+) -> None:
+    method, _, path = route.partition(" ")
+    operation = described[f"/api/v1{path}"][method]
 
+    @settings(
+        max_examples=300 if FULL else 10,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation.as_strategy(generation_mode=mode))
+    def ask(case: Any) -> None:
+        answer = case.call(base_url=served.url("https", ""), session=session, timeout=SECONDS)
+        case.validate_response(answer, checks=CHECKS)
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == ["application/problem+json"]
+            assert answer.json()["detail"]
 
-@schema.parametrize()
-@settings(
-    max_examples=300 if FULL else 15,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-def test_what_comes_of_the_document(case: Any, served: Site, session: requests.Session) -> None:
-    answer = case.call(base_url=served.url("https", ""), session=session, timeout=SECONDS)
-    case.validate_response(answer, checks=CHECKS, transport_kwargs={"session": session, "timeout": SECONDS})
-    if answer.status_code >= 400:
-        assert answer.headers["content-type"] == ["application/problem+json"]
-        assert answer.json()["detail"]
+    ask()

@@ -234,11 +234,11 @@ def test_siblings_of_a_package_are_no_cycle(tmp_path: Path) -> None:
 
 def test_the_orm_is_found_behind_a_detour(tmp_path: Path) -> None:
     files = {
-        "store/ledger.py": "from .rows import Row",
-        "store/rows.py": "from django.db import models",
-        "protocols/acme/http.py": "from ...store import rows",
+        "store/ledger.py": "from .tables import Table",
+        "store/tables.py": "from django.db import models",
+        "protocols/acme/http.py": "from ...store import tables",
     }
     assert with_the_orm(made_up(tmp_path, files)) == [
-        "certwright.store.ledger -> certwright.store.rows -> django.db",
-        "certwright.protocols.acme.http -> certwright.store.rows -> django.db",
+        "certwright.store.ledger -> certwright.store.tables -> django.db",
+        "certwright.protocols.acme.http -> certwright.store.tables -> django.db",
     ]

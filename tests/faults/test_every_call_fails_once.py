@@ -147,9 +147,7 @@ async def act_revoke(context: Context, number: int) -> list[Issued]:
         "tls-server",
     )
     try:
-        await revoke_certificate(
-            context, ADMINISTRATOR, rows[0][0].hex(), Reason.SUPERSEDED, context.clock()
-        )
+        await revoke_certificate(context, ADMINISTRATOR, rows[0][0].hex(), Reason.SUPERSEDED, context.clock())
     except Conflict as error:
         assert "already revoked" in error.detail
     await publish_crl(context, context.snapshot.issuing("issuing"), 0, scheduled=False, times=ListTimes())

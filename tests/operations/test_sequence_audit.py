@@ -78,7 +78,7 @@ def refused(log: Log, tamper: Callable[[Hand, list[str]], Any]) -> str:
     ("statement", "why"),
     [
         (
-            f"UPDATE audit_node SET hash = (SELECT min(head) FROM audit_writer) WHERE {LAST_LEVELS}",
+            f"UPDATE audit_node SET hash = (SELECT head FROM audit_writer LIMIT 1) WHERE {LAST_LEVELS}",
             "does not lead",
         ),
         (f"DELETE FROM audit_node WHERE {LAST_LEVELS}", "is missing from the stored audit tree"),
@@ -103,10 +103,8 @@ def refused(log: Log, tamper: Callable[[Hand, list[str]], Any]) -> str:
         ("UPDATE audit_writer SET head = (SELECT hash FROM audit_node LIMIT 1) WHERE name = 'b/0'", "head"),
     ],
 )
-def test_nothing_is_signed_on_what_does_not_fit_together(
-    database: Database, statement: str, why: str
-) -> None:
-    assert why in refused(database, lambda hand, kept: hand(statement))
+def test_nothing_is_signed_on_what_does_not_fit_together(log: Log, statement: str, why: str) -> None:
+    assert why in refused(log, lambda hand, notes: hand(statement))
 
 
 @pytest.mark.parametrize("number", [6, 7, 8, 9])

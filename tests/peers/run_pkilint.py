@@ -1,7 +1,7 @@
 """Runs under pkilint's own Python: lints many files in one process.
 
-Standard input is a JSON list of [program, arguments...], standard output a JSON list of reports, each a list of
-[code, severity, place, message].
+Standard input is a JSON list of [program, arguments...], standard output a JSON list of reports, each a list
+of [code, severity, place, message].
 """
 
 import importlib

@@ -230,3 +230,10 @@ def test_pkilint_on_status_data(worlds: Worlds, tmp_path: Path) -> None:
 def test_zlint_on_status_data(worlds: Worlds) -> None:
     """It knows no OCSP answers."""
     assert zlint([one for one in of_every_algorithm(worlds) if one.kind != "ocsp"]) == []
+
+
+def test_the_judges_see_what_breaks_their_rules(of_every_profile: list[Signed], tmp_path: Path) -> None:
+    """A certificate for internal names, as if it were a public one."""
+    internal = [replace(one, rules="tls") for one in of_every_profile if one.name == "tls-server"]
+    assert pkilint(internal, tmp_path)
+    assert zlint(internal)

@@ -1,7 +1,7 @@
 """A whole installation in the test's own process: real database, real keys, our own operations; no files.
 
-`opened(url)` gives a Context on a database with tables; `founded(context)` has root, issuing authority and the
-default ACME endpoint. The clock can be moved.
+`opened(url)` gives a Context on a database with tables; `founded(context)` has root, issuing authority and
+the default ACME endpoint. The clock can be moved.
 """
 
 import secrets
@@ -113,5 +113,7 @@ def make_csr(*names: str, key: ec.EllipticCurvePrivateKey | None = None) -> byte
     """A CSR in DER for DNS names, with a P-256 key."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False
+    )
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)

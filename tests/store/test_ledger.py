@@ -74,7 +74,9 @@ def test_values_come_back_as_they_went_in(database) -> None:
 def test_one_bad_change_fails_alone(database) -> None:
     async def body(store: Database, ledger: Ledger) -> None:
         await ledger.commit(written(3))
-        results = await asyncio.gather(*(ledger.commit(written(n)) for n in range(40)), return_exceptions=True)
+        results = await asyncio.gather(
+            *(ledger.commit(written(n)) for n in range(40)), return_exceptions=True
+        )
         assert [n for n, result in enumerate(results) if result is not None] == [3]
         assert isinstance(results[3], Duplicate)
         assert len(await store.select(CompromisedKeyRow, "1 = 1")) == 40
@@ -143,7 +145,9 @@ def test_an_event_that_cannot_be_written_stops_its_change_only(database) -> None
 def test_many_writers_leave_whole_chains(database) -> None:
     async def body(store: Database, ledger: Ledger) -> None:
         ledgers = [ledger, *[await Ledger.open(store, f"w{n}", lambda: NOW) for n in range(3)]]
-        await asyncio.gather(*(one.commit(written(n * 100 + i)) for n, one in enumerate(ledgers) for i in range(50)))
+        await asyncio.gather(
+            *(one.commit(written(n * 100 + i)) for n, one in enumerate(ledgers) for i in range(50))
+        )
         assert await chain_is_whole(store) == 200
         identifiers = {one.new_id() for one in ledgers for _ in range(10)}
         assert len(identifiers) == 40

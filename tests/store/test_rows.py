@@ -15,7 +15,9 @@ from certwright.store import rows
 from certwright.store.rows import Row, columns_of, table_of
 
 ROW_TYPES = [
-    member for name, member in inspect.getmembers(rows, inspect.isclass) if name.endswith("Row") and name != "Row"
+    member
+    for name, member in inspect.getmembers(rows, inspect.isclass)
+    if name.endswith("Row") and name != "Row"
 ]
 PYTHON_TYPES = {
     models.BigIntegerField: int,

@@ -13,7 +13,7 @@ from certwright.operations.context import Context
 from certwright.operations.lease import WORKER, read_leases
 from certwright.operations.revoke import PUBLISH_CRL, revoke_certificate
 from certwright.operations.worker_health import require_worker, worker_health
-from certwright.site.supervisor import EX_CONFIG
+from certwright.site.supervisor import EX_CONFIG, HEART_VARIABLE
 from certwright.store.ledger import Change
 from certwright.store.rows import AuditEventRow
 from tests.real.pki import ADMINISTRATOR
@@ -231,6 +231,20 @@ def test_a_database_that_was_put_back_has_its_work_done_again(home: Home) -> Non
         home.run(again)
         until(lambda: len(home.steps()) == 4)
         home.run(lambda context: until_true(lambda: _is_empty(context)))
+
+
+def test_it_tells_the_supervisor_that_it_is_ready(home: Home) -> None:
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "certwright.site.work"],
+        env={**os.environ, **home.environment, HEART_VARIABLE: str(writing)},
+        pass_fds=[writing],
+    )
+    os.close(writing)
+    assert os.read(reading, 1) == b"."
+    process.terminate()
+    assert process.wait(10) == 0
+    os.close(reading)
 
 
 def test_it_does_not_start_without_the_key_of_checkpoints(home: Home) -> None:

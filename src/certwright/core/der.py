@@ -152,7 +152,9 @@ class Reader:
 
     def integer(self) -> int:
         content = self.content(INTEGER)
-        if not content or (len(content) > 1 and (content[0] in (0, 0xFF)) and (content[0] ^ content[1]) < 0x80):
+        if not content or (
+            len(content) > 1 and (content[0] in (0, 0xFF)) and (content[0] ^ content[1]) < 0x80
+        ):
             raise Malformed(f"{self.what}: INTEGER not in shortest form")
         return int.from_bytes(content, "big", signed=True)
 

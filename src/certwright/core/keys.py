@@ -61,7 +61,9 @@ class SignatureAlgorithm:
     digest: hashes.HashAlgorithm | None
 
 
-_RSA = SignatureAlgorithm("sha256WithRSAEncryption", bytes.fromhex("300d06092a864886f70d01010b0500"), hashes.SHA256())
+_RSA = SignatureAlgorithm(
+    "sha256WithRSAEncryption", bytes.fromhex("300d06092a864886f70d01010b0500"), hashes.SHA256()
+)
 
 
 def _scheme(name: str, identifier: str, digest: hashes.HashAlgorithm | None = None) -> SignatureAlgorithm:

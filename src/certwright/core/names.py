@@ -49,7 +49,9 @@ def parse_identifier(kind: IdentifierKind | str, text: str) -> Identifier:
     try:
         kind = IdentifierKind(kind)
     except ValueError:
-        raise Malformed(f"unknown identifier type {str(kind)[:40]!r}; known are {', '.join(IdentifierKind)}") from None
+        raise Malformed(
+            f"unknown identifier type {str(kind)[:40]!r}; known are {', '.join(IdentifierKind)}"
+        ) from None
     return Identifier(kind, _PARSERS[kind](text))
 
 
@@ -63,9 +65,13 @@ def normalize_dns(text: str) -> str:
     base = base.lower()
     labels = base.split(".")
     if len(wildcard + base) > NAME_OCTETS_MAX or not all(map(_LABEL.fullmatch, labels)):
-        raise Malformed(f"{_shown(text)} is not a DNS name: labels of 1 to 63 letters, digits and hyphens, 253 in all")
+        raise Malformed(
+            f"{_shown(text)} is not a DNS name: labels of 1 to 63 letters, digits and hyphens, 253 in all"
+        )
     if labels[-1].isdigit():
-        raise Malformed(f"{_shown(text)} is not a DNS name: the last label is a number (use an ip identifier)")
+        raise Malformed(
+            f"{_shown(text)} is not a DNS name: the last label is a number (use an ip identifier)"
+        )
     for label in labels:
         if label[2:4] == "--":
             _check_a_label(label, text)
@@ -107,8 +113,15 @@ def _uri(text: str) -> str:
         parts = urlsplit(text)
     except ValueError:
         raise Malformed(f"{_shown(text)} is not a URI") from None
-    if not parts.scheme or len(text) > 2048 or not _PRINTABLE.fullmatch(text) or not (parts.netloc or parts.path):
-        raise Malformed(f"{_shown(text)} is not an absolute URI of at most 2048 ASCII characters (RFC 5280 4.2.1.6)")
+    if (
+        not parts.scheme
+        or len(text) > 2048
+        or not _PRINTABLE.fullmatch(text)
+        or not (parts.netloc or parts.path)
+    ):
+        raise Malformed(
+            f"{_shown(text)} is not an absolute URI of at most 2048 ASCII characters (RFC 5280 4.2.1.6)"
+        )
     return text
 
 
@@ -153,7 +166,9 @@ def reversed_name(identifier: Identifier) -> str:
 
 
 def dns_name_under(name: str, base: str) -> bool:
-    """Is `name` equal to `base` or below it? Both in normal form; `*.` in front of `name` counts as a label."""
+    """Is `name` equal to `base` or below it? Both in normal form; `*.` in front of `name` counts as a
+    label.
+    """
     return name == base or name.endswith("." + base)
 
 

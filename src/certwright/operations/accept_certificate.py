@@ -1,4 +1,6 @@
-"""An authority under an outside one: give out a CSR, take the certificate back; or bring key and certificate."""
+"""An authority under an outside one: give out a CSR, take the certificate back; or bring key and
+certificate.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -78,7 +80,9 @@ async def accept_certificate(context: Context, actor: Actor, name: str, given: A
 async def import_authority(
     context: Context, actor: Actor, order: AuthorityOrder, key: PrivateKey, given: Accepted
 ) -> Generation:
-    """Take over an authority with its key, into a provider that can import. Raises as `accept_certificate`."""
+    """Take over an authority with its key, into a provider that can import. Raises as
+    `accept_certificate`.
+    """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.name))
     now = context.clock()
     if order.name in context.snapshot.authorities:
@@ -106,7 +110,8 @@ async def import_authority(
 
 
 def check_chain(given: Accepted, now: datetime) -> x509.Certificate:
-    """The authority certificate, read, if it is one and each certificate is signed by the next (RFC 5280 6.1).
+    """The authority certificate, read, if it is one and each certificate is signed by the next (RFC 5280
+    6.1).
 
     Raises Malformed, Refused.
     """
@@ -125,11 +130,11 @@ def check_chain(given: Accepted, now: datetime) -> x509.Certificate:
         except (ValueError, TypeError, InvalidSignature):
             text = f"{child.subject.rfc4514_string()} is not signed by {parent.subject.rfc4514_string()}"
             reasons.append(Reason("authority.chain", f"{text}; give the chain from issuer to root"))
-    for certificate in parsed:
-        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-            reasons.append(
-                Reason("authority.dates", f"{certificate.subject.rfc4514_string()} is not valid now")
-            )
+    reasons += [
+        Reason("authority.dates", f"{one.subject.rfc4514_string()} is not valid now")
+        for one in parsed
+        if not one.not_valid_before_utc <= now <= one.not_valid_after_utc
+    ]
     if reasons:
         raise Refused(tuple(reasons))
     return parsed[0]

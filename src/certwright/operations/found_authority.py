@@ -1,6 +1,7 @@
 """Found authorities, in steps that each are durable, so that one cut short is taken up where it stopped.
 
-The key is made, then its generation is on record without a certificate, then the intent, then the certificate.
+The key is made, then its generation is on record without a certificate, then the intent, then the
+certificate.
 A root signs itself; the others are signed by their parent, or by an outside authority through a CSR
 (`accept_certificate`).
 """
@@ -39,7 +40,8 @@ PROFILES = {
 class AuthorityOrder:
     """An authority to be. `parent` is empty for a root and for one that an outside authority will sign.
 
-    `key_provider` is the name of a configured provider, or `recovery` for a key under the recovery passphrase.
+    `key_provider` is the name of a configured provider, or `recovery` for a key under the recovery
+    passphrase.
     """
 
     name: str
@@ -96,7 +98,14 @@ def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
     row, authority = first.row, first.authority
     profile = order.profile or PROFILES[order.kind]
     wanted = (str(order.subject), order.algorithm, order.key_provider, profile, order.kind, order.crl_shards)
-    begun = (row.subject, row.key_algorithm, row.key_provider, row.profile, authority.kind, authority.crl_shards)
+    begun = (
+        row.subject,
+        row.key_algorithm,
+        row.key_provider,
+        row.profile,
+        authority.kind,
+        authority.crl_shards,
+    )
     if begun != wanted:
         text = f"authority {order.name} awaits its certificate, and was ordered otherwise"
         raise Conflict(f"{text}; repeat that order, or choose another name")

@@ -69,7 +69,9 @@ class EndpointOrder:
 
 
 async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -> EndpointRow:
-    """Make an endpoint, or change the one of this protocol and name. Raises Forbidden, NotFound, Malformed."""
+    """Make an endpoint, or change the one of this protocol and name. Raises Forbidden, NotFound,
+    Malformed.
+    """
     path = f"{order.protocol}/{order.name}"
     snapshot, now = context.snapshot, context.clock()
     before = snapshot.endpoints.get(path)

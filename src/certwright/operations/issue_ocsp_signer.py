@@ -29,10 +29,11 @@ def needs_signer(context: Context, generation: Generation, now: datetime) -> boo
 
 
 async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSignerRow:
-    """A new key with its certificate, both on record. Raises Conflict when the authority's key is locked away.
+    """A new key with its certificate, both on record. Raises Conflict when the authority's key is locked
+    away.
 
-    The signer's key is of the authority's kind, so that whoever can verify one can verify the other. It is kept
-    by the provider that keeps the authority's, or in software where that one is offline.
+    The signer's key is of the authority's kind, so that whoever can verify one can verify the other. It is
+    kept by the provider that keeps the authority's, or in software where that one is offline.
     """
     now = context.clock()
     algorithm = KeyAlgorithm(generation.row.key_algorithm)

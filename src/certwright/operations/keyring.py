@@ -114,8 +114,8 @@ class Keyring:
         return self._signers[key]
 
     async def ready(self, row: AuthorityGenerationRow | OcspSignerRow) -> None:
-        """Open a key that is not local outside the event loop, which its module might hold up. Raises what the
-        provider raises."""
+        """Open a key that is not local outside the event loop, which its module might hold up. Raises what
+        the provider raises."""
         if self.local(row.key_provider):
             return
         if isinstance(row, OcspSignerRow):
@@ -130,8 +130,8 @@ class Keyring:
         kinds: frozenset[Kind],
         expected: set[bytes],
     ) -> Signer:
-        """`expected` are SHA-256 of the public key that this must be the key of, from each place that says it:
-        a provider cannot know that a reference was moved to another row."""
+        """`expected` are SHA-256 of the public key that this must be the key of, from each place that says
+        it: a provider cannot know that a reference was moved to another row."""
         provider = self.provider(row.key_provider)
         private_key = provider.open(KeyReference(KeyAlgorithm(row.key_algorithm), row.key_reference))
         public_key = private_key.public_key()

@@ -1,17 +1,19 @@
 """Proofs over the audit log for those who hold a checkpoint (RFC 9162 section 2.1).
 
 An inclusion proof shows that an event is a leaf of the tree that a checkpoint is the root of; a consistency
-proof that a later tree only adds to an earlier one. docs/reference/audit.md says how to check them.
+proof that a later tree only adds to an earlier one. docs/reference/audit.md says how to check them. Each is
+checked here before it is given out, so that a stored node that was changed is not taken for a changed event.
 """
 
 from dataclasses import dataclass
 
 from ..core import merkle
 from ..core.access import Actor, Subject, Verb, require
-from ..core.errors import Conflict, NotFound
+from ..core.audit import EventRow, leaf_entry
+from ..core.errors import Conflict, IntegrityError, NotFound
 from ..store.databases import Database
 from ..store.rows import AuditCheckpointRow, AuditEventRow, AuditLeafRow
-from .sequence_audit import load_nodes
+from .sequence_audit import load_frontier, load_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +36,18 @@ class Consistency:
 
 
 async def read_checkpoint(database: Database, actor: Actor, size: int | None = None) -> AuditCheckpointRow:
-    """The newest checkpoint, or the one of this many leaves. Raises Forbidden, NotFound."""
+    """The newest checkpoint, or the one of this many leaves. Old ones are thinned out; a consistency proof leads
+    from any size to the newest. Raises Forbidden, NotFound."""
     require(actor, Verb.VIEW_AUDIT, Subject())
     if size is None:
         rows = await database.select(AuditCheckpointRow, '1 = 1 ORDER BY "size" DESC LIMIT 1')
     else:
         rows = await database.select(AuditCheckpointRow, '"size" = ?', size)
-    if not rows:
-        which = (
-            "no checkpoint has been signed yet" if size is None else f"there is no checkpoint of size {size}"
-        )
-        raise NotFound(f"{which}; the worker signs one when there are new events")
-    return rows[0]
+    if rows:
+        return rows[0]
+    if size is None:
+        raise NotFound("no checkpoint has been signed yet; the worker signs one when there are new events")
+    raise NotFound(f"no checkpoint of {size} leaves is stored; take the newest one")
 
 
 async def prove_inclusion(database: Database, actor: Actor, event: int, size: int | None = None) -> Inclusion:
@@ -60,11 +62,15 @@ async def prove_inclusion(database: Database, actor: Actor, event: int, size: in
     leaves = await database.select(AuditLeafRow, '"event" = ?', event)
     if not leaves or leaves[0].position >= checkpoint.size:
         raise Conflict(
-            f"event {event} is newer than the checkpoint of size {checkpoint.size}; ask again later"
+            f"event {event} is newer than the checkpoint of {checkpoint.size} leaves; ask again later"
         )
-    position = leaves[0].position
+    position, leaf = leaves[0].position, merkle.leaf_hash(leaf_entry(EventRow(*events[0])))
     path = merkle.inclusion_path(position, checkpoint.size)
     hashes = merkle.assemble(path, await load_nodes(database, path))
+    try:
+        merkle.verify_inclusion(leaf, position, checkpoint.size, hashes, checkpoint.root)
+    except IntegrityError as error:
+        raise _unproved(error) from error
     return Inclusion(events[0], position, checkpoint, hashes)
 
 
@@ -78,4 +84,13 @@ async def prove_consistency(
     checkpoint = await read_checkpoint(database, actor, size)
     path = merkle.consistency_path(older, checkpoint.size)
     hashes = merkle.assemble(path, await load_nodes(database, path))
+    root = (await load_frontier(database, older)).root()
+    try:
+        merkle.verify_consistency(older, root, checkpoint.size, checkpoint.root, hashes)
+    except IntegrityError as error:
+        raise _unproved(error) from error
     return Consistency(older, checkpoint, hashes)
+
+
+def _unproved(error: IntegrityError) -> IntegrityError:
+    return IntegrityError(f"{error.detail}; run 'certwright audit verify'")

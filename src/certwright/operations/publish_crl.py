@@ -34,6 +34,10 @@ from .crl_contents import (
 
 SYSTEM = Actor("system:publication")
 ATTEMPTS = 5
+CLOCK_LAG = timedelta(minutes=5)
+"""By so much one host's clock may lag behind another's without a list of an earlier thisUpdate coming of
+it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ async def _publish(context: Context, publication: _Publication) -> tuple[CrlRow,
     """The complete list's row, and whether it knows of all changes."""
     shard, scheduled = publication.shard, publication.scheduled
     stand = await read_stand(context.database, shard)
+    publication = replace(publication, now=_this_update(publication, stand))
     number = await context.ledger.take(f"crl/{shard.generation}/{shard.number}")
     try:
         contents = await next_contents(context.database, shard, stand, scheduled)
@@ -111,6 +116,22 @@ async def _publish(context: Context, publication: _Publication) -> tuple[CrlRow,
     change.events.append(_event(publication, complete, contents, delta is not None))
     await context.ledger.commit(change)
     return complete, contents.whole
+
+
+def _this_update(publication: _Publication, stand: Stand) -> datetime:
+    """Now, or that of the list before if this clock lags a little: relying parties that hold both lists take
+    the
+    one of the later time. Lagging more, the clock has been put right. Raises Conflict past the authority's
+    end."""
+    now, generation = publication.now, publication.generation
+    end = generation.as_issuer.not_after
+    if stand.last is not None and now < stand.last.this_update <= now + CLOCK_LAG:
+        now = stand.last.this_update
+    if now >= end:
+        raise Conflict(
+            f"authority {generation.path} has ended, at {end:%Y-%m-%d %H:%M:%S} UTC; it signs no list"
+        )
+    return now
 
 
 async def _sign_both(

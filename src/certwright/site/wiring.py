@@ -31,7 +31,7 @@ from ..store.ledger import Ledger
 from ..store.snapshot import Snapshots
 from .configuration import Configuration, read_secret_file
 
-PASSPHRASE_PARAMETERS = "key-encryption-parameters"
+PASSPHRASE_PARAMETERS = "key-encryption-parameters"  # noqa: S105 - a file's name
 RECOVERY_PARAMETERS = "recovery-parameters"
 
 

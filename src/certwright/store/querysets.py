@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import connections
 from django.db.models import Q, QuerySet
 
@@ -31,12 +32,10 @@ class CertificateQuerySet(QuerySet["Certificate"]):
 
         Raises Malformed.
         """
-        from .models import CertificateName
-
         below = name.startswith(".")
         value = reversed_name(parse_identifier(IdentifierKind.DNS, name[below:]))
         wanted = self._below(value) if below else Q(reversed_value=value)
-        names = CertificateName.objects.using(self.db).filter(wanted)
+        names = _model("CertificateName").objects.using(self.db).filter(wanted)
         return self.filter(pk__in=names.values("certificate_id"))
 
     def _below(self, value: str) -> Q:
@@ -48,15 +47,18 @@ class CertificateQuerySet(QuerySet["Certificate"]):
 
     def with_serial(self, serial: bytes) -> CertificateQuerySet:
         """With this serial number (16 octets in ours). Asked for by issuer too, as the index has it."""
-        from .models import AuthorityGeneration
-
-        ours = Q(generation__in=AuthorityGeneration.objects.using(self.db).values("id"))
+        ours = Q(generation__in=_model("AuthorityGeneration").objects.using(self.db).values("id"))
         return self.filter(ours | Q(generation__isnull=True), serial=serial)
 
     def rows(self) -> list[CertificateRow]:
         """As operations know them."""
         found = self.values_list(*columns_of(CertificateRow))
         return [CertificateRow(*map(_octets, values)) for values in found]
+
+
+def _model(name: str) -> Any:
+    """A model by name: this file is imported by the models."""
+    return apps.get_model("store", name)
 
 
 def _octets(value: Any) -> Any:

@@ -5,14 +5,16 @@ it answers, does the work, and takes those rows away; rows that come meanwhile s
 ended. So at most one workflow per piece of work runs at a time, and since the outbox is looked at once a
 second, at most one begins in a second.
 
-Where the two records differ the row decides: while it is there, the work is not done. A workflow that has
-ended well beside its row tells that the database was put back to before that; it is begun anew.
+Where the two records differ the row decides: while it is there, the work is not done. Where a workflow has
+ended well and its row is there, the database was put back to before that, or there were more rows than one
+workflow answers; it is begun anew.
 """
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -82,8 +84,11 @@ def workflows(context: Context, kinds: Mapping[str, Act]) -> dict[str, Workflow]
 
 
 def _workflow(context: Context, act: Act) -> Workflow:
-    async def gather(kind: str, payload: str) -> list[int]:
-        return await rows_of(context.database, kind, payload, context.clock())
+    async def gather(kind: str, payload: str, created_at: str) -> list[int]:
+        until = context.clock()
+        if created_at:  # by a clock that may have been ahead of ours
+            until = max(until, datetime.fromisoformat(created_at))
+        return await rows_of(context.database, kind, payload, until)
 
     async def attempt(payload: str) -> None:
         await _attempt(context, act, _read_payload(payload))
@@ -93,7 +98,7 @@ def _workflow(context: Context, act: Act) -> Workflow:
 
     async def run(document: Document) -> None:
         order = read_order(document)
-        rows = await step("gather", gather, order.kind, order.payload)
+        rows = await step("gather", gather, order.kind, order.payload, order.created_at)
         await step("act", attempt, order.payload)
         await step("settle", settle, rows)
 

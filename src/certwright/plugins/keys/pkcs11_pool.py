@@ -2,7 +2,8 @@
 
 Why processes: a vendor's module may hang, crash, keep state across a fork, read the environment, or not
 be safe with threads, and none of that can be mended from inside the process that loaded it
-(docs/decisions/pkcs11-modules-in-helper-processes.md). A helper that fails is thrown away and the next one starts afresh.
+(docs/decisions/pkcs11-modules-in-helper-processes.md). A helper that fails is thrown away and the next one
+starts afresh.
 """
 
 import contextlib

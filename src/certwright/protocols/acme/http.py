@@ -164,7 +164,7 @@ class AcmeApplication:
     async def _dispatch(self, scope: Scope, receive: Receive, endpoint: Endpoint, asked: Asked) -> Answer:
         query, now = scope["query_string"].decode("latin-1"), self._context.clock()
         content_type = _text(scope, b"content-type")
-        jws, nonce = self._wire.open(await read_body(receive, BODY_MAX), content_type, asked, query, now)
+        jws, nonce = self._wire.unwrap(await read_body(receive, BODY_MAX), content_type, asked, query, now)
         source = client_address(scope)
         call = Call(endpoint, *self._rules(endpoint), asked.urls, asked.place, now, source, jws, nonce)
         try:

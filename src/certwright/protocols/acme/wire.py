@@ -59,7 +59,7 @@ class Wire:
         except ValueError:
             return False
 
-    def open(
+    def unwrap(
         self, body: bytes, content_type: str, asked: Asked, query: str, now: datetime
     ) -> tuple[ParsedJws, CheckedNonce]:
         """Read a signed request; its nonce is taken in this process, its signature not yet verified.

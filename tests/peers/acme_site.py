@@ -1,0 +1,90 @@
+"""An installation for real ACME clients: served, with a DNS zone, and an address of its own for their answers."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from cryptography import x509
+
+from certwright.operations.context import Context
+from certwright.store.rows import CertificateRow
+from tests.real import certwright, dns_server
+from tests.real.certwright import Home, Site
+from tests.real.dns_server import DnsServer
+
+ZONE = "acme.test"
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class AcmeSite:
+    """Names below ZONE lead to `address`, a loopback address that no other tests use."""
+
+    site: Site
+    dns: DnsServer
+    address: str
+
+    @property
+    def root(self) -> Path:
+        return self.site.home.root
+
+    def name(self) -> str:
+        """A name nobody has had yet."""
+        return f"{token_hex(5)}.{ZONE}"
+
+    def verify(self, leaf: Path, chain: Path, *names: str) -> x509.Certificate:
+        """`openssl verify` accepts the certificate for each name or address; gives it."""
+        for name in names:
+            check = "-verify_ip" if name.replace(".", "").isdigit() else "-verify_hostname"
+            command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", self.root]
+            done = run([*command, "-untrusted", chain, check, name, leaf])
+            assert done.endswith("OK\n"), done
+        return x509.load_pem_x509_certificate(leaf.read_bytes())
+
+    def record(self, certificate: x509.Certificate) -> CertificateRow:
+        """What is stored of it."""
+        serial = certificate.serial_number.to_bytes(16, "big")
+
+        async def read(context: Context) -> CertificateRow:
+            rows = await context.database.select(CertificateRow, '"serial" = ?', serial)
+            return rows[0]
+
+        return self.site.home.run(read)
+
+
+@contextmanager
+def serving(founded: Home, folder: Path) -> Iterator[AcmeSite]:
+    run_folder = Path(os.environ["CERTWRIGHT_TEST_RUN"])
+    with (
+        dns_server.running({"test": "", ZONE: ""}) as dns,
+        certwright.copy(founded, folder / "home", run_folder) as home,
+    ):
+        port = home.ports["https"]
+        address = f"127.78.{port >> 8}.{port & 255}"
+        for name in ("@", "*"):
+            dns.add(ZONE, name, "A", address)
+        home.configure({"validation": {"resolvers": [dns.address]}})
+        with home.served() as site:
+            yield AcmeSite(site, dns, address)
+
+
+def run(
+    command: Sequence[str | Path], environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> str:
+    """Run a program to its end; what it said. Fails with that when it ends badly."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        env={**os.environ, **(environment or {})},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stdout[-3000:]}"
+    return done.stdout

@@ -1,0 +1,319 @@
+"""Real ACME clients against the running server, over real TLS: certbot, lego, uacme, dehydrated.
+
+docs/how-to/acme-clients.md says the same to people; a command that changes here changes there.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from certwright.operations.context import Context
+from certwright.operations.external_account_keys import create_account_key
+from tests.peers.acme_site import AcmeSite, run, serving
+from tests.real.certwright import ADMINISTRATOR, Home
+from tests.real.challenge_ports import challenge_ports
+from tests.real.packages import need
+
+CERTBOT = Path(sys.executable).with_name("certbot")
+HTTP_PORT, TLS_PORT = 5002, 5001
+
+
+@pytest.fixture(scope="module")
+def acme(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcmeSite]:
+    with serving(founded, tmp_path_factory.mktemp("clients")) as site:
+        yield site
+
+
+@contextmanager
+def webroot(folder: Path, address: str) -> Iterator[Path]:
+    """A web server for the files in `folder`, at the port for http-01."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - so named above
+            """Nothing to standard error."""
+
+    server = ThreadingHTTPServer((address, HTTP_PORT), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield folder
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def account_key(acme: AcmeSite, name: str) -> tuple[str, str]:
+    """Key identifier and MAC key for an endpoint that wants accounts bound."""
+    acme.site.home.endpoint("bound", {"require_account_binding": True})
+
+    async def create(context: Context) -> str:
+        until = datetime.now(UTC) + timedelta(hours=1)
+        return (await create_account_key(context, ADMINISTRATOR, "bound", name, until)).key
+
+    return name, acme.site.home.run(create)
+
+
+# -- certbot -----------------------------------------------------------------------------------------
+
+
+class Certbot:
+    def __init__(self, acme: AcmeSite, folder: Path) -> None:
+        self.acme = acme
+        self.folder = folder
+
+    def __call__(self, command: str, *arguments: str, address: str = "", endpoint: str = "default") -> str:
+        folders = [f"--{name}-dir={self.folder / name}" for name in ("config", "work", "logs")]
+        listen = (
+            ["--http-01-address", address or self.acme.address] if command in {"certonly", "renew"} else []
+        )
+        server = ["--server", self.acme.site.acme(endpoint)]
+        return run(
+            [CERTBOT, command, *server, *folders, *listen, "--non-interactive", *arguments],
+            {"REQUESTS_CA_BUNDLE": str(self.acme.root)},
+        )
+
+    def obtain(self, name: str, *arguments: str, **more: str) -> x509.Certificate:
+        names = ["-d", name] if "--ip-address" not in arguments else []
+        self(
+            "certonly", "--standalone", f"--http-01-port={HTTP_PORT}", "--cert-name", "one", *names, "--agree-tos",
+            "--register-unsafely-without-email", *arguments, **more,
+        )  # fmt: skip
+        return self.certificate(name)
+
+    def certificate(self, name: str) -> x509.Certificate:
+        live = self.folder / "config" / "live" / "one"
+        return self.acme.verify(live / "cert.pem", live / "chain.pem", name)
+
+
+@pytest.fixture
+def certbot(acme: AcmeSite, tmp_path: Path) -> Certbot:
+    return Certbot(acme, tmp_path)
+
+
+def test_certbot_obtains(certbot: Certbot, acme: AcmeSite) -> None:
+    certificate = certbot.obtain(acme.name())
+    assert acme.record(certificate).endpoint == "acme/default"
+
+
+def test_certbot_on_the_own_machine(certbot: Certbot) -> None:
+    """The first certificate of a new installation, as the README has it."""
+    with challenge_ports():
+        certbot.obtain("demo.localhost", address="127.0.0.1")
+
+
+def test_certbot_for_an_address(certbot: Certbot, acme: AcmeSite) -> None:
+    certificate = certbot.obtain(acme.address, "--ip-address", acme.address)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(name.value) for name in names] == [acme.address]
+
+
+def test_certbot_chooses_a_profile(certbot: Certbot, acme: AcmeSite) -> None:
+    certificate = certbot.obtain(acme.name(), "--required-profile", "tls-server-client")
+    assert acme.record(certificate).profile == "tls-server-client"
+
+
+def test_certbot_binds_its_account(certbot: Certbot, acme: AcmeSite) -> None:
+    name, key = account_key(acme, "certbot")
+    certbot.obtain(acme.name(), "--eab-kid", name, "--eab-hmac-key", key, endpoint="bound")
+
+
+def test_certbot_revokes_with_a_reason(certbot: Certbot, acme: AcmeSite) -> None:
+    certificate = certbot.obtain(acme.name())
+    certbot("revoke", "--cert-name", "one", "--reason", "keycompromise", "--no-delete-after-revoke")
+    assert acme.record(certificate).revocation_reason == 1
+
+
+def test_certbot_revokes_with_the_certificates_key(certbot: Certbot, acme: AcmeSite) -> None:
+    certificate = certbot.obtain(acme.name())
+    live = certbot.folder / "config" / "live" / "one"
+    files = ["--cert-path", str(live / "cert.pem"), "--key-path", str(live / "privkey.pem")]
+    certbot("revoke", *files, "--reason", "superseded", "--no-delete-after-revoke")
+    assert acme.record(certificate).revocation_reason == 4
+
+
+def test_certbot_renews_when_it_is_told_to(certbot: Certbot, acme: AcmeSite) -> None:
+    """Renewal information says: at once, for the certificate is revoked. The next one says what it replaces."""
+    name = acme.name()
+    first = certbot.obtain(name)
+    assert "not due for renewal" in certbot("renew", "--no-random-sleep-on-renew")
+    certbot("revoke", "--cert-name", "one", "--reason", "superseded", "--no-delete-after-revoke")
+    certbot("renew", "--no-random-sleep-on-renew")
+    second = certbot.certificate(name)
+    assert second != first
+    assert acme.record(second).replaces == acme.record(first).id
+    log = (certbot.folder / "logs" / "letsencrypt.log").read_text()
+    assert "/acme/default/renewal-info/" in log
+
+
+def test_certbot_changes_and_leaves_its_account(certbot: Certbot, acme: AcmeSite) -> None:
+    certbot.obtain(acme.name())
+    certbot("update_account", "-m", "admin@example.org")
+    assert "admin@example.org" in certbot("show_account")
+    certbot("unregister")
+    certbot.obtain(acme.name(), "--force-renewal")
+
+
+# -- lego --------------------------------------------------------------------------------------------
+
+
+class Lego:
+    def __init__(self, acme: AcmeSite, folder: Path) -> None:
+        need("lego")
+        self.acme = acme
+        self.folder = folder
+
+    def __call__(
+        self, name: str, *arguments: str, endpoint: str = "default", **environment: str
+    ) -> x509.Certificate:
+        run(
+            ["lego", "--path", self.folder, "--server", self.acme.site.acme(endpoint), "--accept-tos",
+             "--email", "admin@example.org", "--domains", name, *arguments],
+            {"LEGO_CA_CERTIFICATES": str(self.acme.root), **environment},
+        )  # fmt: skip
+        kept = self.folder / "certificates" / name.replace("*", "_")
+        names = (name.replace("*", "any"),)
+        return self.acme.verify(
+            kept.with_name(f"{kept.name}.crt"), kept.with_name(f"{kept.name}.issuer.crt"), *names
+        )
+
+
+@pytest.fixture
+def lego(acme: AcmeSite, tmp_path: Path) -> Lego:
+    return Lego(acme, tmp_path)
+
+
+def test_lego_by_http_01_and_its_renewal(lego: Lego, acme: AcmeSite) -> None:
+    name, how = acme.name(), ("--http", "--http.port", f"{acme.address}:{HTTP_PORT}")
+    first = lego(name, *how, "run")
+    second = lego(name, *how, "renew", "--days", "365", "--no-random-sleep")
+    assert first.serial_number != second.serial_number
+
+
+def test_lego_by_tls_alpn_01(lego: Lego, acme: AcmeSite) -> None:
+    lego(acme.name(), "--tls", "--tls.port", f"{acme.address}:{TLS_PORT}", "run")
+
+
+def test_lego_by_dns_01(lego: Lego, acme: AcmeSite, tmp_path: Path) -> None:
+    need("knot-dnsutils")
+    script = tmp_path / "records"
+    script.write_text(f"""#!/bin/sh
+# lego calls: records present|cleanup NAME VALUE
+case "$1" in present) act=add;; cleanup) act=del;; esac
+knsupdate -y hmac-sha256:{acme.dns.key_name}:{acme.dns.key_secret} <<END
+server 127.0.0.1 {acme.dns.port}
+zone acme.test
+$act $2 0 TXT "$3"
+send
+END
+""")
+    script.chmod(0o700)
+    lego(
+        f"*.{acme.name()}", "--dns", "exec", "--dns.resolvers", acme.dns.address, "--dns.disable-cp", "run",
+        EXEC_PATH=str(script),
+    )  # fmt: skip
+
+
+def test_lego_binds_its_account(lego: Lego, acme: AcmeSite) -> None:
+    name, key = account_key(acme, "lego")
+    how = ("--http", "--http.port", f"{acme.address}:{HTTP_PORT}")
+    lego(acme.name(), "--eab", "--kid", name, "--hmac", key, *how, "run", endpoint="bound")
+
+
+def test_lego_revokes(lego: Lego, acme: AcmeSite) -> None:
+    name, how = acme.name(), ("--http", "--http.port", f"{acme.address}:{HTTP_PORT}")
+    certificate = lego(name, *how, "run")
+    lego(name, "revoke", "--keep", "--reason", "4")
+    assert acme.record(certificate).revocation_reason == 4
+
+
+# -- uacme -------------------------------------------------------------------------------------------
+
+HOOK = """#!/bin/sh
+# uacme calls: hook begin|done|failed TYPE NAME TOKEN KEY_AUTHORIZATION
+[ "$2" = http-01 ] || exit 1
+page={folder}/.well-known/acme-challenge/"$4"
+case "$1" in
+    begin) printf %s "$5" > "$page" ;;
+    *) rm -f "$page" ;;
+esac
+"""
+
+
+def test_uacme(acme: AcmeSite, tmp_path: Path) -> None:
+    """It trusts what the system trusts, so the root lies where that is, in a mount namespace of its own."""
+    need("uacme")
+    if os.geteuid() != 0:
+        pytest.skip("showing uacme another system trust store needs root (unshare --mount)")
+    pages, kept, name = tmp_path / "pages", tmp_path / "uacme", acme.name()
+    (pages / ".well-known" / "acme-challenge").mkdir(parents=True)
+    hook = tmp_path / "hook"
+    hook.write_text(HOOK.format(folder=pages))
+    hook.chmod(0o700)
+    trusting = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', acme.root]
+    client = ["uacme", "--confdir", kept, "--acme-url", acme.site.directory, "--yes", "--hook", hook]
+    uacme = [*trusting, "/etc/ssl/certs/ca-certificates.crt", *client]
+    with webroot(pages, acme.address):
+        run([*uacme, "--type", "EC", "new", "admin@example.org"])
+        run([*uacme, "issue", name])
+    chain = kept / name / "cert.pem"
+    certificate = acme.verify(chain, chain, name)
+    run([*uacme, "revoke", chain])
+    assert acme.record(certificate).revocation_reason == 0
+    run([*uacme, "newkey"])
+    run([*uacme, "deactivate"])
+
+
+# -- dehydrated --------------------------------------------------------------------------------------
+
+
+def test_dehydrated(acme: AcmeSite, tmp_path: Path) -> None:
+    need("dehydrated")
+    name = acme.name()
+    well_known = tmp_path / "pages" / ".well-known" / "acme-challenge"
+    well_known.mkdir(parents=True)
+    settings = tmp_path / "config"
+    settings.write_text(f"""
+CA="{acme.site.directory}"
+CURL_OPTS="--cacert {acme.root}"
+BASEDIR="{tmp_path}"
+WELLKNOWN="{well_known}"
+CONTACT_EMAIL=admin@example.org
+CONFIG_D=
+""")
+    client = ["dehydrated", "--config", settings]
+    with webroot(tmp_path / "pages", acme.address):
+        run([*client, "--register", "--accept-terms"])
+        run([*client, "--cron", "--domain", name])
+        kept = tmp_path / "certs" / name
+        certificate = acme.verify(kept / "cert.pem", kept / "chain.pem", name)
+        assert "Skipping renew" in run([*client, "--cron", "--domain", name])
+        run([*client, "--cron", "--force", "--domain", name])
+    renewed = acme.verify(kept / "cert.pem", kept / "chain.pem", name)
+    assert renewed.serial_number != certificate.serial_number
+    run([*client, "--revoke", kept / "cert.pem"])
+    assert acme.record(renewed).revocation_reason == 0
+
+
+def test_dehydrated_binds_its_account(acme: AcmeSite, tmp_path: Path) -> None:
+    need("dehydrated")
+    name, key = account_key(acme, "dehydrated")
+    settings = tmp_path / "config"
+    settings.write_text(f"""
+CA="{acme.site.acme("bound")}"
+CURL_OPTS="--cacert {acme.root}"
+BASEDIR="{tmp_path}"
+EAB_KID="{name}"
+EAB_HMAC_KEY="{key}"
+CONFIG_D=
+""")
+    run(["dehydrated", "--config", settings, "--register", "--accept-terms"])
