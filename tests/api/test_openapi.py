@@ -40,7 +40,6 @@ def described(api: Api) -> Any:
 @pytest.fixture(scope="module")
 def session(api: Api, served: Site) -> requests.Session:
     made = requests.Session()
-    made.verify = str(served.home.root)
     made.headers["Authorization"] = f"Bearer {api.tokens['administrator']}"
     return made
 
@@ -60,7 +59,8 @@ def test_what_comes_of_the_document(
     )
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
-        answer = case.call(base_url=served.url("https", ""), session=session, timeout=SECONDS)
+        how = {"session": session, "verify": str(served.home.root), "timeout": SECONDS}
+        answer = case.call(base_url=served.url("https", ""), **how)
         case.validate_response(answer, checks=CHECKS)
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == ["application/problem+json"]

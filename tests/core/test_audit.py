@@ -389,6 +389,50 @@ def test_any_text_as_a_body(text: str) -> None:
     assert problem is not None
 
 
+def test_before_a_row_past_its_head_nothing_is_missing() -> None:
+    """The head says that the writer has come no further."""
+    heads = {1: Head(3, LOG[2].chain)}
+    assert verify([*LOG[:3], LOG[5]], heads) == [("extra", 1, 6)]
+    assert verify([*LOG[:2], LOG[5]], heads) == [("extra", 1, 6), ("missing", 1, 3)]
+
+
+# -- strangers' text -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("mailto:a@example.test", "mailto:a@example.test"),
+        ("two\nlines\x7f\x85", "two\\x0alines\\x7f\\x85"),
+        ("two\\x0alines", "two\\\\x0alines"),
+        ("\u202etxet", "\\u202etxet"),
+        ("\u2028\ud800\U000e0041", "\\u2028\\ud800\\U000e0041"),
+        ("\u00e4\U0001f600", "\u00e4\U0001f600"),
+        ("short\u2026(+9)", "short\\u2026(+9)"),
+        ("x" * 48, "x" * 48),
+        ("x" * 49, "x" * 32 + "\u2026(+17)"),
+        ('"' * 30, '"' * 16 + "\u2026(+14)"),
+    ],
+)
+def test_strangers_text_is_shown(text: str, expected: str) -> None:
+    assert audit.shown(text, 48) == expected
+
+
+@given(st.text(st.characters(), max_size=60), st.integers(32, 100))
+def test_any_text_can_be_put_on_record_within_its_limit(text: str, limit: int) -> None:
+    shown = audit.shown(text, limit)
+    assert shown.isprintable()
+    assert len(json.dumps(shown, ensure_ascii=False).encode()) - 2 <= limit
+    row, _ = Chain.start(1).append(replace(event(), subject=shown, detail={"text": shown}))
+    assert json.loads(row.body)["detail"] == {"text": shown}
+
+
+@given(st.text(st.characters(), max_size=8), st.text(st.characters(), max_size=8))
+def test_what_is_shown_whole_tells_texts_apart(one: str, other: str) -> None:
+    assert (audit.shown(one, 200) == audit.shown(other, 200)) == (one == other)
+
+
 # -- the reference -------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 import base64
+from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -268,3 +270,25 @@ def test_comparing_two_checkpoints() -> None:
     ):
         with pytest.raises(IntegrityError):
             checkpoint.compare(first, second, shown)
+
+
+# -- which of them are kept ----------------------------------------------------------------------
+
+NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
+
+
+@given(st.lists(st.integers(0, 90 * 86400), min_size=1, max_size=60))
+def test_old_checkpoints_are_thinned_out(ages: list[int]) -> None:
+    signed = [(size, NOON - timedelta(seconds=age)) for size, age in enumerate(sorted(ages, reverse=True))]
+    gone = set(checkpoint.surplus(signed, NOON))
+    kept = [(size, at) for size, at in signed if size not in gone]
+    assert signed[-1] in kept
+    assert {size for size, at in signed if NOON - at <= timedelta(hours=1)} & gone == set()
+    for length, since in (("%Y-%m-%d %H", 30), ("%Y-%m-%d", 91)):
+        recent = [at for _, at in signed if NOON - at <= timedelta(days=since)]
+        assert {f"{at:{length}}" for at in recent} <= {f"{at:{length}}" for _, at in kept}
+    hours = Counter(f"{at:%Y-%m-%d %H}" for _, at in kept if NOON - at > timedelta(hours=1))
+    assert set(hours.values()) <= {1}
+    days = Counter(f"{at:%Y-%m-%d}" for _, at in kept if NOON - at > timedelta(days=31))
+    assert set(days.values()) <= {1}
+    assert checkpoint.surplus(kept, NOON) == []

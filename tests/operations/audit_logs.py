@@ -149,7 +149,7 @@ class Log:
         return cls(made, hand, tuple(kept.notes), saved)
 
     def after(self, tamper: Callable[[Hand], Any], *, held: bool = True) -> Report:
-        """What the check says after `tamper`, which is undone then; `held`: with the newest note kept outside.
+        """What the check says after `tamper`, which is undone then; `held`: against the newest kept note.
 
         An export says the same of the events, wherever it is checked.
         """

@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -155,7 +156,7 @@ def test_proofs_from_what_is_stored(database: Database) -> None:
                 newest = checkpoint.verify(proof.checkpoint.note, [VERIFIER])
                 root = merkle.root_hash(leaves)
                 merkle.verify_consistency(older, root, newest.size, newest.root, proof.hashes)
-            for before, after in zip(sizes, sizes[1:], strict=False):
+            for before, after in pairwise(sizes):
                 between = await prove_consistency(context.database, AUDITOR, before.size, after.size)
                 checkpoint.compare(before, after, between.hashes)
 
@@ -225,6 +226,7 @@ def test_what_cannot_be_proved_is_refused(database: Database) -> None:
         "UPDATE audit_node SET hash = (SELECT head FROM audit_writer LIMIT 1) WHERE level = 1",
         "DELETE FROM audit_node WHERE level = 2",
         "UPDATE audit_checkpoint SET root = (SELECT head FROM audit_writer LIMIT 1)",
+        "UPDATE audit_checkpoint SET note = (SELECT note FROM audit_checkpoint ORDER BY size LIMIT 1)",
     ],
 )
 def test_no_proof_is_given_that_proves_nothing(database: Database, statement: str) -> None:
@@ -233,9 +235,9 @@ def test_no_proof_is_given_that_proves_nothing(database: Database, statement: st
             await written(context, database)
             hand = Hand(database)
             hand(statement)
-            [[event_]] = hand("SELECT event FROM audit_leaf WHERE position = 3")
+            [[placed]] = hand("SELECT event FROM audit_leaf WHERE position = 3")
             with pytest.raises(IntegrityError, match="audit verify"):
-                await prove_inclusion(context.database, AUDITOR, event_)
+                await prove_inclusion(context.database, AUDITOR, placed)
             if "audit_event" not in statement:
                 with pytest.raises(IntegrityError, match="audit verify"):
                     await prove_consistency(context.database, AUDITOR, 5)

@@ -1,4 +1,4 @@
-"""An installation for real ACME clients: served, with a DNS zone, and an address of its own for their answers."""
+"""An installation for real ACME clients: served, with a DNS zone and an address for their answers."""
 
 import os
 import subprocess

@@ -130,8 +130,9 @@ def _values(
     if rule.source is Source.FIXED:
         return (rule.value,)
     if rule.source is Source.FIRST_NAME:
-        first = names[0].value if names else ""
-        # a name too long for the attribute stays out of the subject; the SAN extension has it
+        # an address, or a name too long for the attribute, stays out; the SAN extension has it. Clients take
+        # a common name for a DNS name, and certbot fails on one that is an address.
+        first = next((name.value for name in names if name.kind is not IdentifierKind.IP), "")
         return (first,) if first and len(first) <= upper_bound(rule.oid) else ()
     return request.subject.values(rule.oid)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..core import merkle
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import EventRow, leaf_entry
+from ..core.checkpoint import parse
 from ..core.errors import Conflict, IntegrityError, NotFound
 from ..store.databases import Database
 from ..store.rows import AuditCheckpointRow, AuditEventRow, AuditLeafRow
@@ -36,18 +37,22 @@ class Consistency:
 
 
 async def read_checkpoint(database: Database, actor: Actor, size: int | None = None) -> AuditCheckpointRow:
-    """The newest checkpoint, or the one of this many leaves. Old ones are thinned out; a consistency proof leads
-    from any size to the newest. Raises Forbidden, NotFound."""
+    """The newest checkpoint, or the one of this many leaves. Old ones are thinned out; a consistency proof
+    leads from any size to the newest. Raises Forbidden, NotFound, IntegrityError."""
     require(actor, Verb.VIEW_AUDIT, Subject())
     if size is None:
         rows = await database.select(AuditCheckpointRow, '1 = 1 ORDER BY "size" DESC LIMIT 1')
     else:
         rows = await database.select(AuditCheckpointRow, '"size" = ?', size)
-    if rows:
-        return rows[0]
-    if size is None:
+    if not rows and size is None:
         raise NotFound("no checkpoint has been signed yet; the worker signs one when there are new events")
-    raise NotFound(f"no checkpoint of {size} leaves is stored; take the newest one")
+    if not rows:
+        raise NotFound(f"no checkpoint of {size} leaves is stored; take the newest one")
+    stated = parse(rows[0].note)
+    if (stated.size, stated.root) != (rows[0].size, rows[0].root):
+        text = f"the stored checkpoint of {rows[0].size} leaves has the note of another"
+        raise _unproved(IntegrityError(text))
+    return rows[0]
 
 
 async def prove_inclusion(database: Database, actor: Actor, event: int, size: int | None = None) -> Inclusion:

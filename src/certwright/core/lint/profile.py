@@ -5,6 +5,7 @@ from datetime import timedelta
 from .. import extensions as ext
 from ..decide import tls_lifetime_max
 from ..distinguished_name import short_name
+from ..names import IdentifierKind
 from ..profile import MustStaple, Pointer, Profile, Source
 from .decoded import Decoded
 from .finding import Finding, Part, error, rule
@@ -134,7 +135,7 @@ ATTRIBUTE_VALUE = error(
 @rule(Part.SUBJECT, Part.NAMES, findings=(ATTRIBUTE_EXTRA, ATTRIBUTE_MISSING, ATTRIBUTE_VALUE))
 def subject(decoded: Decoded, profile: Profile) -> list[Finding]:
     found, counted = [], 0
-    first = decoded.names[0].value if decoded.names else ""
+    first = next((name.value for name in decoded.names if name.kind is not IdentifierKind.IP), "")
     for wanted in profile.subject:
         values = decoded.subject.values(wanted.oid)
         counted += len(values)
