@@ -31,9 +31,7 @@ class Api:
     client: httpx.Client = field(repr=False)
     tokens: Mapping[str, str] = field(repr=False)
 
-    def ask(
-        self, method: str, path: str, caller: str = "administrator", **how: Any
-    ) -> httpx.Response:
+    def ask(self, method: str, path: str, caller: str = "administrator", **how: Any) -> httpx.Response:
         """`path` follows /api/v1; `caller` names a token, or is empty for none."""
         headers = how.pop("headers", {})
         if caller:

@@ -45,10 +45,13 @@ def test_an_inclusion_proof_holds(api: Api, served: Site, logged: dict[str, Any]
     key = checkpoint.parse_verifier_key((served.home.folder / "audit/checkpoint-key.pub").read_text().strip())
     signed = checkpoint.verify(proof["checkpoint"]["note"], [key])
     assert signed.size == proof["checkpoint"]["size"]
-    leaf = merkle.leaf_hash(bytes.fromhex(proof["chain"]) + proof["body"].encode())
+    chain, body = bytes.fromhex(proof["chain"]), proof["body"]
+    leaf = merkle.leaf_hash(chain + body.encode())
     hashes = [bytes.fromhex(one) for one in proof["hashes"]]
     merkle.verify_inclusion(leaf, proof["index"], signed.size, hashes, signed.root)
-    changed = merkle.leaf_hash(bytes.fromhex(proof["chain"]) + proof["body"].replace("audited", "hidden").encode())
+    changed = merkle.leaf_hash(
+        bytes.fromhex(proof["chain"]) + proof["body"].replace("audited", "hidden").encode()
+    )
     with pytest.raises(IntegrityError):
         merkle.verify_inclusion(changed, proof["index"], signed.size, hashes, signed.root)
     again = api.gives("GET", f"/audit/events/{logged['id']}/proof?size={signed.size}")

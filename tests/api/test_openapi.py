@@ -27,8 +27,9 @@ CHECKS = [
     content_type_conformance,
     response_headers_conformance,
     response_schema_conformance,
-    negative_data_rejection,
 ]
+HTTP_OWN = {"content-length", "transfer-encoding", "connection", "host", "expect", "upgrade"}
+"""Made up, these break the message itself, and that is answered below the API."""
 SECONDS = 60
 
 
@@ -51,6 +52,8 @@ def test_what_comes_of_the_document(
 ) -> None:
     method, _, path = route.partition(" ")
     operation = described[f"/api/v1{path}"][method]
+    # a wrong parameter may come to nothing in an address, and then nothing was wrong with what was sent
+    checks = [*CHECKS, negative_data_rejection] if operation.body else CHECKS
 
     @settings(
         max_examples=300 if FULL else 10,
@@ -59,9 +62,11 @@ def test_what_comes_of_the_document(
     )
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
+        for name in [one for one in case.headers or () if one.lower() in HTTP_OWN]:
+            del case.headers[name]
         how = {"session": session, "verify": str(served.home.root), "timeout": SECONDS}
         answer = case.call(base_url=served.url("https", ""), **how)
-        case.validate_response(answer, checks=CHECKS)
+        case.validate_response(answer, checks=checks)
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == ["application/problem+json"]
             assert answer.json()["detail"]

@@ -119,7 +119,9 @@ def _awaiting(name: str) -> dict[str, str]:
 def test_every_route_is_in_the_table(api: Api, wishes: dict[str, Wish]) -> None:
     paths = api.client.get("/api/v1/openapi.json").json()["paths"]
     declared = {
-        f"{method.upper()} {path.removeprefix('/api/v1')}" for path, methods in paths.items() for method in methods
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, methods in paths.items()
+        for method in methods
     }
     assert declared == set(ROUTES) == set(wishes)
 
@@ -259,7 +261,10 @@ def test_an_endpoint_cannot_be_taken_to_another_authority(api: Api) -> None:
 
 def test_a_subordinate_of_another_authority_cannot_be_founded(api: Api) -> None:
     api.gives("POST", "/authorities", json=_awaiting("small"))
-    scoped = {"name": "officer-of-small", "grants": [{"role": "security-officer", "scope": "authority:small"}]}
+    scoped = {
+        "name": "officer-of-small",
+        "grants": [{"role": "security-officer", "scope": "authority:small"}],
+    }
     secret = api.gives("POST", "/tokens", json=scoped)["secret"]
     body = {**_awaiting("small"), "parent": LAB}
     headers = {"Authorization": f"Bearer {secret}"}

@@ -52,9 +52,7 @@ def test_more_grants_never_permit_less(actor: Actor, verb: Verb, subject: Subjec
 
 
 @given(actors, grants, st.sampled_from(Verb), subjects)
-def test_nobody_gives_what_they_do_not_have(
-    actor: Actor, grant: Grant, verb: Verb, subject: Subject
-) -> None:
+def test_nobody_gives_what_they_do_not_have(actor: Actor, grant: Grant, verb: Verb, subject: Subject) -> None:
     try:
         require_to_give(actor, grant)
     except Forbidden:

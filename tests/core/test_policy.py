@@ -258,6 +258,12 @@ def test_a_first_name_too_long_for_cn_leaves_the_subject_empty() -> None:
     assert approve(request(names=(f"dns:{name}",)), profile()).subject == NO_NAME
 
 
+def test_an_address_is_no_common_name() -> None:
+    assert approve(request(names=("ip:192.0.2.1",)), profile()).subject == NO_NAME
+    both = approve(request(names=("ip:192.0.2.1", "dns:www.example.test")), profile())
+    assert both.subject == parse_name("CN=www.example.test")
+
+
 # -- validity --------------------------------------------------------------------------------------
 
 

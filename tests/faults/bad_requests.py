@@ -1,4 +1,6 @@
-"""CSRs that must be refused, made octet by octet where no library would make them, with what is to be said."""
+"""CSRs that must be refused, made octet by octet where no library would make them, with what is to be
+said.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,7 +52,9 @@ def extension(value: bytes, oid: str = SAN) -> bytes:
     return der.sequence(der.object_identifier(oid), der.octet_string(value))
 
 
-def raw_csr(*extensions: bytes, subject: bytes = EMPTY_NAME, signer: object = None, spki: bytes = b"") -> bytes:
+def raw_csr(
+    *extensions: bytes, subject: bytes = EMPTY_NAME, signer: object = None, spki: bytes = b""
+) -> bytes:
     """A CSR with a right signature by `signer` (P-256 or RSA), whatever else is in it."""
     signer = signer or key()
     wanted = der.tlv(0x31, der.sequence(*extensions))
@@ -127,7 +131,9 @@ def _signatures() -> Iterator[Bad]:
     )
     yield Bad("signature-of-nothing", good[: good.rindex(b"\x03")] + b"\x03\x01\x00", 400)
     builder = x509.CertificateSigningRequestBuilder(x509.Name([]))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("a.example.test")]), critical=False)
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.DNSName("a.example.test")]), critical=False
+    )
     weak = builder.sign(key(), hashes.SHA224()).public_bytes(Encoding.DER)
     yield Bad("sha-224", weak, 403, "request.signature-algorithm")
 
@@ -142,7 +148,6 @@ def _names() -> Iterator[Bad]:
         "leading-dot": b".example.test",
         "space": b"a b.example.test",
         "newline": b"a.example.test\n",
-        "underscore": b"_dmarc.example.test",
         "slash": b"a/b.example.test",
         "hyphen-first": b"-a.example.test",
         "long-label": b"a" * 64 + b".example.test",
@@ -156,7 +161,9 @@ def _names() -> Iterator[Bad]:
         "not-an-a-label": b"xn--.example.test",
         "a-label-of-nothing": b"xn--999999999.example.test",
         "a-label-of-ascii": b"xn--abc-.example.test",
-        "a-label-not-normal": b"xn--A-7ga.example.test",
+        "a-label-of-upper-case": b"xn--" + "\u00dcber".encode("punycode") + b".example.test",
+        "a-label-not-composed": b"xn--" + "u\u0308ber".encode("punycode") + b".example.test",
+        "a-label-of-a-symbol": b"xn--" + "\U0001f4a9".encode("punycode") + b".example.test",
         "hyphens-in-third-and-fourth": b"ab--cd.example.test",
         "script": b"<script>.example.test",
     }

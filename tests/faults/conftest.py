@@ -1,7 +1,6 @@
 """Key modules that can go away."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 

@@ -85,7 +85,9 @@ class Client:
 
 @dataclass(slots=True)
 class Told:
-    """What clients were told: DER by fingerprint, fingerprints of what is revoked, and how often what came."""
+    """What clients were told: DER by fingerprint, fingerprints of what is revoked, and how often what
+    came.
+    """
 
     issued: dict[str, bytes] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
@@ -102,7 +104,9 @@ class Load:
         self.told = [Told() for _ in range(threads)]
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._work, args=(Client(home, token), told, random.Random(seed + number)))
+            threading.Thread(
+                target=self._work, args=(Client(home, token), told, random.Random(seed + number))
+            )
             for number, told in enumerate(self.told)
         ]
 
@@ -147,7 +151,9 @@ class Load:
         self._count(told, answer, 201)
         if answer.status != 201:
             return []
-        der = x509.load_pem_x509_certificate(answer.document["certificate"].encode()).public_bytes(Encoding.DER)
+        der = x509.load_pem_x509_certificate(answer.document["certificate"].encode()).public_bytes(
+            Encoding.DER
+        )
         told.issued[answer.document["fingerprint"]] = der
         return [answer.document["fingerprint"]]
 

@@ -50,9 +50,7 @@ async def everything_holds(context, told) -> None:
 
 
 @server
-def test_the_server_goes_away_and_comes_back(
-    home: Home, cluster: Postgresql, full: bool
-) -> None:
+def test_the_server_goes_away_and_comes_back(home: Home, cluster: Postgresql, full: bool) -> None:
     token = make_token(home)
     with home.served(workers=2, lanes=("fast",)) as site:
         before = site.get("http", "/readyz")
@@ -112,7 +110,7 @@ def test_the_server_crashes_and_recovers_under_operations(cluster: Postgresql, h
                 assert not any(task.done() for task in tasks)
             await asyncio.to_thread(cluster.crash)
         seen = outcomes.count(True)
-        while outcomes.count(True) < seen + 30:
+        while outcomes.count(True) < seen + 30:  # noqa: ASYNC110 - the outcomes are a list that threads fill
             await asyncio.sleep(0.01)
         stop.set()
         await asyncio.gather(*tasks)

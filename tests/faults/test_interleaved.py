@@ -1,8 +1,8 @@
 """Somebody else acts between a decision and its commit: what was decided under what is no more does not pass.
 
 Two processes, as two Contexts of one loop with connections of their own. The other acts when the transaction
-begins, so that its guards see it; or when they have been checked and the commit comes next, so that it must wait
-for that commit.
+begins, so that its guards see it; or when they have been checked and the commit comes next, so that it must
+wait for that commit.
 """
 
 import asyncio
@@ -133,7 +133,9 @@ def test_a_profile_saved_meanwhile_is_the_one_that_holds(database, point: str) -
 def test_no_certificate_for_a_key_that_is_revoked_as_compromised(
     database, point: str, local: bool, renewal: bool
 ) -> None:
-    """While a request for the same key is in flight. A module's key signs after an intent of its own commit."""
+    """While a request for the same key is in flight. A module's key signs after an intent of its own
+    commit.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
 
     async def body(pair: Pair) -> None:
@@ -157,7 +159,7 @@ def test_no_certificate_for_a_key_that_is_revoked_as_compromised(
         try:
             await ours()
         except Refused as refusal:
-            assert [reason.code for reason in refusal.reasons] == ["key.compromised"]
+            assert [reason.code for reason in refusal.reasons] == ["key.compromised"]  # noqa: PT017 - may pass
             pair.order.append("refused")
         await asyncio.gather(*pair.tasks)
         late = point == COMMIT
@@ -222,7 +224,7 @@ def test_the_same_authority_founded_at_once_is_founded_once(database) -> None:
                 try:
                     outcomes.append(await found_authority(context, ADMINISTRATOR, order))
                 except CertwrightError as error:
-                    outcomes.append(error)
+                    outcomes.append(error)  # noqa: B023 - ruff takes the exception for the loop's variable
 
             await pair.other.snapshots.refresh()
             pair.database.steps.clear()
@@ -266,7 +268,9 @@ def test_another_order_of_the_same_name_does_not_take_up_what_is_unfinished(data
 
 
 def test_a_key_whose_record_may_be_durable_is_kept(database) -> None:
-    """The commit of a new authority's row is done, and its answer lost with the database: the key is needed."""
+    """The commit of a new authority's row is done, and its answer lost with the database: the key is
+    needed.
+    """
 
     async def body(pair: Pair) -> None:
         order = AuthorityOrder(

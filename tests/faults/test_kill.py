@@ -1,7 +1,7 @@
 """`kill -9` under load, at moments that nobody chose: what clients were told is there, and all goes on.
 
-Serving processes, the worker, all of them at once, and the supervisor with them. `CERTWRIGHT_TEST_SEED` repeats
-a run's choices.
+Serving processes, the worker, all of them at once, and the supervisor with them. `CERTWRIGHT_TEST_SEED`
+repeats a run's choices.
 """
 
 import os
@@ -97,7 +97,10 @@ def test_what_was_told_survives(installation: Home, full: bool) -> None:
         for deaths in lives(chance, 200 if full else 20):
             one_life(installation, load, deaths, chance)
     told = load.summary()
-    print(f"{len(told.issued)} issued, {len(told.revoked)} revoked, {told.lost} without an answer, {told.statuses}")
+    print(
+        f"{len(told.issued)} issued, {len(told.revoked)} revoked, "
+        f"{told.lost} without an answer, {told.statuses}"
+    )
     assert told.wrong == []
     assert told.issued
     assert told.revoked

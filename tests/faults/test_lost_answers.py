@@ -57,7 +57,9 @@ def test_nothing_is_confirmed_that_is_not_there(database, away: int) -> None:
 
 
 def test_changes_of_the_same_rows_in_another_order_do_not_stand_in_each_others_way(database) -> None:
-    """Two processes, each with both rows in one change: one is first, the other hears that they have moved."""
+    """Two processes, each with both rows in one change: one is first, the other hears that they have
+    moved.
+    """
 
     async def main() -> None:
         databases = [await open_database(database.url) for _ in range(2)]

@@ -135,9 +135,7 @@ def test_lists_and_answers_are_signed_in_the_module(
             await found(context, provider="hsm")
             issued = await issued_by(context, "issuing")
             reference = issued.row.fingerprint.hex()
-            await revoke_certificate(
-                context, ADMINISTRATOR, reference, Reason.SUPERSEDED, context.clock()
-            )
+            await revoke_certificate(context, ADMINISTRATOR, reference, Reason.SUPERSEDED, context.clock())
             generation = context.snapshot.issuing("issuing")
             remote_token.kill()
             with pytest.raises(Unavailable):
@@ -188,7 +186,9 @@ def test_founding_is_taken_up_when_the_module_is_back(
     asyncio.run(main())
 
 
-def test_a_module_that_hangs_holds_up_nobody_else(database, remote_token: RemoteToken, keys_of: Opener) -> None:
+def test_a_module_that_hangs_holds_up_nobody_else(
+    database, remote_token: RemoteToken, keys_of: Opener
+) -> None:
     """Not even when its key has not been opened yet, and while the module takes the request and is silent."""
 
     async def main() -> None:
@@ -233,7 +233,9 @@ def table(name: str, wanted: SoftHsm | RemoteToken) -> dict[str, object]:
 def test_several_modules_at_once_by_configuration(
     installation: Home, remote_token: RemoteToken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three tokens: one behind a server, one of another store, one beside it. One goes away, the others sign."""
+    """Three tokens: one behind a server, one of another store, one beside it. One goes away, the others
+    sign.
+    """
     store = real_softhsm.make(tmp_path / "store", "first")
     beside = store.add_token("second")
     tables = [table("remote", remote_token), table("local", store), table("beside", beside)]
@@ -306,9 +308,7 @@ def answers_by_ocsp(url: str, told: Told, home: Home) -> None:
     import httpx
     from cryptography.hazmat.primitives.hashes import SHA1
 
-    issuer = x509.load_der_x509_certificate(
-        httpx.get(url.replace("/ocsp/", "/ca/") + ".cer").content
-    )
+    issuer = x509.load_der_x509_certificate(httpx.get(url.replace("/ocsp/", "/ca/") + ".cer").content)
     revoked = next(iter(told.revoked))
     good = next(one for one in told.issued if one not in told.revoked)
     for fingerprint, status in (

@@ -1,4 +1,6 @@
-"""Somebody who can write the database moves a key's reference to another row: that key signs nothing there."""
+"""Somebody who can write the database moves a key's reference to another row: that key signs nothing
+there.
+"""
 
 import asyncio
 

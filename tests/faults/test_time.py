@@ -132,7 +132,9 @@ def test_a_whole_life_far_in_the_future(database, tmp_path: Path, moment: dateti
 
 
 def test_what_was_founded_today_ends_and_does_not_issue_past_its_end(database, tmp_path: Path) -> None:
-    """An issuing authority near its end clamps what it issues; past it, it signs nothing that begins later."""
+    """An issuing authority near its end clamps what it issues; past it, it signs nothing that begins
+    later.
+    """
 
     async def body(context: Context, clock: MovableClock) -> None:
         end = context.snapshot.issuing("issuing").as_issuer.not_after

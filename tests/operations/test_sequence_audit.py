@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from certwright.core import checkpoint, merkle
 from certwright.core.checkpoint import Checkpoint
 from certwright.core.errors import Conflict, IntegrityError, Unavailable
-from certwright.operations.audit_health import UNSIGNED, require_signed
+from certwright.operations.audit_health import SEQUENCER, UNSIGNED, require_signed
 from certwright.operations.context import Context
 from certwright.operations.sequence_audit import EVENTS_MAX, sequence_audit
 from certwright.store.ledger import Change, Ledger
+from certwright.store.rows import LeaseRow
 from tests.operations.audit_logs import (
     KEY,
     ORIGIN,
@@ -32,6 +33,8 @@ from tests.real.databases import Database
 
 ANOTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 LAST_LEVELS = "level = (SELECT max(level) FROM audit_node)"
+NODE = "INSERT INTO audit_node (level, position, hash)"
+DIGEST = "(SELECT head FROM audit_writer LIMIT 1)"
 pytestmark = pytest.mark.database
 NEWEST = "size = (SELECT max(size) FROM audit_checkpoint)"
 
@@ -61,8 +64,8 @@ def refused(log: Log, tamper: Callable[[Hand, list[str]], Any]) -> str:
             told = hand("SELECT body FROM audit_event WHERE kind = 'audit.discrepancy-found'")
             assert len(told) == 1
             assert refusal.value.detail[:40] in told[0][0]
-            with pytest.raises(Unavailable, match="are not signed"):
-                await require_signed(context.database, context.clock() + UNSIGNED * 2)
+            with pytest.raises(Unavailable, match="refuses to sign"):
+                await require_signed(context.database, context.clock())
             return refusal.value.detail
 
     try:
@@ -96,6 +99,13 @@ def refused(log: Log, tamper: Callable[[Hand, list[str]], Any]) -> str:
         ("UPDATE audit_writer SET sequenced = 4611686018427387904 WHERE name = 'c/0'", "which is not so"),
         ("UPDATE audit_writer SET events = events - 1 WHERE name = 'c/0'", "which is not so"),
         ("UPDATE audit_writer SET events = events + 1 WHERE name = 'b/0'", "event 10 of writer"),
+        (f"{NODE} SELECT 0, max(position) + 2, {DIGEST} FROM audit_leaf", "stands outside the tree"),
+        (f"{NODE} SELECT 1, 8, {DIGEST}", "node 8 of level 1 stands outside the tree"),
+        (
+            "UPDATE audit_leaf SET event = "
+            + "(SELECT max(id) - 1 FROM audit_event WHERE subject = 'b:tail/2') WHERE position = 2",
+            "which has none yet",
+        ),
         (
             "UPDATE audit_writer SET events = events - 1 WHERE name = 'b/0'",
             "chain value of the writer's head",
@@ -288,10 +298,13 @@ def test_readiness_says_when_events_wait(database: Database) -> None:
     async def main() -> None:
         async with opened(database) as context:
             now = context.clock()
+            late = now + UNSIGNED + timedelta(seconds=5)
+            await require_signed(context.database, late)  # that no worker lives is said elsewhere
+            await context.ledger.commit(Change(inserted=[LeaseRow(SEQUENCER, "somebody", late + UNSIGNED)]))
             await require_signed(context.database, now)
             with pytest.raises(Unavailable, match="are not signed"):
-                await require_signed(context.database, now + UNSIGNED + timedelta(seconds=5))
+                await require_signed(context.database, late)
             await sequence(context, None)
-            await require_signed(context.database, now + timedelta(days=1))
+            await require_signed(context.database, late)
 
     asyncio.run(main())

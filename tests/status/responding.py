@@ -48,10 +48,10 @@ class Responding:
         await self.responder.refresh(self.reported.append)
 
 
-async def responding(context: Context, folder: Path) -> Responding:
+async def responding(context: Context, folder: Path, edge: bool = False) -> Responding:
     """As a serving process starts."""
     feed = StatusFeed(context.database, time.monotonic)
-    responder = OcspResponder(context, feed, folder)
+    responder = OcspResponder(context, feed, folder, edge)
     await feed.begin()
     reported: list[CertwrightError] = []
     await responder.refresh(reported.append)

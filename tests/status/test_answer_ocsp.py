@@ -6,18 +6,21 @@ from datetime import timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
 
 from certwright.core import ocsp
-from certwright.core.errors import IntegrityError
+from certwright.core.errors import IntegrityError, Unavailable
 from certwright.core.revocation import Reason
 from certwright.operations.answer_ocsp import LIVE_VALIDITY
 from certwright.operations.context import Context
 from certwright.operations.produce_ocsp import produce_ocsp
 from certwright.operations.revoke import release_certificate, revoke_certificate
+from certwright.plugins.keys.software import SoftwareKeys
+from certwright.store.databases import Database as Store
 from certwright.store.rows import CertificateRow
 from tests.real.databases import Database
-from tests.real.pki import ADMINISTRATOR, MovableClock
+from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, opened
 from tests.status.asking import ask, ends, issued, question
 from tests.status.responding import founded, responding
 
@@ -311,5 +314,87 @@ def test_a_process_that_cannot_read_the_feed_says_try_later(database: Database, 
             assert (await here.ask(row.serial)).body == ocsp.TRY_LATER
             await here.feed.poll()
             assert (await here.ask(row.serial)).ocsp.certificate_status is GOOD
+
+    asyncio.run(main())
+
+
+def test_an_edge_responder_goes_on_until_next_update(database: Database, tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = MovableClock()
+        async with founded(database.url, clock) as context:
+            row, late = await issued(context), await issued(context, "late.example.test")
+            await revoke(context, row)
+            await produce_ocsp(context, context.snapshot.issuing("issuing"), tmp_path)
+            here = await responding(context, tmp_path, edge=True)
+            await revoke(context, late)
+            await here.feed.poll()
+            here.feed.confirmed -= 11
+            answer = (await here.ask(row.serial)).ocsp
+            assert answer.certificate_status is REVOKED
+            assert (await here.ask(late.serial)).body == ocsp.TRY_LATER
+            assert (await here.ask(row.serial, b"0123456789abcdef")).body == ocsp.TRY_LATER
+            clock.offset += ends(answer) - clock()
+            assert (await here.ask(row.serial)).body == ocsp.TRY_LATER
+
+    asyncio.run(main())
+
+
+class RemoteKeys(SoftwareKeys):
+    """Keys as if they lay in a module: they sign in an executor."""
+
+    local = False
+
+
+def test_answers_of_a_key_module(database: Database, tmp_path: Path) -> None:
+    async def main() -> None:
+        kept = Secrets()
+        remote = {"module": RemoteKeys(SoftwareKeys.Settings(kept.key_encryption_key))}
+        async with opened(database.url, kept, MovableClock(), remote) as context:
+            await found(context, provider="module")
+            rows = await seldom_revoked(context, 20)
+            await produce_ocsp(context, context.snapshot.issuing("issuing"), tmp_path)
+            here = await responding(context, tmp_path)
+            for number, row in enumerate(rows):
+                for nonce in (b"", b"0123456789abcdef"):
+                    answer = (await here.ask(row.serial, nonce)).ocsp
+                    assert answer.certificate_status is (GOOD if number % 3 else REVOKED)
+                    signer = answer.certificates[0].public_key()
+                    assert isinstance(signer, ec.EllipticCurvePublicKey)
+                    signer.verify(answer.signature, answer.tbs_response_bytes, ec.ECDSA(hashes.SHA256()))
+
+    asyncio.run(main())
+
+
+class Away:
+    """A store that can be made unreachable."""
+
+    def __init__(self, real: Store) -> None:
+        self._real, self.away = real, False
+
+    def __getattr__(self, name: str) -> object:
+        if self.away:
+            raise Unavailable("the database cannot be reached")
+        return getattr(self._real, name)
+
+
+def test_while_the_store_is_away_what_is_not_known_is_tried_later(database: Database, tmp_path: Path) -> None:
+    async def main() -> None:
+        stores: list[Away] = []
+
+        def wrap(real: Store) -> Store:
+            stores.append(Away(real))
+            return stores[0]  # type: ignore[return-value]
+
+        async with opened(database.url, Secrets(), MovableClock(), wrap=wrap) as context:
+            await found(context)
+            known, other = await issued(context), await issued(context, "other.example.test")
+            here = await responding(context, tmp_path)
+            assert (await here.ask(known.serial)).ocsp.certificate_status is GOOD
+            stores[0].away = True
+            told = await asyncio.gather(*(here.ask(other.serial) for _ in range(5)))
+            assert {one.body for one in told} == {ocsp.TRY_LATER}
+            assert (await here.ask(known.serial, b"0123456789abcdef")).ocsp.certificate_status is GOOD
+            stores[0].away = False
+            assert (await here.ask(other.serial)).ocsp.certificate_status is GOOD
 
     asyncio.run(main())

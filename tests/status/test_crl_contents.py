@@ -198,7 +198,11 @@ def test_freshest_crl_is_said_when_there_is_a_delta(database: Database) -> None:
 
 
 @pytest.mark.parametrize("fault", ["entry lost", "entry twice", "octet changed", "no CRL at all"])
-def test_a_damaged_list_is_made_anew_from_the_record(database: Database, fault: str) -> None:
+def test_a_damaged_list_is_made_anew_from_the_record(
+    database: Database, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crl_contents, "PAGE", 2)
+
     async def main() -> None:
         async with founded(database.url, MovableClock()) as context:
             rows = [await issued(context, f"host{number}.test") for number in range(5)]

@@ -210,6 +210,10 @@ def test_ocsp_by_get_is_cached_by_post_it_is_not(database: Database, tmp_path: P
             assert (same.status, same.body) == (304, b"")
             posted = await ask(here.application, "POST", path, request)
             assert posted.headers["cache-control"] == "no-store"
+            fresh = quote(base64.b64encode(question(here.issuer, row.serial, b"0123456789abcdef")).decode())
+            told_once = await ask(here.application, "GET", f"{path}/{fresh}")
+            assert told_once.ocsp.certificate_status is OCSPCertStatus.GOOD
+            assert told_once.headers["cache-control"] == "no-store"
             await revoke_certificate(
                 context, ADMINISTRATOR, row.fingerprint.hex(), Reason.SUPERSEDED, context.clock()
             )

@@ -12,6 +12,7 @@ same key.
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NewType
 
 from cryptography import x509
@@ -205,6 +206,7 @@ def _certificates(signer: Responder) -> bytes:
     return der.tlv(0xA0, der.sequence(*signer.certificates))
 
 
+@lru_cache(maxsize=256)
 def _around(signer: Responder, tbs_size: int, signature_size: int) -> tuple[bytes, bytes]:
     """What stands before the ResponseData, and between it and the signature."""
     back = signer.signature_algorithm_identifier + (der.header(der.BIT_STRING, signature_size + 1) + b"\x00")

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 
 from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
-from ..core.audit import Event, EventKind
+from ..core.audit import Event, EventKind, shown
 from ..core.distinguished_name import name_from_x509, parse_name
 from ..core.errors import Conflict, Malformed, Reason, Refused
 from ..core.issuer import issuer_of
@@ -22,6 +22,7 @@ from .context import Context
 from .found_authority import AuthorityOrder, new_rows, pending_generation
 
 CHAIN_MAX = 10
+NAME_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ async def accept_certificate(context: Context, actor: Actor, name: str, given: A
         actor.name,
         actor.source,
         f"authority:{generation.path}",
-        {"issuer": leaf.issuer.rfc4514_string()[:500], "serial": f"{leaf.serial_number:x}"},
+        {"issuer": shown(leaf.issuer.rfc4514_string(), NAME_SHOWN), "serial": f"{leaf.serial_number:x}"},
     )
     await context.ledger.commit(Change(replaced=[(generation.row, after)], events=[event], configures=True))
     return (await context.snapshots.refresh()).generations[generation.id]
@@ -103,7 +104,7 @@ async def import_authority(
         actor.name,
         actor.source,
         f"authority:{order.name}/1",
-        {"subject": generation.subject[:500], "serial": f"{leaf.serial_number:x}"},
+        {"subject": shown(generation.subject, NAME_SHOWN), "serial": f"{leaf.serial_number:x}"},
     )
     await context.ledger.commit(Change(inserted=[authority, generation], events=[event], configures=True))
     return (await context.snapshots.refresh()).generations[generation.id]

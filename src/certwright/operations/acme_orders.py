@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..core import orders
-from ..core.audit import Event, EventKind
+from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.names import Identifier
 from ..core.orders import Target
 from ..store.enrolment import (
@@ -28,6 +28,7 @@ from .context import Context
 
 TOKEN_OCTETS = 32
 REUSE_LOOKED_AT = 500
+IDENTIFIERS_SHOWN, IDENTIFIER_SHOWN = 20, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,11 @@ async def create_order(context: Context, account: AcmeAccountRow, wanted: Wanted
         authorizations.append(authorization)
     order = _new_order(context, account, wanted, authorizations, expires_at, now)
     change.inserted.append(order)
-    detail = {"identifiers": [str(one) for one in wanted.identifiers], "profile": wanted.profile}
+    detail: dict[str, JsonValue] = {
+        "identifiers": [shown(str(one), IDENTIFIER_SHOWN) for one in wanted.identifiers[:IDENTIFIERS_SHOWN]],
+        "identifiers_count": len(wanted.identifiers),
+        "profile": wanted.profile,
+    }
     change.events.append(
         Event(EventKind.ACME_ORDER_CREATED, now, f"acme:{account.id}", signed.source, _name(order), detail)
     )

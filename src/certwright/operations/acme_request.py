@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..core.audit import Event, EventKind
+from ..core.audit import Event, EventKind, shown
 from ..core.errors import CertwrightError
 from ..store.ledger import Absent, Change
 from ..store.rows import AcmeAccountRow, AcmeNonceRow
 from .context import Context
+
+REASON_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ async def record_refused(
     change = Change()
     change.join(signed.spent)
     if account is not None and subject:
-        actor, detail = f"acme:{account.id}", {"reason": reason[:500]}
+        actor, detail = f"acme:{account.id}", {"reason": shown(reason, REASON_SHOWN)}
         kind = EventKind.CERTIFICATE_REFUSED
         change.events.append(Event(kind, signed.now, actor, signed.source, subject, detail))
     await context.ledger.commit(change)

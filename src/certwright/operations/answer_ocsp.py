@@ -7,14 +7,14 @@ goes on with answers produced ahead until their nextUpdate.
 """
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from ..core import keys, ocsp
 from ..core.errors import CertwrightError, Unavailable
-from ..core.ocsp import CertId, SingleResponse
+from ..core.ocsp import CertId, CertStatus, SingleResponse
 from ..store.feed import StatusFeed
 from ..store.rows import OcspSignerRow, StatusChangeRow
 from ..store.snapshot import Generation
@@ -31,7 +31,7 @@ REFRESH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An OCSPResponse. The times are None for an error answer, which nobody may keep."""
+    """An OCSPResponse. The times are None where nobody may keep it: with a nonce, and for errors."""
 
     body: bytes
     this_update: datetime | None = None
@@ -48,6 +48,22 @@ class _Source:
     signer: OcspSignerRow | None = None
     key: Signer | None = None
     responder: ocsp.Responder | None = None
+    moment: tuple[ocsp.Responder, ocsp.Times] | None = None
+    templates: dict[bytes, ocsp.Template] = field(default_factory=dict)
+
+    def template(
+        self, responder: ocsp.Responder, times: ocsp.Times, singles: tuple[SingleResponse, ...]
+    ) -> ocsp.Template | None:
+        """What all usual answers of this second have in common; None for an unusual one."""
+        cert_id = singles[0].cert_id
+        if len(singles) > 1 or len(cert_id.serial) != ocsp.SERIAL_OCTETS:
+            return None
+        if self.moment != (responder, times):
+            self.moment, self.templates = (responder, times), {}
+        template = self.templates.get(cert_id.issuer)
+        if template is None:
+            template = self.templates[cert_id.issuer] = ocsp.Template(responder, times, cert_id.issuer)
+        return template
 
 
 class OcspResponder:
@@ -64,6 +80,8 @@ class OcspResponder:
         self._sources: dict[int, _Source] = {}
         self._lookups = StatusLookups(context.database, feed)
         self._live = _LiveAnswers()
+        self.answered: Counter[str] = Counter()
+        """By kind: produced (ahead), kept (of a moment ago), signed, unauthorized, try-later."""
         feed.listen(self._learn)
 
     def _learn(self, rows: list[StatusChangeRow]) -> None:
@@ -98,14 +116,19 @@ class OcspResponder:
         usual = len(cert_ids) == 1 and not nonce
         if self._feed.stale:
             kept = self._produced(source, cert_ids[0], now) if self._edge and usual else None
+            self.answered["produced" if kept else "try-later"] += 1
             return kept or Answer(ocsp.TRY_LATER)
         if usual:
-            kept = self._produced(source, cert_ids[0], now) or self._live.find(
-                generation.id, cert_ids[0], now
-            )
+            kept = self._produced(source, cert_ids[0], now)
             if kept is not None:
+                self.answered["produced"] += 1
+                return kept
+            kept = self._live.find(generation.id, cert_ids[0], now)
+            if kept is not None:
+                self.answered["kept"] += 1
                 return kept
         if source.ends <= now or not any(cert_id.issuer in source.forms for cert_id in cert_ids):
+            self.answered["unauthorized"] += 1
             return Answer(ocsp.UNAUTHORIZED)
         position = self._feed.seq
         singles = await self._singles(generation, source, cert_ids)
@@ -113,6 +136,7 @@ class OcspResponder:
         # that a serial stays unknown nobody would tell us, so it is not kept
         if usual and singles[0].status != ocsp.UNKNOWN and position == self._feed.seq:
             self._live.keep(generation.id, cert_ids[0], answer)
+        self.answered["signed"] += 1
         return answer
 
     def _source(self, generation: Generation) -> _Source:
@@ -143,13 +167,13 @@ class OcspResponder:
         self, generation: Generation, source: _Source, cert_ids: tuple[CertId, ...]
     ) -> tuple[SingleResponse, ...]:
         """What there is to say about each; `unknown` about other issuers' certificates."""
-        statuses = [
-            await self._lookups.find(generation.id, one.serial)
-            if one.issuer in source.forms
-            else ocsp.UNKNOWN
-            for one in cert_ids
-        ]
-        return tuple(map(SingleResponse, cert_ids, statuses))
+        singles = []
+        for one in cert_ids:
+            status: CertStatus | None = ocsp.UNKNOWN
+            if one.issuer in source.forms:
+                status = source.produced.status(one.serial)
+            singles.append(SingleResponse(one, status or await self._lookups.find(generation.id, one.serial)))
+        return tuple(singles)
 
     async def _sign(
         self,
@@ -166,8 +190,9 @@ class OcspResponder:
         if until <= this_update:
             raise Unavailable(f"authority {generation.path}: its OCSP signer ends this second", retry_after=1)
         times = ocsp.Times(this_update, this_update, until)
-        body = await self._context.keyring.ocsp(key, responder, times, singles, nonce)
-        return Answer(body, times.this_update, times.next_update)
+        template = source.template(responder, times, singles)
+        body = await self._context.keyring.ocsp(key, responder, times, singles, nonce, template)
+        return Answer(body) if nonce else Answer(body, times.this_update, times.next_update)
 
     async def _signer(
         self, generation: Generation, source: _Source, now: datetime

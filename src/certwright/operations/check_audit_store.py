@@ -6,12 +6,13 @@ so that what is wrong there would stop the one and spoil the other.
 
 from collections.abc import AsyncIterator, Mapping
 
+from ..core.audit import NUMBER_MAX, WRITER_MAX
 from ..core.audit_verify import Discrepancy, DiscrepancyKind
 from ..core.checkpoint import parse
 from ..core.errors import CertwrightError
 from ..core.merkle import node_hash
 from ..store.databases import Database
-from .read_audit import MOST, PAGE, Standing, octets, read_checkpoints, whole
+from .read_audit import MOST, NUMBERS, PAGE, Standing, octets, read_checkpoints, whole
 
 LEVELS = 63
 ASTRAY_MAX = 100
@@ -35,8 +36,30 @@ async def check_store(
     async for one in _nodes(database, standing.size):
         yield one
     for level, position in await _nodes_astray(database):
-        text = f"node {position} of level {level} stands outside the tree"
-        yield _wrong(text, leaf=position << level if 0 <= level < LEVELS else None)
+        leaf = position << level if 0 <= level < LEVELS else None
+        yield _wrong(_outside(level, position), leaf=leaf)
+
+
+async def in_the_way(database: Database) -> str:
+    """What keeps the sequencer from adding to the tree, other than another sequencer; empty for nothing.
+
+    Each is seen in one statement together with how far the tree goes.
+    """
+    for level, position in await _nodes_astray(database):
+        return _outside(level, position)
+    rows = await database.query(
+        'SELECT l."position", l."event" FROM "audit_writer" w JOIN "audit_leaf" l '
+        f'ON l."event" > w."id" * {NUMBERS} + w."sequenced" % {NUMBERS} '
+        f'AND l."event" <= w."id" * {NUMBERS} + w."events" % {NUMBERS} '
+        f'WHERE w."events" > w."sequenced" AND w."id" BETWEEN 1 AND {WRITER_MAX} LIMIT 1'
+    )
+    for position, event in rows:
+        return f"leaf {position} is of event {event & NUMBER_MAX} of writer {event >> 32}, which has none yet"
+    return ""
+
+
+def _outside(level: int, position: int) -> str:
+    return f"node {position} of level {level} stands outside the tree"
 
 
 def _wrong(text: str, writer: int = 0, number: int = 0, leaf: int | None = None) -> Discrepancy:

@@ -14,7 +14,8 @@ from .keyring import Keyring
 from .known_good import KnownGood
 
 Result = TypeVar("Result")
-DECISIONS_MAX = 4
+DECISIONS_MAX = 8
+PAUSE_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -39,7 +40,8 @@ class Context:
 async def decide_again(context: Context, attempt: Callable[[], Awaitable[Result]]) -> Result:
     """Run an operation, and again under the new configuration when that moved before its commit.
 
-    Raises Reconfigured after a bounded number of times, and whatever the attempt raises.
+    Who is overtaken waits a moment, longer each time, for others to be done with their changes. Raises
+    Reconfigured after a bounded number of times, and whatever the attempt raises.
     """
     for left in range(DECISIONS_MAX - 1, -1, -1):
         try:
@@ -48,5 +50,5 @@ async def decide_again(context: Context, attempt: Callable[[], Awaitable[Result]
             await context.snapshots.refresh()
             if not left:
                 raise
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE_SECONDS * (DECISIONS_MAX - 1 - left) * context.random(1)[0] / 255)
     raise AssertionError("unreachable")

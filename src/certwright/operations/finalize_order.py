@@ -42,6 +42,7 @@ async def finalize_order(
             replaces=order.row.replaces,
             also=also,
             identifier=identifier,
+            tells_refusal=False,  # it goes with the nonce that the refused request has spent
         ),
     )
     return Order(after._replace(version=order.row.version + 1), facts, order.authorizations), issued

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
-from ..core.audit import Event, EventKind, JsonValue
+from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.distinguished_name import DistinguishedName, parse_name
 from ..core.errors import Conflict, Malformed, NotFound, Unavailable
 from ..core.issuer import self_issuer
@@ -29,6 +29,7 @@ from .issue import IssueOrder, certify, record
 from .keyring import RECOVERY
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
+NAME_SHOWN = 1000
 PROFILES = {
     "root": "root-authority",
     "intermediate": "intermediate-authority",
@@ -201,7 +202,7 @@ async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identi
     after = pending.row._replace(certificate=certified.der, chain=chain, not_after=row.not_after)
     detail: dict[str, JsonValue] = {
         "fingerprint": row.fingerprint.hex(),
-        "subject": row.subject,
+        "subject": shown(row.subject, NAME_SHOWN),
         "parent": order.parent,
         "not_after": row.not_after.isoformat(),
     }
@@ -236,7 +237,10 @@ async def _sign_subordinate(
     change = record(context, certified, signer, IssueOrder(actor, request), now)
     row = change.inserted[0]
     assert isinstance(row, CertificateRow)
-    detail: dict[str, JsonValue] = {"fingerprint": row.fingerprint.hex(), "subject": row.subject}
+    detail: dict[str, JsonValue] = {
+        "fingerprint": row.fingerprint.hex(),
+        "subject": shown(row.subject, NAME_SHOWN),
+    }
     change.events.append(
         Event(
             EventKind.AUTHORITY_SUBORDINATE_SIGNED,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..core.access import Actor, Subject, Verb, require
 from ..core.acme_settings import acme_settings_from_document
-from ..core.audit import Event, EventKind
+from ..core.audit import Event, EventKind, shown
 from ..core.errors import Conflict, Malformed
 from ..core.policy import endpoint_policy_from_document
 from ..core.profile_document import to_document
@@ -17,6 +17,7 @@ from ..store.snapshot import Endpoint
 from .context import Context
 
 INSTALLATION = 1
+DOCUMENT_SHOWN = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) ->
     detail = {
         "authority": order.authority,
         "profiles": list(order.profiles),
-        "settings": json.dumps(order.settings),
+        "policy": shown(row.policy, DOCUMENT_SHOWN),
+        "settings": shown(row.settings, DOCUMENT_SHOWN),
     }
     event = Event(EventKind.ENDPOINT_SAVED, now, actor.name, actor.source, f"endpoint:{path}", detail)
     change = Change(events=[event], configures=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..core.access import Actor, Subject, Verb, require, verb_for
-from ..core.audit import Event, EventKind, JsonValue
+from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.crl import shard_of
-from ..core.errors import Reason, Refused
+from ..core.errors import CertwrightError, Reason, Refused
 from ..core.issuer import Issuer
-from ..core.names import reversed_name
+from ..core.names import Identifier, reversed_name
 from ..core.plan import SERIAL_OCTETS, CertificatePlan, make_plan, make_serial
 from ..core.policy import EVERYTHING, EndpointPolicy, evaluate
 from ..core.profile import Profile
@@ -34,13 +34,18 @@ from ..store.snapshot import Endpoint, Generation
 from .check_key import check_key
 from .context import Context, decide_again
 
+NAMES_SHOWN, NAME_SHOWN, SUBJECT_SHOWN = 16, 200, 800
+REASONS_SHOWN, REASON_SHOWN = 8, 300
+"""How much of a request an event tells: how many, and octets of each; all of it fits an event's bounds."""
+
 
 @dataclass(frozen=True, slots=True)
 class IssueOrder:
     """What to issue, for whom. `authority` and `profile` may be empty where an endpoint says them.
 
     `replaces` is the identifier of the certificate this one renews. `also` is committed with the certificate.
-    `verb` is what the actor must be permitted to do.
+    `verb` is what the actor must be permitted to do. `tells_refusal` is false where the caller itself puts a
+    refusal on record.
     """
 
     actor: Actor
@@ -52,6 +57,7 @@ class IssueOrder:
     also: Change | None = None
     identifier: int | None = None
     verb: Verb = Verb.ISSUE
+    tells_refusal: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,19 @@ class Issued:
 async def issue(context: Context, order: IssueOrder) -> Issued:
     """Issue, or raise: Refused with every reason, Forbidden, NotFound, Conflict, Unavailable.
 
-    After an error no certificate exists that is not on record; asking again is safe.
+    After an error no certificate exists that is not on record; asking again is safe. A refusal is put on
+    record too; it reaches the caller all the same when that cannot be done, with the failure as its cause.
     """
-    return await decide_again(context, lambda: _issue(context, order))
+    try:
+        return await decide_again(context, lambda: _issue(context, order))
+    except Refused as refused:
+        if not order.tells_refusal:
+            raise
+        try:
+            await context.ledger.commit(Change(events=[_refusal(order, refused, context.clock())]))
+        except CertwrightError as failure:
+            raise refused from failure
+        raise
 
 
 async def _issue(context: Context, order: IssueOrder) -> Issued:
@@ -214,13 +230,12 @@ def record(
 
 
 def _event(row: CertificateRow, generation: Generation, plan: CertificatePlan, order: IssueOrder) -> Event:
-    shown = [str(name) for name in plan.names[:20]]
     detail: dict[str, JsonValue] = {
         "serial": row.serial.hex(),
         "authority": generation.path,
         "profile": f"{row.profile}/{row.profile_number}",
-        "subject": row.subject[:500],
-        "names": shown,
+        "subject": shown(row.subject, SUBJECT_SHOWN),
+        "names": _names(plan.names),
         "names_count": len(plan.names),
         "not_after": row.not_after.isoformat(),
     }
@@ -236,3 +251,34 @@ def _event(row: CertificateRow, generation: Generation, plan: CertificatePlan, o
         f"certificate:{row.fingerprint.hex()}",
         detail,
     )
+
+
+def _refusal(order: IssueOrder, refused: Refused, now: datetime) -> Event:
+    """Who was refused what and why. The request may say anything, so little of it is told."""
+    request, endpoint = order.request, order.endpoint
+    reasons = [
+        {"code": shown(reason.code, REASON_SHOWN // 3), "message": shown(reason.message, REASON_SHOWN)}
+        for reason in refused.reasons[:REASONS_SHOWN]
+    ]
+    detail: dict[str, JsonValue] = {
+        "reasons": reasons,
+        "reasons_count": len(refused.reasons),
+        "profile": shown(order.profile, NAME_SHOWN),
+        "subject": shown(str(request.subject), SUBJECT_SHOWN),
+        "names": _names(request.identifiers),
+        "names_count": len(request.identifiers),
+        "spki_sha256": hashlib.sha256(request.spki).hexdigest(),
+    }
+    place = f"endpoint:{endpoint.path}" if endpoint else f"authority:{order.authority}"
+    return Event(
+        EventKind.CERTIFICATE_REFUSED,
+        now,
+        order.actor.name,
+        order.actor.source,
+        shown(place, NAME_SHOWN),
+        detail,
+    )
+
+
+def _names(names: tuple[Identifier, ...]) -> list[JsonValue]:
+    return [shown(str(name), NAME_SHOWN) for name in names[:NAMES_SHOWN]]

@@ -198,12 +198,18 @@ class Keyring:
         times: ocsp.Times,
         singles: tuple[ocsp.SingleResponse, ...],
         nonce: bytes = b"",
+        template: ocsp.Template | None = None,
     ) -> bytes:
-        """DER of an OCSPResponse, checked and signed."""
-        tbs = ocsp.tbs_response(responder, times, singles, nonce)
+        """DER of an OCSPResponse, checked and signed. `template`: for a single one that it fits."""
+        if template is None:
+            tbs = ocsp.tbs_response(responder, times, singles, nonce)
+        else:
+            tbs = template.tbs(singles[0].cert_id.serial, singles[0].status, nonce)
         ocsp.check_response(tbs, responder, times, singles, nonce)
         signature = await self.sign(signer, signer.seal.admit(Kind.OCSP, tbs))
-        return ocsp.assemble(responder, tbs, signature)
+        if template is None:
+            return ocsp.assemble(responder, tbs, signature)
+        return template.answer(singles[0].cert_id.serial, singles[0].status, signature, nonce)
 
     async def ocsp_signature(self, signer: Signer, tbs: bytes) -> bytes:
         """The signature over ResponseData from a template, which whoever has made it checks by sampling."""

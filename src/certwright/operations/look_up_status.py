@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 
 from ..core import ocsp
-from ..core.errors import CertwrightError, Unavailable
+from ..core.errors import Unavailable
 from ..core.ocsp import CertStatus
 from ..store.databases import Database
 from ..store.feed import StatusFeed
@@ -69,12 +69,10 @@ class StatusLookups:
         position = self._feed.seq
         try:
             rows = await self._select(generation, list(asked))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whoever asked gets it
             for waiting in asked.values():
                 _fail(waiting, error)
-            if isinstance(error, CertwrightError):
-                return
-            raise
+            return
         found = {row.serial: _status_of(row) for row in rows}
         if position == self._feed.seq:
             self._keep(generation, found)

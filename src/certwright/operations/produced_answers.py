@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..core.errors import CertwrightError, Conflict, IntegrityError, Unavailable
+from ..core.ocsp import CertStatus
 from ..store.answers import AnswerFile, runs_in
 from ..store.databases import Database
 from ..store.feed import StatusFeed
@@ -43,6 +44,13 @@ class ProducedAnswers:
         if file is None or serial in self._changed or file.run.times.next_update <= now:
             return None
         return file.answer(serial)
+
+    def status(self, serial: bytes) -> CertStatus | None:
+        """The status of a certificate that the file speaks of and that has not changed since. That outlives
+        the answers: a change would have been told."""
+        if self.file is None or serial in self._changed:
+            return None
+        return self.file.status(serial)
 
     def learn(self, serial: bytes) -> None:
         """The feed tells of a change."""

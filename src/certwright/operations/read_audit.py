@@ -21,7 +21,7 @@ from ..store.rows import AuditWriterRow, Row
 PAGE = 1_000
 LEAST, MOST = -(2**63) + 1, 2**63 - 1
 NONE = -1
-_NUMBERS = NUMBER_MAX + 1
+NUMBERS = NUMBER_MAX + 1
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 _NO_TEXT = "\x00"
 _OCTETS_MAX = 64
@@ -175,8 +175,8 @@ class Stored:
 
 async def read_stored(database: Database) -> Stored:
     """Raises Unavailable."""
-    last = f'w."id" * {_NUMBERS} + w."sequenced" % {_NUMBERS}'
-    next_ = f'w."id" * {_NUMBERS} + w."sequenced" % {NUMBER_MAX} + 1'
+    last = f'w."id" * {NUMBERS} + w."sequenced" % {NUMBERS}'
+    next_ = f'w."id" * {NUMBERS} + w."sequenced" % {NUMBER_MAX} + 1'
     found = await database.query(
         'SELECT s."leaves", s."signed", s."note", w."id", w."name", w."started_at", w."events", '
         'substr(w."head", 1, 64), w."sequenced", '
@@ -203,7 +203,7 @@ async def oldest_waiting(database: Database) -> datetime | None:
     """When the oldest of the events was made that come next for each writer; None where none waits."""
     [[at]] = await database.query(
         'SELECT min(e."at") FROM "audit_writer" w JOIN "audit_event" e '
-        f'ON e."id" = w."id" * {_NUMBERS} + w."sequenced" % {NUMBER_MAX} + 1 '
+        f'ON e."id" = w."id" * {NUMBERS} + w."sequenced" % {NUMBER_MAX} + 1 '
         f'WHERE w."events" > w."sequenced" AND w."id" BETWEEN 1 AND {WRITER_MAX}'
     )
     return None if at is None else time(at)
@@ -257,7 +257,7 @@ async def read_checkpoints(database: Database, below: int) -> AsyncIterator[tupl
 async def read_unplaced(database: Database, standing: Standing) -> AsyncIterator[EventRow]:
     """Rows up to the heads that no leaf below the size stands for, by identifier."""
     heads = {writer.id: writer.events for writer in standing.writers if 1 <= writer.id <= WRITER_MAX}
-    end = max((writer * _NUMBERS + min(events, NUMBER_MAX) for writer, events in heads.items()), default=0)
+    end = max((writer * NUMBERS + min(events, NUMBER_MAX) for writer, events in heads.items()), default=0)
     last = 0
     while True:
         [[upper]] = await database.query(
@@ -291,17 +291,17 @@ async def read_rows_of(database: Database, writer: int, first: int, last: int) -
 # no head. The lookup of one row is by the index, however large the table is.
 _POSSIBLE = f'"id" BETWEEN 1 AND {WRITER_MAX}'
 _GAPS = (
-    f'WITH gaps AS (SELECT "id" * {_NUMBERS} + '
+    f'WITH gaps AS (SELECT "id" * {NUMBERS} + '
     f'CASE WHEN "events" BETWEEN 0 AND {NUMBER_MAX} THEN "events" ELSE 0 END AS "after", '
-    f'LEAD("id") OVER (ORDER BY "id") * {_NUMBERS} AS "until" FROM "audit_writer" WHERE {_POSSIBLE} '
-    f'UNION ALL SELECT {LEAST}, (SELECT min("id") * {_NUMBERS} FROM "audit_writer" WHERE {_POSSIBLE})) '
+    f'LEAD("id") OVER (ORDER BY "id") * {NUMBERS} AS "until" FROM "audit_writer" WHERE {_POSSIBLE} '
+    f'UNION ALL SELECT {LEAST}, (SELECT min("id") * {NUMBERS} FROM "audit_writer" WHERE {_POSSIBLE})) '
     'SELECT "first", "until" FROM (SELECT (SELECT min(e."id") FROM "audit_event" e WHERE e."id" > g."after" '
     f'AND e."id" <= COALESCE(g."until", {MOST})) AS "first", COALESCE(g."until", {MOST}) AS "until" '
     f'FROM gaps g) found WHERE "first" IS NOT NULL ORDER BY "first" LIMIT {DISCREPANCIES_MAX}'
 )
 _OF_NO_HEAD = (
-    f'NOT EXISTS (SELECT 1 FROM "audit_writer" w WHERE w."id" = e."id" / {_NUMBERS} '
-    f'AND e."id" % {_NUMBERS} BETWEEN 1 AND w."events")'
+    f'NOT EXISTS (SELECT 1 FROM "audit_writer" w WHERE w."id" = e."id" / {NUMBERS} '
+    f'AND e."id" % {NUMBERS} BETWEEN 1 AND w."events")'
 )
 
 

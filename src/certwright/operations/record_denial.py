@@ -8,7 +8,7 @@ one.
 from collections import OrderedDict
 
 from ..core.access import Actor
-from ..core.audit import SUBJECT_CHARACTERS_MAX, Event, EventKind, JsonValue
+from ..core.audit import SUBJECT_CHARACTERS_MAX, Event, EventKind, JsonValue, shown
 from ..core.errors import Forbidden
 from ..store.ledger import Change
 from .context import Context
@@ -17,6 +17,7 @@ MINUTE = 60.0
 EACH_MAX = 10
 ALL_MAX = 100
 ACTORS_MAX = 1000
+REASON_SHOWN = 1000
 
 
 class Denials:
@@ -35,7 +36,7 @@ class Denials:
         if not self._may_record(actor.name, now.timestamp()):
             return
         detail: dict[str, JsonValue] = {
-            "reason": error.detail[:500],
+            "reason": shown(error.detail, REASON_SHOWN),
             "more": self._unrecorded.pop(actor.name, 0),
         }
         subject = "rest:" + "".join(one if one.isprintable() else "?" for one in act)

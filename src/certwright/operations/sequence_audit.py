@@ -20,10 +20,11 @@ from ..core.access import Actor
 from ..core.audit import EventKind, EventRow, Head, genesis, leaf_entry
 from ..core.audit_verify import Follower
 from ..core.checkpoint import Checkpoint, VerifierKey, compare, sign, verify
-from ..core.errors import CertwrightError, IntegrityError
+from ..core.errors import CertwrightError, Conflict, IntegrityError
 from ..store.databases import Database
 from ..store.ledger import Change
 from ..store.rows import AuditCheckpointRow, AuditLeafRow, AuditNodeRow, AuditWriterRow
+from .check_audit_store import in_the_way
 from .context import Context
 from .read_audit import Stored, Waiting, read_rows_of, read_stored
 from .thin_checkpoints import surplus_checkpoints
@@ -100,7 +101,13 @@ async def _extend(
     change.inserted += [AuditNodeRow(*node) for node in nodes]
     change.inserted.append(AuditCheckpointRow(grown.size, now, root, note))
     change.removed += await surplus_checkpoints(context.database, now)
-    await context.ledger.commit(change)
+    try:
+        await context.ledger.commit(change)
+    except Conflict as error:
+        text = await in_the_way(context.database)
+        if text:
+            raise IntegrityError(f"{text}; run 'certwright audit verify'") from error
+        raise
     return note
 
 

@@ -7,7 +7,7 @@ stays until its work is done, so the table is what is still to be done.
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..core.audit import Event, EventKind, JsonValue
+from ..core.audit import Event, EventKind, JsonValue, shown
 from ..store.databases import Database
 from ..store.ledger import Change
 from ..store.rows import OutboxRow, Row
@@ -15,7 +15,7 @@ from .context import Context
 
 WORK_MAX = 500
 ROWS_MAX = 1_000
-TEXT_CHARACTERS_MAX = 500
+TEXT_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ async def give_up_work(context: Context, work: Work, error: str, begun: datetime
     identifiers = await rows_of(context.database, kind, payload, until)
     detail: dict[str, JsonValue] = {
         "kind": kind,
-        "payload": payload[:TEXT_CHARACTERS_MAX],
-        "error": error[:TEXT_CHARACTERS_MAX],
+        "payload": shown(payload, TEXT_SHOWN),
+        "error": shown(error, TEXT_SHOWN),
         "rows": len(identifiers),
     }
     event = Event(

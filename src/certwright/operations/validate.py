@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from ..core import orders
 from ..core.acme_settings import AcmeSettings, acme_settings_from_document
-from ..core.audit import Event, EventKind, JsonValue
+from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.errors import CertwrightError, Conflict, Moved, NotFound
 from ..ports import Challenge, Evidence, Validator
 from ..store.databases import Duplicate
@@ -27,6 +27,7 @@ from .context import Context
 CHECKS_AT_ONCE = 200
 WAITING_MAX = 5_000
 RECORD_ATTEMPTS = 3
+REASON_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,7 @@ def _settle(
     if isinstance(verdict, orders.Problem):
         facts = orders.fail(authorization.facts, now, verdict)
         kind = EventKind.ACME_AUTHORIZATION_FAILED
-        detail |= {"problem": verdict.type, "reason": verdict.detail[:500]}
+        detail |= {"problem": verdict.type, "reason": shown(verdict.detail, REASON_SHOWN)}
     else:
         facts = orders.succeed(authorization.facts, now, now + lifetime)
         kind = EventKind.ACME_AUTHORIZATION_VALIDATED

@@ -20,6 +20,8 @@ from .renew_lists import changed_shards, lasting
 
 UNSEEN = timedelta(seconds=60)
 LIST_MARGIN = timedelta(days=1)
+LISTS_LAST = timedelta(days=3)
+ANSWERS_LAST = timedelta(days=1)
 OFFLINE_LIST_MARGIN = timedelta(days=45)
 
 
@@ -46,6 +48,19 @@ async def worker_health(context: Context, folder: Path) -> WorkerHealth:
         min((row.next_update for row in shards if row.generation_id in online), default=None),
         min((run.times.next_update for run in runs), default=None),
     )
+
+
+def require_lasting(health: WorkerHealth, now: datetime) -> None:
+    """Raises Unavailable, days before a list or an answer is out of date, when none was renewed in its time.
+
+    For serving processes: they answer well without a worker until then, and must say so before.
+    """
+    for what, end, margin in (
+        ("lists", health.lists_end, LISTS_LAST),
+        ("OCSP answers", health.answers_end, ANSWERS_LAST),
+    ):
+        if end is not None and end - now < margin:
+            raise Unavailable(f"{what} last until {end:%Y-%m-%d %H:%M} UTC only; is the worker running?")
 
 
 def require_worker(health: WorkerHealth, now: datetime) -> None:

@@ -11,9 +11,11 @@ from ..api.fast import FastApi
 from ..core.errors import CertwrightError, Unavailable
 from ..operations import bridge
 from ..operations.answer_ocsp import OcspResponder
+from ..operations.audit_health import require_signed
 from ..operations.context import Context
 from ..operations.record_denial import Denials
 from ..operations.serve_status import PublishedLists
+from ..operations.worker_health import require_lasting, worker_health
 from ..protocols.acme.http import AcmeApplication
 from ..protocols.crl.http import PublicationApplication
 from ..protocols.ocsp.http import OcspApplication
@@ -21,6 +23,7 @@ from ..store.feed import StatusFeed
 from .configuration import Configuration
 from .dispatch import Application, Handler
 from .installation import NONCE_CONTEXT
+from .instruments import Instruments
 from .listener_certificate import listener_file, read_material
 from .listeners import Listeners
 from .wiring import open_context, require_initialized, validations
@@ -51,7 +54,8 @@ async def build(configuration: Configuration) -> Application:
     denials = Denials(context)
     fast_api = FastApi(context, denials)
     bridge.connect(context, denials)
-    background = Background(configuration, context, feed, responder)
+    instruments = Instruments(context, feed, responder)
+    background = Background(configuration, context, feed, responder, instruments)
 
     async def close() -> None:
         bridge.disconnect()
@@ -69,7 +73,11 @@ async def build(configuration: Configuration) -> Application:
             Handler("/ca/", published, plain=True),
         ),
         tls=read_material(configuration, anchors(context)),
-        readiness={"configuration": background.check_snapshot, "status": background.check_feed},
+        readiness={
+            "configuration": background.check_snapshot,
+            "status": background.check_feed,
+            "worker": background.check_worker,
+        },
         on_startup=(background.start,),
         on_shutdown=(close,),
     )
@@ -88,12 +96,18 @@ class Background:
     """What a serving process does beside answering: follow configuration, status, and files."""
 
     def __init__(
-        self, configuration: Configuration, context: Context, feed: StatusFeed, responder: OcspResponder
+        self,
+        configuration: Configuration,
+        context: Context,
+        feed: StatusFeed,
+        responder: OcspResponder,
+        instruments: Instruments,
     ) -> None:
         self._configuration = configuration
         self._context = context
         self._feed = feed
         self._responder = responder
+        self._instruments = instruments
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, listeners: Listeners) -> None:
@@ -102,6 +116,7 @@ class Background:
             loop.create_task(self._context.snapshots.follow(report)),
             loop.create_task(self._feed.follow(report)),
             loop.create_task(self._responder.follow(report)),
+            loop.create_task(self._instruments.follow(report)),
             loop.create_task(self._follow_files(listeners)),
         ]
 
@@ -122,10 +137,19 @@ class Background:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._instruments.flush()
+
+    async def check_audit(self) -> None:
+        await require_signed(self._context.database, self._context.clock())
 
     def check_snapshot(self) -> None:
         if self._context.snapshots.stale:
             raise Unavailable("the configuration could not be confirmed for ten seconds")
+
+    async def check_worker(self) -> None:
+        """What the worker renews must last for days."""
+        health = await worker_health(self._context, self._configuration.home / "ocsp")
+        require_lasting(health, self._context.clock())
 
     def check_feed(self) -> None:
         if self._feed.stale and not self._configuration.ocsp_edge:

@@ -281,8 +281,8 @@ class Configuration(BaseSettings):
     )
     ocsp_edge: bool = Field(
         False,
-        description="While the database cannot be reached, go on with the OCSP answers produced ahead on this host "
-        "until their nextUpdate, in place of `tryLater`.",
+        description="While the database cannot be reached, go on with the OCSP answers produced ahead on "
+        "this host until their nextUpdate, in place of `tryLater`.",
     )
     console_threads: int = Field(4, ge=1, le=64, description="Threads of the console, per process.")
     egress: Egress = Egress()

@@ -58,6 +58,7 @@ ROOT_FILE, SERVICE_FILE = "root.pem", "service.pem"
 ADMINISTRATOR = "administrator"
 PASSWORD_OCTETS = 15
 PASSWORD_HOURS = 24
+KEPT_SECONDS = 60
 ORDINARY = ("ecdsa", "rsa")
 Progress = Callable[[str], None]
 
@@ -324,11 +325,19 @@ def held_checkpoint(folder: Path) -> str | None:
 
 
 def keep_checkpoint(folder: Path, note: str, at: datetime) -> None:
-    """Keep a checkpoint outside the database: one file a day, and the newest by itself."""
-    with (folder / f"checkpoints-{at:%Y%m%d}").open("a") as file:
-        file.write(note + "\x1e\n")
+    """Keep a checkpoint outside the database: the newest by itself, and one of each minute in a file a day.
+
+    It is on the disk when this returns: a power cut must not leave half of one, which would stop the log.
+    """
+    day = folder / f"checkpoints-{at:%Y%m%d}"
+    if not day.exists() or at.timestamp() - day.stat().st_mtime >= KEPT_SECONDS:
+        with day.open("a") as file:
+            file.write(note + "\x1e\n")
     temporary = folder / f".newest.{os.getpid()}"
-    temporary.write_text(note)
+    with temporary.open("w") as file:
+        file.write(note)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, folder / "newest-checkpoint")
 
 

@@ -24,6 +24,7 @@ from ..worker import main as worker
 from ..worker.duties import Surroundings
 from .configuration import Configuration
 from .installation import held_checkpoint, keep_checkpoint, read_checkpoint_key
+from .instruments import LedgerMeter
 from .listener_certificate import due, issue_listener_certificate
 from .logs import configure_logging
 from .metrics import use_metrics_folder
@@ -109,8 +110,14 @@ async def _run(configuration: Configuration, work: Work) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop)
     async with open_context(configuration, "worker") as context:
         surroundings = surroundings_of(configuration, context)
+        meter = LedgerMeter(context.ledger)
+
+        def beat() -> None:
+            meter.flush()
+            _beat()
+
         try:
-            await work(surroundings, workflows_url(configuration), stop, _beat)
+            await work(surroundings, workflows_url(configuration), stop, beat)
         finally:
             await surroundings.validations.close()
 

@@ -252,6 +252,14 @@ class AnswerFile:
             raise IntegrityError(f"{self.path}: the header is damaged; produce the file anew")
         return self._map[_FIXED.size : end]
 
+    def status(self, serial: bytes) -> ocsp.CertStatus | None:
+        """What this file says of a serial's content octets; None when it says nothing."""
+        start = self._find(serial)
+        if start < 0:
+            return None
+        _, packed, _ = _RECORD.unpack_from(self._map, start)
+        return ocsp.GOOD if packed == _GOOD else _revoked(packed)
+
     def answer(self, serial: bytes) -> bytes | None:
         """OCSPResponse for a serial's content octets, or None when there is none in this file."""
         start = self._find(serial)

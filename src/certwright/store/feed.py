@@ -31,8 +31,13 @@ class StatusFeed:
         self._listeners.append(listener)
 
     @property
+    def age(self) -> float:
+        """Seconds since the feed was last read to its end."""
+        return self._steady() - self.confirmed
+
+    @property
     def stale(self) -> bool:
-        return self._steady() - self.confirmed > STALE_SECONDS
+        return self.age > STALE_SECONDS
 
     async def begin(self) -> None:
         """Begin with what comes from now on; listeners read older changes themselves. Raises Unavailable."""

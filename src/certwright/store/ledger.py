@@ -11,6 +11,7 @@ they have seen holds until the commit.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -118,6 +119,8 @@ class Ledger:
 
     def __init__(self, database: Database, lanes: list[_Lane], clock: Clock) -> None:
         self.commits = 0
+        self.recorded: Counter[str] = Counter()
+        """How many events of each kind are on record by these commits."""
         self._database = database
         self._lanes = lanes
         self._clock = clock
@@ -262,6 +265,7 @@ class Ledger:
             lane.doubt = chain
         lane.chain, lane.doubt = chain, None
         self.commits += 1
+        self.recorded.update(event.kind for event in events)
 
     def _outbox(self, batch: list[_Waiting]) -> list[Row]:
         return [

@@ -269,8 +269,13 @@ class Snapshots:
         return self.current
 
     @property
+    def age(self) -> float:
+        """Seconds since the revision was last asked for."""
+        return self._steady() - self.confirmed
+
+    @property
     def stale(self) -> bool:
-        return self._steady() - self.confirmed > STALE_SECONDS
+        return self.age > STALE_SECONDS
 
     async def follow(self, report: Callable[[CertwrightError], None]) -> None:
         """Keep it fresh until cancelled; what goes wrong is reported and tried again."""

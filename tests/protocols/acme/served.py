@@ -1,9 +1,11 @@
 """A served installation whose names are proved in a DNS server of the test's own, and clients for it."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from tests.protocols.acme.raw_client import Key, RawClient, new_key, text64
-from tests.real.certwright import Home, Site
+from tests.real.certwright import Home, Site, claim_ports
 from tests.real.dns_server import DnsServer
 
 ZONE = "acme.test"
@@ -35,6 +37,10 @@ class Acme:
     def name(self, label: str = "") -> str:
         """A name nobody has had yet."""
         return f"{label}{token_hex(5)}.{ZONE}"
+
+    def other_ports(self) -> dict[str, int]:
+        """For a second site of the same installation."""
+        return claim_ports(Path(os.environ["CERTWRIGHT_TEST_RUN"]))
 
     def endpoint(
         self,

@@ -65,6 +65,17 @@ def test_csrs_that_cannot_be_read(acme: Acme, client: RawClient) -> None:
     assert client.post(order["url"]).json["status"] == "ready"
 
 
+def test_absurd_names(acme: Acme, client: RawClient) -> None:
+    name = acme.name()
+    order = acme.ready(client, name)
+    assert "101" in refused(client, order, make_csr(tuple(f"n{number}.{name}" for number in range(101))))
+    too_large = client.finalize(order, make_csr(tuple(f"n{number}.test" for number in range(10_000))))
+    assert too_large.refusal == (413, "malformed")
+    for odd in (f"a\x00.{name}", f"xn--a.{name}", f"-.{name}", "", f"{'x' * 64}.{name}", f"a b.{name}"):
+        refused(client, order, make_csr((name, odd)))
+    assert client.finalize(order, make_csr((name, name))).json["status"] == "valid"
+
+
 def test_a_wrong_signature(acme: Acme, client: RawClient) -> None:
     name = acme.name()
     order = acme.ready(client, name)
@@ -140,6 +151,22 @@ def test_an_order_is_finalized_twenty_times_at_once(acme: Acme, client: RawClien
     assert {reply.refusal for reply in replies if reply.status != 200} == {(403, "orderNotReady")}
     assert acme.home.run(certificates) == before + 1
     assert client.post(order["url"]).json["certificate"] == done[0].json["certificate"]
+
+
+def test_an_order_is_finalized_at_two_processes_at_once(acme: Acme, client: RawClient) -> None:
+    name = acme.name()
+    order = acme.ready(client, name)
+    before = acme.home.run(certificates)
+    with acme.home.served(ports=acme.other_ports()) as other:
+        ports = (acme.site.ports["https"], other.ports["https"])
+        clients = [acme.client(key=client.key, port=port) for port in ports for _ in range(4)]
+        for one in clients:
+            one.kid = client.kid
+        csrs = [make_csr((name,)) for _ in clients]
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(lambda one, csr: one.finalize(order, csr), clients, csrs))
+    assert sorted(reply.status for reply in replies) == [200] + [403] * 7
+    assert acme.home.run(certificates) == before + 1
 
 
 def test_one_request_twenty_times_at_once(acme: Acme, client: RawClient) -> None:

@@ -7,6 +7,8 @@ import pytest
 from cryptography import x509
 
 from certwright.operations.context import Context
+from certwright.store.enrolment import load_order
+from certwright.store.ledger import Change
 from certwright.store.rows import AuditEventRow
 from tests.protocols.acme.raw_client import RawClient
 from tests.protocols.acme.served import ZONE, Acme, make_csr
@@ -321,3 +323,58 @@ def test_an_empty_list_of_orders(client: RawClient) -> None:
             assert reply.refusal == (403, "unauthorized")
         else:
             assert reply.json == {"orders": []}
+
+
+# -- time --------------------------------------------------------------------------------------------
+
+
+async def _run_out(context: Context, order: int) -> None:
+    """Let an order have expired a second ago, and its authorizations with it."""
+    found = await load_order(context.database, order)
+    past = context.clock() - timedelta(seconds=1)
+    rows = [found.row, *(one.row for one in found.authorizations)]
+    change = Change(replaced=[(row, row._replace(expires_at=past)) for row in rows])
+    await context.ledger.commit(change)
+
+
+def test_an_order_that_has_run_out(acme: Acme, client: RawClient) -> None:
+    name = acme.name()
+    reply = client.order(name)
+    url, authorization = reply.headers["location"], reply.json["authorizations"][0]
+    challenge = client.challenge(authorization, "dns-01")
+    acme.home.run(lambda context: _run_out(context, int(url.rpartition("/")[2])))
+    assert client.post(url).json["status"] == "invalid"
+    assert client.post(authorization).json["status"] == "expired"
+    assert client.post(challenge["url"], {}).refusal == (400, "malformed")
+    assert client.finalize(reply.json, make_csr((name,))).refusal == (403, "orderNotReady")
+    assert client.post(client.post(client.kid).json["orders"]).json == {"orders": []}
+
+
+def test_a_ready_order_that_has_run_out(acme: Acme, client: RawClient) -> None:
+    """What was proved stays proved, and a new order has it."""
+    name = acme.name()
+    order = acme.ready(client, name)
+
+    async def run_out(context: Context) -> None:
+        found = await load_order(context.database, int(order["url"].rpartition("/")[2]))
+        past = found.row._replace(expires_at=context.clock() - timedelta(seconds=1))
+        await context.ledger.commit(Change(replaced=[(found.row, past)]))
+
+    acme.home.run(run_out)
+    assert client.finalize(order, make_csr((name,))).refusal == (403, "orderNotReady")
+    assert client.order(name).json["status"] == "ready"
+
+
+def test_an_authorization_that_ends_before_the_next_order(acme: Acme, client: RawClient) -> None:
+    """It must last as long as the order may stay open, or it is not used again."""
+    name = acme.name()
+    order = acme.ready(client, name)
+
+    async def shorten(context: Context) -> None:
+        found = await load_order(context.database, int(order["url"].rpartition("/")[2]))
+        row = found.authorizations[0].row
+        soon = row._replace(valid_until=context.clock() + timedelta(days=1))
+        await context.ledger.commit(Change(replaced=[(row, soon)]))
+
+    acme.home.run(shorten)
+    assert client.order(name).json["status"] == "pending"

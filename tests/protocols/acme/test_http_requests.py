@@ -1,10 +1,8 @@
 """What every request has in common: methods, header fields, signatures, URLs, nonces (RFC 8555 section 6)."""
 
 import json
-import os
 import secrets
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,6 @@ from certwright.protocols.acme.nonces import UNIQUE_OCTETS, NonceMaker
 from certwright.site.installation import NONCE_CONTEXT
 from tests.protocols.acme.raw_client import RawClient, flattened, jwk, new_key, octets64, text64
 from tests.protocols.acme.served import Acme
-from tests.real.certwright import claim_ports
 
 RESOURCES = ("newNonce", "newAccount", "newOrder", "revokeCert", "keyChange")
 
@@ -332,19 +329,15 @@ def test_the_age_of_nonces(acme: Acme, client: RawClient, age: timedelta, good: 
 
 def test_nonces_of_a_former_process_are_good(acme: Acme, client: RawClient) -> None:
     """Another process with the same database is as good as the same one after a restart."""
-    with acme.home.served(ports=other_ports(acme)) as other:
+    with acme.home.served(ports=acme.other_ports()) as other:
         elsewhere = acme.client(key=client.key, port=other.ports["https"])
         elsewhere.kid = client.kid
         nonce = client.nonce()
         assert elsewhere.post(client.kid, None, nonce=nonce).status == 200
 
 
-def other_ports(acme: Acme) -> dict[str, int]:
-    return claim_ports(Path(os.environ["CERTWRIGHT_TEST_RUN"]))
-
-
 def test_what_changed_something_is_not_replayed_to_another_process(acme: Acme, client: RawClient) -> None:
-    with acme.home.served(ports=other_ports(acme)) as other:
+    with acme.home.served(ports=acme.other_ports()) as other:
         elsewhere = acme.client(key=client.key, port=other.ports["https"])
         elsewhere.kid = client.kid
         order = {"identifiers": [{"type": "dns", "value": acme.name()}]}
@@ -364,7 +357,7 @@ def test_what_was_refused_is_not_replayed_into_success(acme: Acme, client: RawCl
     body = strict.signed(url, {"identifiers": [{"type": "dns", "value": name}]})
     assert strict.post_body(url, body).refusal == (403, "rejectedIdentifier")
     acme.endpoint("strict")
-    with acme.home.served(ports=other_ports(acme)) as other:
+    with acme.home.served(ports=acme.other_ports()) as other:
         elsewhere = acme.client("strict", port=other.ports["https"])
         assert elsewhere.post_body(url, body).refusal == (400, "badNonce")
         elsewhere.key, elsewhere.kid = strict.key, strict.kid
@@ -373,7 +366,7 @@ def test_what_was_refused_is_not_replayed_into_success(acme: Acme, client: RawCl
 
 def test_a_read_may_be_repeated_at_another_process(acme: Acme, client: RawClient) -> None:
     """See docs/divergences/acme.md: it reads what its signer may read, and changes nothing."""
-    with acme.home.served(ports=other_ports(acme)) as other:
+    with acme.home.served(ports=acme.other_ports()) as other:
         elsewhere = acme.client(key=client.key, port=other.ports["https"])
         body = client.signed(client.kid, None)
         assert client.post_body(client.kid, body).status == 200

@@ -146,7 +146,13 @@ def problem_of(error: Exception, refusal: ProblemType = ProblemType.REJECTED_IDE
             return error
         case errors.Refused():
             return _refused(error, refusal)
-        case errors.Malformed() | errors.NotFound() | errors.Conflict() | errors.TooLarge():
+        case (
+            errors.Malformed()
+            | errors.NotFound()
+            | errors.WrongMethod()
+            | errors.Conflict()
+            | errors.TooLarge()
+        ):
             return malformed(error.detail, error.status)
         case errors.Unauthenticated() | errors.Forbidden():
             return unauthorized(error.detail, error.status)
