@@ -103,7 +103,7 @@ def refused(log: Log, tamper: Callable[[Hand, list[str]], Any]) -> str:
         (f"{NODE} SELECT 1, 8, {DIGEST}", "node 8 of level 1 stands outside the tree"),
         (
             "UPDATE audit_leaf SET event = "
-            + "(SELECT max(id) - 1 FROM audit_event WHERE subject = 'b:tail/2') WHERE position = 2",
+            "(SELECT max(id) - 1 FROM audit_event WHERE subject = 'b:tail/2') WHERE position = 2",
             "which has none yet",
         ),
         (
