@@ -9,7 +9,6 @@ from pathlib import Path
 
 import django
 import pytest
-from django.conf import settings as django_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,9 +29,9 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database with a certificate for every combination of authority, profile and endpoint."""
-    if not django_settings.configured:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.real.tables")
-    django.setup()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DJANGO_SETTINGS_MODULE", "tests.real.tables")
+        django.setup()  # no matter if another test of this process has set it up already
     from django.db import connections
 
     with databases.with_tables(KIND, Path(os.environ[RUN]), tmp_path_factory.mktemp("seen")) as made:

@@ -34,6 +34,7 @@ from tests.real.databases import Database
 ANOTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 LAST_LEVELS = "level = (SELECT max(level) FROM audit_node)"
 NODE = "INSERT INTO audit_node (level, position, hash)"
+MIDDLE_OF_THE_TAIL = "SELECT id FROM audit_event WHERE subject = 'b:tail/1'"
 DIGEST = "(SELECT head FROM audit_writer LIMIT 1)"
 pytestmark = pytest.mark.database
 NEWEST = "size = (SELECT max(size) FROM audit_checkpoint)"
@@ -101,11 +102,7 @@ def refused(log: Log, tamper: Callable[[Hand, list[str]], Any]) -> str:
         ("UPDATE audit_writer SET events = events + 1 WHERE name = 'b/0'", "event 10 of writer"),
         (f"{NODE} SELECT 0, max(position) + 2, {DIGEST} FROM audit_leaf", "stands outside the tree"),
         (f"{NODE} SELECT 1, 8, {DIGEST}", "node 8 of level 1 stands outside the tree"),
-        (
-            "UPDATE audit_leaf SET event = "
-            "(SELECT max(id) - 1 FROM audit_event WHERE subject = 'b:tail/2') WHERE position = 2",
-            "which has none yet",
-        ),
+        (f"UPDATE audit_leaf SET event = ({MIDDLE_OF_THE_TAIL}) WHERE position = 2", "which has none yet"),
         (
             "UPDATE audit_writer SET events = events - 1 WHERE name = 'b/0'",
             "chain value of the writer's head",

@@ -1,18 +1,16 @@
 """The plain rows are the tables: same names, same columns, same types."""
 
 import inspect
-import os
 from datetime import datetime
 from typing import get_type_hints
 
-import django
 import pytest
 from django.apps import apps
-from django.conf import settings
 from django.db import models
 
 from certwright.store import rows
 from certwright.store.rows import Row, columns_of, table_of
+from tests.real.orm import set_up
 
 ROW_TYPES = [
     member
@@ -35,9 +33,7 @@ PYTHON_TYPES = {
 @pytest.fixture(autouse=True)
 def tables() -> None:
     """Django with our tables, unless another test of this process has set it up already."""
-    if not settings.configured:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.real.tables")
-    django.setup()
+    set_up()
 
 
 def _model(row_type: type[Row]) -> type[models.Model]:

@@ -32,7 +32,7 @@ def create_account(environment: Mapping[str, str], name: str, password: str, hou
 
 
 def main(name: str, hours: int, password: str) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "certwright.site.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "certwright.site.settings"
     import django
 
     django.setup()

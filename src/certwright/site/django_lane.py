@@ -69,7 +69,7 @@ class DjangoLane:
 def _django(threads: int) -> Any:
     from a2wsgi import WSGIMiddleware
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "certwright.site.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "certwright.site.settings"  # whatever else somebody exports
     wsgi = importlib.import_module("certwright.site.wsgi")
     return WSGIMiddleware(wsgi.application, workers=threads, send_queue_size=QUEUE_LENGTH)
 
