@@ -16,6 +16,7 @@ from certwright.store.rows import (
     PerspectiveResultRow,
 )
 from tests.operations.installed import row_of
+from tests.real.challenge_ports import challenge_ports
 from tests.worker.running import Home, until, until_true
 
 pytestmark = pytest.mark.database
@@ -117,6 +118,6 @@ def test_a_worker_of_another_zone_says_what_it_sees(home: Home) -> None:
         assert result.problem == "connection"
 
     home.environment_of_workers.update(zones)
-    with home.worker():
+    with challenge_ports(), home.worker():
         home.run(attempt)
         home.run(seen)
