@@ -35,7 +35,7 @@ check: $(development)
 	.venv/bin/python -m tests.architecture.sizes
 
 bench: $(development)
-	for script in bench/[a-z]*.py; do name=$${script\#\#*/}; .venv/bin/python -m "bench.$${name%.py}"; done
+	for script in bench/[a-z]*.py; do name=$${script##*/}; .venv/bin/python -m "bench.$${name%.py}"; done
 
 docs: $(development)
 	.venv/bin/python -m tests.architecture.reference
