@@ -41,6 +41,7 @@ LISTENERS = ("https", "http", "mtls")
 CHECKOUT = Path(__file__).resolve().parents[2]
 PORTS = range(20_000, 32_000)  # below those that the kernel gives to outgoing connections
 READY = "certwright is served"
+SECONDS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Home:
             log=log,
             port=ports["https"] if {"fast", "console"} & set(lanes) else None,
             ready=READY,
+            seconds=SECONDS,
             folder=CHECKOUT,
         ) as server:
             yield Site(self, ports, server)

@@ -107,7 +107,7 @@ class Acme:
         return {**reply.json, "url": order["url"]}, x509.load_pem_x509_certificates(chain.content)
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for what another process brings about."""
     deadline = time.monotonic() + seconds
     while not condition():
