@@ -60,7 +60,7 @@ def told(answer: httpx.Response) -> tuple[int, str, Any]:
     kind = answer.headers["content-type"].partition(";")[0]
     left = {name: value for name, value in document.items() if name not in VOLATILE}
     text = re.sub(r"\b[0-9a-f]{32}([0-9a-f]{32})?\b", "REF", json.dumps(left))
-    return answer.status_code, kind, json.loads(re.sub(r"since \S+ \S+ UTC", "since THEN", text))
+    return answer.status_code, kind, json.loads(re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "THEN", text))
 
 
 def same(api: Api, declared: Api, method: str, path: str, caller: str = "administrator", **how: Any) -> int:

@@ -5,10 +5,11 @@ sends both the same inputs.
 """
 
 import hashlib
-import json
 import re
 from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from ..core.access import Actor
 from ..core.errors import Forbidden, NotFound, Unauthenticated, WrongMethod
@@ -61,7 +62,7 @@ class FastApi:
         except Forbidden as error:
             await self._denials.record(actor, f"{scope['method']} {scope['path']}", error)
             raise
-        await respond(send, status, json.dumps(document).encode(), _JSON)
+        await respond(send, status, orjson.dumps(document), _JSON)
 
     async def _answer(self, scope: Scope, receive: Receive, actor: Actor) -> tuple[int, Document]:
         path, method = scope["path"], scope["method"]

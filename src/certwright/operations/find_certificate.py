@@ -7,6 +7,8 @@ from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
 from ..store.rows import CertificateBodyRow, CertificateRow
 
+SAME_SERIAL_MAX = 100
+
 
 def subject_of(row: CertificateRow) -> Subject:
     """What scopes say of a certificate."""
@@ -24,17 +26,27 @@ async def find_certificate(database: Database, actor: Actor, reference: str) -> 
             f"{reference[:80]!r} is neither a SHA-256 fingerprint nor a serial number in hexadecimal"
         )
     octets = bytes.fromhex(digits)
-    column = "fingerprint" if len(octets) == 32 else "serial"
-    rows = [
-        row
-        for row in await database.select(CertificateRow, f'"{column}" = ? LIMIT 3', octets)
-        if may(actor, Verb.VIEW, subject_of(row))
-    ]
+    if len(octets) == 32:
+        column, found = "fingerprint", await database.select(CertificateRow, '"fingerprint" = ?', octets)
+    else:
+        column, found = "serial", await _with_serial(database, octets)
+    rows = [row for row in found if may(actor, Verb.VIEW, subject_of(row))]
     if not rows:
         raise NotFound(f"no certificate with {column} {digits} is known here")
     if len(rows) > 1:
         raise Conflict(f"several certificates have serial {digits}; name one by its fingerprint")
     return rows[0]
+
+
+async def _with_serial(database: Database, serial: bytes) -> list[CertificateRow]:
+    """Serials are unique within their issuer, and the index has them so: without the issuers, finding one
+    would be a walk through all certificates."""
+    generations = await database.query('SELECT "id" FROM "authority_generation"')
+    ours = ",".join(str(int(row[0])) for row in generations) or "0"
+    condition = (
+        f'("generation_id" IN ({ours}) AND "serial" = ?) OR ("generation_id" IS NULL AND "serial" = ?)'
+    )
+    return await database.select(CertificateRow, f"{condition} LIMIT {SAME_SERIAL_MAX}", serial, serial)
 
 
 async def certificate_der(database: Database, identifier: int) -> bytes:
