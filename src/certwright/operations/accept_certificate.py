@@ -19,7 +19,7 @@ from ..ports import KeyImporter
 from ..store.ledger import Change
 from ..store.snapshot import Generation
 from .context import Context
-from .found_authority import AuthorityOrder, new_rows, pending_generation
+from .found_authority import AuthorityOrder, new_rows, not_taken, pending_generation
 
 CHAIN_MAX = 10
 NAME_SHOWN = 1000
@@ -106,7 +106,10 @@ async def import_authority(
         f"authority:{order.name}/1",
         {"subject": shown(generation.subject, NAME_SHOWN), "serial": f"{leaf.serial_number:x}"},
     )
-    await context.ledger.commit(Change(inserted=[authority, generation], events=[event], configures=True))
+    change = Change(
+        inserted=[authority, generation], absent=[not_taken(order.name)], events=[event], configures=True
+    )
+    await context.ledger.commit(change)
     return (await context.snapshots.refresh()).generations[generation.id]
 
 

@@ -113,6 +113,11 @@ def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
     return first
 
 
+def not_taken(name: str) -> Absent:
+    """The guard that no authority of this name is there, as of the commit of another."""
+    return Absent(AuthorityRow, "name", name, _taken(name))
+
+
 def _taken(name: str) -> Conflict:
     return Conflict(f"there is an authority {name} already; choose another name")
 
@@ -131,7 +136,7 @@ async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> No
     subject = f"authority:{order.name}/1"
     change = Change(
         inserted=[authority, generation],
-        absent=[Absent(AuthorityRow, "name", order.name, _taken(order.name))],
+        absent=[not_taken(order.name)],
         events=[Event(EventKind.KEY_CREATED, now, actor.name, actor.source, subject, detail)],
         configures=True,
     )

@@ -10,7 +10,6 @@ writer are placed in the order of their numbers.
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -34,14 +33,6 @@ EVENTS_MAX = 5_000
 """Events placed in one commit, so that other writers wait only a moment."""
 SYSTEM = Actor("system:audit")
 TOLD = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    """Where the log was signed last: nothing is, before the first time."""
-
-    checkpoint: Checkpoint
-    note: str
 
 
 async def sequence_audit(
@@ -70,14 +61,15 @@ async def _sequence(context: Context, origin: str, key: Ed25519PrivateKey, held:
     stored = await read_stored(context.database)
     if not stored.writers and held == stored.note:
         return None
-    newest = _newest(stored, VerifierKey.of(origin, key.public_key()))
-    frontier = await load_frontier(context.database, newest.checkpoint.size)
-    if frontier.root() != newest.checkpoint.root:
+    verifier = VerifierKey.of(origin, key.public_key())
+    newest = _newest(stored, verifier)
+    frontier = await load_frontier(context.database, newest.size)
+    if frontier.root() != newest.root:
         text = f"the stored tree of {frontier.size} leaves does not lead to the root of the newest checkpoint"
         raise IntegrityError(f"{text}; run 'certwright audit verify'")
-    await _check_held(context.database, newest.checkpoint, held, VerifierKey.of(origin, key.public_key()))
+    await _check_held(context.database, newest, held, verifier)
     if not stored.writers:
-        return newest.note
+        return stored.note
     return await _extend(context, stored, frontier, origin, key)
 
 
@@ -114,12 +106,12 @@ async def _extend(
 # -- what must hold before anything is signed ----------------------------------------------------
 
 
-def _newest(stored: Stored, verifier: VerifierKey) -> _Signed:
-    """The newest stored checkpoint, if all leaves are under it and it is our own."""
+def _newest(stored: Stored, verifier: VerifierKey) -> Checkpoint:
+    """The newest stored checkpoint, if all leaves are under it and it is our own; an empty one at first."""
     if stored.note is None:
         if stored.size:
             raise IntegrityError(f"{stored.size} leaves of the audit log are stored, and no checkpoint is")
-        return _Signed(Checkpoint(verifier.name, 0, merkle.EMPTY_ROOT), "")
+        return Checkpoint(verifier.name, 0, merkle.EMPTY_ROOT)
     try:
         checkpoint = verify(stored.note, [verifier])
     except CertwrightError as error:
@@ -127,7 +119,7 @@ def _newest(stored: Stored, verifier: VerifierKey) -> _Signed:
     if not checkpoint.size == stored.size == stored.signed:
         text = f"the newest stored checkpoint states {checkpoint.size} leaves, stands as of {stored.signed}"
         raise IntegrityError(f"{text}, and {stored.size} are stored; run 'certwright audit verify'")
-    return _Signed(checkpoint, stored.note)
+    return checkpoint
 
 
 async def _check_held(

@@ -77,6 +77,7 @@ async def build(configuration: Configuration) -> Application:
             "configuration": background.check_snapshot,
             "status": background.check_feed,
             "worker": background.check_worker,
+            "audit": background.check_audit,
         },
         on_startup=(background.start,),
         on_shutdown=(close,),
@@ -140,6 +141,7 @@ class Background:
         self._instruments.flush()
 
     async def check_audit(self) -> None:
+        """What is logged comes under a signature, unless the worker refuses."""
         await require_signed(self._context.database, self._context.clock())
 
     def check_snapshot(self) -> None:
