@@ -8,7 +8,7 @@ goes on with answers produced ahead until their nextUpdate.
 
 import asyncio
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -38,6 +38,27 @@ class Answer:
     next_update: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What all live answers of one second and signer have in common; templates by the issuer's form."""
+
+    signer: OcspSignerRow
+    responder: ocsp.Responder
+    times: ocsp.Times
+    templates: dict[bytes, ocsp.Template]
+
+    def template(self, singles: tuple[SingleResponse, ...]) -> ocsp.Template | None:
+        """None for an answer that is not of the usual kind."""
+        cert_id = singles[0].cert_id
+        if len(singles) > 1 or len(cert_id.serial) != ocsp.SERIAL_OCTETS:
+            return None
+        template = self.templates.get(cert_id.issuer)
+        if template is None:
+            template = ocsp.Template(self.responder, self.times, cert_id.issuer)
+            self.templates[cert_id.issuer] = template
+        return template
+
+
 @dataclass(slots=True)
 class _Source:
     """What this process has at hand for one generation."""
@@ -48,22 +69,7 @@ class _Source:
     signer: OcspSignerRow | None = None
     key: Signer | None = None
     responder: ocsp.Responder | None = None
-    moment: tuple[ocsp.Responder, ocsp.Times] | None = None
-    templates: dict[bytes, ocsp.Template] = field(default_factory=dict)
-
-    def template(
-        self, responder: ocsp.Responder, times: ocsp.Times, singles: tuple[SingleResponse, ...]
-    ) -> ocsp.Template | None:
-        """What all usual answers of this second have in common; None for an unusual one."""
-        cert_id = singles[0].cert_id
-        if len(singles) > 1 or len(cert_id.serial) != ocsp.SERIAL_OCTETS:
-            return None
-        if self.moment != (responder, times):
-            self.moment, self.templates = (responder, times), {}
-        template = self.templates.get(cert_id.issuer)
-        if template is None:
-            template = self.templates[cert_id.issuer] = ocsp.Template(responder, times, cert_id.issuer)
-        return template
+    moment: _Moment | None = None
 
 
 class OcspResponder:
@@ -183,16 +189,28 @@ class OcspResponder:
         nonce: bytes,
         now: datetime,
     ) -> Answer:
-        """Sign until LIVE_VALIDITY from now, but not past the signer's or the authority's end."""
         row, key, responder = await self._signer(generation, source, now)
-        this_update = now.replace(microsecond=0)
+        moment = source.moment
+        this_second = now.replace(microsecond=0)
+        if moment is None or moment.signer is not row or moment.times.this_update != this_second:
+            moment = source.moment = self._begin(generation, source, row, responder, this_second)
+        times, template = moment.times, moment.template(singles)
+        body = await self._context.keyring.ocsp(key, responder, times, singles, nonce, template)
+        return Answer(body) if nonce else Answer(body, times.this_update, times.next_update)
+
+    def _begin(
+        self,
+        generation: Generation,
+        source: _Source,
+        row: OcspSignerRow,
+        responder: ocsp.Responder,
+        this_update: datetime,
+    ) -> _Moment:
+        """Answers hold for LIVE_VALIDITY, but not past the signer's or the authority's end."""
         until = min(this_update + LIVE_VALIDITY, row.not_after, source.ends)
         if until <= this_update:
             raise Unavailable(f"authority {generation.path}: its OCSP signer ends this second", retry_after=1)
-        times = ocsp.Times(this_update, this_update, until)
-        template = source.template(responder, times, singles)
-        body = await self._context.keyring.ocsp(key, responder, times, singles, nonce, template)
-        return Answer(body) if nonce else Answer(body, times.this_update, times.next_update)
+        return _Moment(row, responder, ocsp.Times(this_update, this_update, until), {})
 
     async def _signer(
         self, generation: Generation, source: _Source, now: datetime
