@@ -189,3 +189,19 @@ def test_what_cannot_be_looked_into_is_named_and_no_fault_of_the_log(shell: Shel
     document = shell.gives("audit", "verify", "--certificates", shell.folder)["certificates"]
     assert document["found"] == 0
     assert [Path(line.split(":")[0]).name for line in document["passed_over"]] == ["broken.pem", "worse.pem"]
+
+
+# -- certificates against their profiles ---------------------------------------------------------
+
+
+def test_what_was_issued_is_linted_again(shell: Shell) -> None:
+    document = shell.gives("issue", "--profile", "tls-server", "--dns", "a.test")
+    assert shell.gives("audit", "lint") == {"certificates": 6, "found": 0, "findings": []}
+    assert shell.does("audit", "lint").rstrip() == "6 certificates linted; findings: none"
+    change(shell, f"UPDATE certificate SET profile = 'tls-client' WHERE id = {document['id']}")
+    outcome = shell("audit", "lint", "--json")
+    assert outcome.status == 1
+    found = outcome.document["findings"]
+    assert {one["subject"] for one in found} == {f"certificate:{document['fingerprint']}"}
+    assert any("[profile." in one["text"] for one in found)
+    assert f"6 certificates linted; findings: {len(found)}" in shell("audit", "lint").out

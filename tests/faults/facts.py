@@ -10,6 +10,7 @@ from certwright.core.audit_verify import verify_rows
 from certwright.core.checkpoint import VerifierKey
 from certwright.operations.check_issuance import check_records
 from certwright.operations.context import Context
+from certwright.operations.lint_records import lint_records
 from certwright.operations.verify_audit import verify_audit
 from certwright.store.databases import Database
 from certwright.store.rows import (
@@ -44,6 +45,7 @@ async def check_records_hold(context: Context) -> None:
     assert set(rows) == {row.certificate_id for row in await database.select(CertificateBodyRow, "1 = 1")}
     found = [one async for one in check_records(database, context.snapshot, ADMINISTRATOR)]
     assert found == []
+    assert [one async for one in lint_records(database, ADMINISTRATOR)] == []
     feed = await database.select(StatusChangeRow, '1 = 1 ORDER BY "seq"')
     assert [row.seq for row in feed] == list(range(1, len(feed) + 1))
     last = {row.certificate_id: row.revoked for row in feed}
@@ -106,3 +108,10 @@ async def check_audit(context: Context, keys: Sequence[VerifierKey] = (), held: 
         assert report.discrepancies == ()
         assert report.sound
     return len(rows)
+
+
+async def nothing_waits(context: Context) -> bool:
+    """The worker has done what was asked of it, and every event has its place in the log."""
+    waiting = await context.database.query('SELECT count(*) FROM "outbox"')
+    behind = await context.database.query('SELECT count(*) FROM "audit_writer" WHERE "events" > "sequenced"')
+    return waiting[0][0] == 0 and behind[0][0] == 0

@@ -100,6 +100,7 @@ class Load:
     """`threads` clients, until stopped."""
 
     def __init__(self, home: Home, token: str, threads: int, seed: int, authority: str = "issuing") -> None:
+        self.token = token
         self._authority = authority
         self.told = [Told() for _ in range(threads)]
         self._stop = threading.Event()
@@ -117,10 +118,14 @@ class Load:
         try:
             yield self
         finally:
-            self._stop.set()
-            for thread in self._threads:
-                thread.join(SECONDS * 2)
-            assert not any(thread.is_alive() for thread in self._threads), "a client still waits"
+            self.stop()
+
+    def stop(self) -> None:
+        """Every client has its answer, or has lost its connection, within bounds."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(SECONDS * 2)
+        assert not any(thread.is_alive() for thread in self._threads), "a client still waits"
 
     def done(self) -> int:
         """How many requests were carried out so far."""

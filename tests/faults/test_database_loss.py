@@ -16,13 +16,14 @@ from certwright.operations.issue import IssueOrder, issue
 from certwright.store.databases import open_database
 from certwright.store.rows import InstallationRow
 from tests.conftest import KIND, RUN
-from tests.faults.facts import check_audit, check_records_hold, check_told
+from tests.faults.facts import check_audit, check_records_hold, check_told, nothing_waits
 from tests.faults.load import Client, Load, Told, make_token
 from tests.real import certwright as real_certwright
 from tests.real import postgresql as real_postgresql
 from tests.real.certwright import Home, Site
 from tests.real.pki import ADMINISTRATOR, make_csr
 from tests.real.postgresql import Postgresql
+from tests.site.running import until
 
 server = pytest.mark.skipif(KIND != "postgresql", reason="an SQLite database is a file, and has no server")
 pytestmark = pytest.mark.database
@@ -52,7 +53,8 @@ async def everything_holds(context, told) -> None:
 @server
 def test_the_server_goes_away_and_comes_back(home: Home, cluster: Postgresql, full: bool) -> None:
     token = make_token(home)
-    with home.served(workers=2, lanes=("fast",)) as site:
+    with home.served(workers=2, lanes=("fast", "worker")) as site:
+        until(lambda: '"event": "working"' in site.server.output, 60)
         before = site.get("http", "/readyz")
         assert before.status_code == 200, before.text
         load = Load(home, token, 4, seed=1)
@@ -66,6 +68,7 @@ def test_the_server_goes_away_and_comes_back(home: Home, cluster: Postgresql, fu
         told = load.summary()
         assert told.wrong == []
         assert told.statuses[503]
+        until(lambda: home.run(nothing_waits), 60)
         assert site.server.output.count("starting it again") == 0
     home.run(lambda context: everything_holds(context, told))
 
@@ -78,6 +81,8 @@ def unavailable(site: Site, token: str) -> None:
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
     assert answer.document["detail"].startswith("the database ")
+    assert answer.document["detail"].isprintable()
+    assert "127.0.0.1" not in answer.document["detail"]
     until = time.monotonic() + 60
     while (ready := site.get("http", "/readyz")).status_code != 503:
         assert time.monotonic() < until, ready.text

@@ -9,9 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from certwright.core.distinguished_name import parse_name
 from certwright.core.errors import CertwrightError, Conflict, Refused, Unavailable
@@ -19,13 +23,16 @@ from certwright.core.keys import KeyAlgorithm
 from certwright.core.profile_document import to_document
 from certwright.core.request import parse_csr
 from certwright.core.revocation import Reason
+from certwright.operations.accept_certificate import Accepted, import_authority
 from certwright.operations.context import Context
 from certwright.operations.found_authority import AuthorityOrder, found_authority, retire_authority
 from certwright.operations.issue import Issued, IssueOrder, issue
 from certwright.operations.renew import renew_certificate
 from certwright.operations.revoke import revoke_certificate
 from certwright.operations.save_profile import save_profile
+from certwright.store import databases
 from certwright.store.rows import CertificateRow
+from tests.conftest import KIND
 from tests.faults.interposed import BEGIN, COMMIT, COMMITTED, Interposed, nothing, raising
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
 
@@ -248,6 +255,36 @@ def test_the_same_authority_founded_at_once_is_founded_once(database) -> None:
     run(database.url, body)
 
 
+def test_an_authority_is_not_brought_along_under_a_name_just_taken(database) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    given = Accepted(toy_root(key), ())
+
+    order = AuthorityOrder("twice", "root", parse_name("CN=Twice"), KeyAlgorithm.ECDSA_P256, "software")
+
+    async def body(pair: Pair) -> None:
+        pair.step_in(BEGIN, lambda other: import_authority(other, ADMINISTRATOR, order, key, given))
+        with pytest.raises(Conflict, match="there is an authority twice already"):
+            await import_authority(pair.ours, ADMINISTRATOR, order, key, given)
+        assert len((await pair.ours.snapshots.refresh()).of_authority("twice")) == 1
+
+    run(database.url, body)
+
+
+def toy_root(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A self-signed authority certificate, made elsewhere."""
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Twice")]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1 << 100, now, now + timedelta(days=9))
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+    for value, critical in (
+        (x509.BasicConstraints(ca=True, path_length=None), True),
+        (usage, True),
+        (identifier, False),
+    ):
+        builder = builder.add_extension(value, critical)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
 def test_another_order_of_the_same_name_does_not_take_up_what_is_unfinished(database) -> None:
     async def body(pair: Pair) -> None:
         subject = parse_name("CN=Outside,O=Test")
@@ -263,6 +300,34 @@ def test_another_order_of_the_same_name_does_not_take_up_what_is_unfinished(data
         ):
             with pytest.raises(Conflict, match="awaits its certificate, and was ordered otherwise"):
                 await found_authority(pair.ours, ADMINISTRATOR, changed)
+
+    run(database.url, body)
+
+
+@pytest.mark.skipif(KIND != "postgresql", reason="an SQLite transaction does not wait in the middle")
+def test_a_process_that_stands_still_in_a_transaction_holds_up_nobody_for_long(
+    database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transaction is ended by the database, and it hears of that when it goes on."""
+    monkeypatch.setattr(databases, "IDLE_MILLISECONDS", 500)
+
+    async def body(pair: Pair) -> None:
+        retired = asyncio.Event()
+
+        async def stand_still() -> None:
+            pair.tasks.append(asyncio.create_task(retire()))
+            await retired.wait()
+
+        async def retire() -> None:
+            await retire_authority(pair.other, ADMINISTRATOR, "issuing")
+            retired.set()
+
+        pair.database.at(COMMIT, stand_still)
+        with pytest.raises(Unavailable):
+            await pair.ours_issues(make_csr("a.example.test"))
+        assert await certificates(pair.ours) == []
+        with pytest.raises(Conflict, match="issuing is retired"):
+            await pair.ours_issues(make_csr("a.example.test"))
 
     run(database.url, body)
 

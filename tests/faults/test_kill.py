@@ -20,6 +20,7 @@ from tests.faults.facts import (
     check_lists_are_fresh,
     check_records_hold,
     check_told,
+    nothing_waits,
 )
 from tests.faults.load import Client, Load, Told, make_token
 from tests.real.certwright import Home, Site
@@ -29,6 +30,7 @@ SEED = "CERTWRIGHT_TEST_SEED"
 SERVING, WORKER = "certwright.site.serve", "certwright.site.work"
 # Of twenty kills. `site`: supervisor and all below it, as when the machine stops; `supervisor`: it alone.
 SHARES = {"serving": 9, "worker": 5, "every": 3, "site": 2, "supervisor": 1}
+FINAL = ("site", "supervisor")
 THREADS = 6
 
 
@@ -66,24 +68,29 @@ def lives(chance: random.Random, count: int) -> Iterator[list[str]]:
     life: list[str] = []
     for what in whole:
         life.append(what)
-        if what in ("site", "supervisor"):
+        if what in FINAL:
             yield life
             life = []
     yield life
 
 
 def one_life(home: Home, load: Load, deaths: list[str], chance: random.Random) -> None:
-    """Serve, and kill at moments when requests are being carried out."""
+    """Serve, and kill at moments when requests are being carried out. Killed alone, the supervisor leaves
+    children that end by themselves."""
     with home.served(workers=2, lanes=("fast", "worker")) as site:
         try:
             for what in deaths:
                 load.wait_for(chance.randrange(1, 20))
                 time.sleep(chance.uniform(0, 0.05))
+                children = descendants(site.pid)
                 kill(site, what, chance)
-            if not deaths or deaths[-1] not in ("site", "supervisor"):
+            if not deaths or deaths[-1] not in FINAL:
                 load.wait_for(20)
+                children = descendants(site.pid)
+                load.stop()
+                afterwards(home, load.token)
         finally:
-            children = descendants(site.pid)
+            site.server.stop()
     until(lambda: not any(map(alive, children)), 30)
 
 
@@ -104,26 +111,17 @@ def test_what_was_told_survives(installation: Home, full: bool) -> None:
     assert told.wrong == []
     assert told.issued
     assert told.revoked
-    afterwards(installation, token)
     installation.run(lambda context: take_stock(context, installation, told))
 
 
 def afterwards(home: Home, token: str) -> None:
     """Everything works as if nothing had been, and the worker does what was left undone."""
-    with home.served(workers=2, lanes=("fast", "worker")):
-        clients = [Client(home, token) for _ in range(12)]
-        for client in clients:
-            answer = client.issue("afterwards.example.test")
-            assert answer.status == 201, answer
-            assert client.revoke(answer.document["fingerprint"]).status == 200
-            client.close()
-        until(lambda: home.run(nothing_waits), 60)
-
-
-async def nothing_waits(context: Context) -> bool:
-    waiting = await context.database.query('SELECT count(*) FROM "outbox"')
-    behind = await context.database.query('SELECT count(*) FROM "audit_writer" WHERE "events" > "sequenced"')
-    return waiting[0][0] == 0 and behind[0][0] == 0
+    for client in [Client(home, token) for _ in range(12)]:
+        answer = client.issue("afterwards.example.test")
+        assert answer.status == 201, answer
+        assert client.revoke(answer.document["fingerprint"]).status == 200
+        client.close()
+    until(lambda: home.run(nothing_waits), 60)
 
 
 async def take_stock(context: Context, home: Home, told: Told) -> None:

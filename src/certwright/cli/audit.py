@@ -1,4 +1,4 @@
-"""`certwright audit`: verify the log, export it, sign a checkpoint."""
+"""`certwright audit`: verify the log, lint what is on record, export the log, sign a checkpoint."""
 
 from __future__ import annotations
 
@@ -299,6 +299,39 @@ def _compared_text(document: Document) -> str:
     looked = f"{document['certificates']} certificates in {document['files']} files, and every record"
     lines.append(f"{looked}: {document['found'] or 'no'} contradictions")
     return "\n".join(lines)
+
+
+# -- certificates against their profiles ---------------------------------------------------------
+
+
+@app.command()
+def lint(context: typer.Context, home: Home = None, as_json: Json = False) -> None:
+    """Lint every certificate on record again, by the version of the profile it was issued for."""
+    from ..operations.lint_records import lint_records
+
+    session = begin(context, home, as_json)
+    seen = _Seen()
+
+    async def look(reading: Reading) -> None:
+        with session.output.progress("linting") as progress:
+
+            def count(done: int, total: int) -> None:
+                seen.certificates = done
+                progress(done, total)
+
+            async for one in lint_records(reading.database, reading.actor, count):
+                seen.add(one)
+
+    session.read(look)
+    lines = [f"{one.subject}: {one.text}" for one in seen.contradictions]
+    if seen.wrong > len(lines):
+        lines.append(f"and {seen.wrong - len(lines)} more")
+    lines.append(f"{seen.certificates} certificates linted; findings: {seen.wrong or 'none'}")
+    findings = [{"subject": one.subject, "text": one.text} for one in seen.contradictions]
+    document = {"certificates": seen.certificates, "found": seen.wrong, "findings": findings}
+    session.output.show(document, "\n".join(lines))
+    if seen.wrong:
+        raise Discrepancies(seen.wrong)
 
 
 # -- export and checkpoint -----------------------------------------------------------------------

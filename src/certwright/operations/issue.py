@@ -179,10 +179,12 @@ async def _intend(
     )
 
 
+_COMPROMISED = Reason("key.compromised", "the key is known as compromised; make a new one", "RFC 5280 5.3.1")
+
+
 def not_compromised(spki: bytes) -> Absent:
     """The guard that no certificate is recorded for a key known as compromised, as of its very commit."""
-    reason = Reason("key.compromised", "the key is known as compromised; make a new one", "RFC 5280 5.3.1")
-    return Absent(CompromisedKeyRow, "spki_sha256", hashlib.sha256(spki).digest(), Refused((reason,)))
+    return Absent(CompromisedKeyRow, "spki_sha256", hashlib.sha256(spki).digest(), _COMPROMISED)
 
 
 # -- record --------------------------------------------------------------------------------------
@@ -194,6 +196,7 @@ def record(
     """The rows and the event of a new certificate; its own row comes first."""
     plan, profile = certified.plan, certified.plan.shape.profile
     identifier = order.identifier or context.ledger.new_id()
+    guard = not_compromised(plan.spki)
     row = CertificateRow(
         id=identifier,
         fingerprint=hashlib.sha256(certified.der).digest(),
@@ -205,7 +208,7 @@ def record(
         not_before=plan.not_before,
         not_after=plan.not_after,
         key_algorithm=plan.shape.key_algorithm,
-        spki_sha256=hashlib.sha256(plan.spki).digest(),
+        spki_sha256=guard.value,
         profile=profile.name,
         profile_number=profile.version,
         endpoint=order.endpoint.path if order.endpoint else "",
@@ -224,7 +227,7 @@ def record(
     return Change(
         inserted=inserted,
         events=[_event(row, generation, plan, order)],
-        absent=[not_compromised(plan.spki)],
+        absent=[guard],
         revision=context.snapshot.revision,
     )
 

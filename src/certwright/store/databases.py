@@ -7,6 +7,7 @@ microseconds, a commit one disk flush); PostgreSQL is asynchronous. Values trave
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -22,7 +23,11 @@ from .rows import Row, columns_of, table_of
 RowType = TypeVar("RowType", bound=Row)
 READ_CONNECTIONS = 4
 LOCK_WAIT_SECONDS = 5.0
-WRITER_WAIT_MILLISECONDS = 5
+LOCK_POLL_SECONDS = 0.001
+CHECKPOINT_PAGES = 4000
+IDLE_MILLISECONDS = 10_000
+"""After so long without a word from us PostgreSQL ends a transaction, and with it the locks of a host that is
+cut off or stands still."""
 GUARD_LOCK = 0x63_77_67_75
 
 
@@ -84,9 +89,12 @@ def select_sql(row_type: type[Row], condition: str) -> str:
 
 def _to_sqlite(value: Any) -> Any:
     """As Django stores it: times as naive UTC text."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
-    return value
+    return _text_of_time(value) if isinstance(value, datetime) else value
+
+
+@lru_cache(maxsize=1024)
+def _text_of_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
 
 
 @lru_cache(maxsize=64)
@@ -124,7 +132,7 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         self._reader = self._connect(path)
         self._writer = self._connect(path)
-        self._writer.execute(f"PRAGMA busy_timeout={WRITER_WAIT_MILLISECONDS}")
+        self._writer.execute("PRAGMA busy_timeout=0")
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
@@ -143,6 +151,7 @@ class SqliteDatabase:
                 f"the database {path} cannot be opened: {error}; run `certwright init`"
             ) from error
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
@@ -167,16 +176,15 @@ class SqliteDatabase:
 
     async def _begin(self) -> None:
         """Take the write lock, waiting without blocking the loop, and not for ever."""
-        waited, pause = 0.0, 0.002
+        until = time.monotonic() + LOCK_WAIT_SECONDS
         while True:
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
-                if waited >= LOCK_WAIT_SECONDS or "locked" not in str(error):
+                if time.monotonic() > until or "locked" not in str(error):
                     raise Unavailable(f"the database is busy: {error}", retry_after=2) from error
-            await asyncio.sleep(pause)
-            waited, pause = waited + pause + 0.005, min(pause * 2, 0.05)
+            await asyncio.sleep(LOCK_POLL_SECONDS)
 
     async def close(self) -> None:
         self._reader.close()
@@ -195,10 +203,10 @@ class SqliteTransaction:
             return self._connection.execute(sql, tuple(map(_to_sqlite, parameters))).fetchall()
 
     async def insert(self, row_type: type[Row], rows: Sequence[Row]) -> None:
-        times = [position for position, is_time in _converted_fields(row_type) if is_time]
+        times = _time_fields(row_type)
         with _sqlite_errors():
             self._connection.executemany(
-                _insert_sql(row_type), [_with_text_times(row, times) for row in rows]
+                _insert_sql(row_type), [_with_text_times(row, times) for row in rows] if times else rows
             )
 
     async def present(self, row_type: type[Row], column: str, values: Sequence[Any]) -> set[Any]:
@@ -207,11 +215,17 @@ class SqliteTransaction:
         return {row[0] for row in await self.execute(sql, values)}
 
 
-def _with_text_times(row: Row, times: list[int]) -> Row:
+@lru_cache(maxsize=64)
+def _time_fields(row_type: type[Row]) -> tuple[int, ...]:
+    return tuple([position for position, is_time in _converted_fields(row_type) if is_time])
+
+
+def _with_text_times(row: Row, times: tuple[int, ...]) -> list[Any]:
     fields = list(row)
     for position in times:
-        fields[position] = _to_sqlite(fields[position])
-    return tuple(fields)
+        if fields[position] is not None:
+            fields[position] = _text_of_time(fields[position])
+    return fields
 
 
 @lru_cache(maxsize=64)
@@ -251,7 +265,7 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidTransactionStateError,  # a standby, or a transaction that was left idle for too long
 )
 
 
@@ -263,14 +277,20 @@ class _postgresql_errors:  # noqa: N801 - reads as a word in `with`
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, _LOST):
-            text = str(error) or type(error).__name__
-            raise Unavailable(f"the database cannot be reached: {text}") from error
+            raise Unavailable(f"the database cannot be reached: {_first_line(error)}") from error
         if isinstance(error, asyncpg.TransactionRollbackError):
-            raise Clash(f"the database has put another transaction first: {error}", retry_after=1) from error
+            text = f"the database has put another transaction first: {_first_line(error)}"
+            raise Clash(text, retry_after=1) from error
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-            raise Duplicate(f"a row with this key exists already: {error}") from error
+            raise Duplicate(f"a row with this key exists already: {_first_line(error)}") from error
         if isinstance(error, asyncpg.DataError):
-            raise Malformed(f"the database does not take a value: {error}") from error
+            raise Malformed(f"the database does not take a value: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    """What the server says, without the values that its further lines show; of a failed connection its kind,
+    without where to."""
+    return str(error).partition("\n")[0] if isinstance(error, asyncpg.PostgresError) else type(error).__name__
 
 
 async def _keep_as_is(connection: Any) -> None:
@@ -295,9 +315,11 @@ class PostgresqlDatabase:
                 command_timeout=30,
                 timeout=10,
                 reset=_keep_as_is,
+                server_settings={"idle_in_transaction_session_timeout": str(IDLE_MILLISECONDS)},
             )
         except (*_LOST, asyncpg.PostgresError) as error:
-            raise Unavailable(f"the database cannot be reached: {error}") from error
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise Unavailable(f"the database cannot be reached: {text}") from error
         return cls(pool)
 
     async def select(self, row_type: type[RowType], condition: str, *parameters: Any) -> list[RowType]:

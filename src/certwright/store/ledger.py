@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from ..core import audit
-from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured, Unavailable
+from ..core.errors import CertwrightError, Conflict, Moved, Reason, Reconfigured, Refused, Unavailable
 from .databases import Clash, Database, Duplicate, Transaction
 from .rows import (
     AuditCheckpointRow,
@@ -54,12 +54,17 @@ _BY_VERSION = (("id",), "version")
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """No row of the table has this value in this column; `otherwise` is raised if one has."""
+    """No row of the table has this value in this column; if one has, `otherwise` is raised, or is why the
+    change is refused."""
 
     row_type: type[Row]
     column: str
     value: Any
-    otherwise: CertwrightError
+    otherwise: CertwrightError | Reason
+
+    def error(self) -> CertwrightError:
+        """What to raise where there is such a row."""
+        return Refused((self.otherwise,)) if isinstance(self.otherwise, Reason) else self.otherwise
 
 
 @dataclass(slots=True)
@@ -360,14 +365,14 @@ async def _check_revision(transaction: Transaction, batch: list[_Waiting]) -> No
 
 
 async def _check_absent(transaction: Transaction, batch: list[_Waiting]) -> None:
-    wanted: dict[tuple[type[Row], str], dict[Any, tuple[_Waiting, CertwrightError]]] = {}
+    wanted: dict[tuple[type[Row], str], dict[Any, tuple[_Waiting, Absent]]] = {}
     for waiting in batch:
         for guard in waiting.change.absent:
-            values = wanted.setdefault((guard.row_type, guard.column), {})
-            values[guard.value] = (waiting, guard.otherwise)
+            wanted.setdefault((guard.row_type, guard.column), {})[guard.value] = waiting, guard
     for (row_type, column), values in wanted.items():
         for value in await transaction.present(row_type, column, list(values)):
-            raise _Fault(*values[value])
+            waiting, guard = values[value]
+            raise _Fault(waiting, guard.error())
 
 
 def _touched(batch: list[_Waiting]) -> list[tuple[_Waiting, Row, Row | None]]:
