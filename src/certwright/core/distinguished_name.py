@@ -101,15 +101,20 @@ class DistinguishedName:
 
     def encode(self) -> bytes:
         """DER of the Name. Raises Malformed for a value that its attribute type does not permit."""
-        encoded = []
-        for rdn in self.rdns:
-            elements = [encode_attribute(oid, value) for oid, value in rdn]
-            elements.sort()
-            encoded.append(der.tlv(der.SET, b"".join(elements)))
-        return der.tlv(der.SEQUENCE, b"".join(encoded))
+        return _encode_name(self.rdns)
 
 
 NO_NAME = DistinguishedName()
+
+
+@lru_cache(maxsize=1024)
+def _encode_name(rdns: tuple[tuple[Attribute, ...], ...]) -> bytes:
+    encoded = []
+    for rdn in rdns:
+        elements = [encode_attribute(oid, value) for oid, value in rdn]
+        elements.sort()
+        encoded.append(der.tlv(der.SET, b"".join(elements)))
+    return der.tlv(der.SEQUENCE, b"".join(encoded))
 
 
 def name_of(attributes: Iterable[Attribute]) -> DistinguishedName:
@@ -225,10 +230,13 @@ def _text(part: x509.NameAttribute[Any]) -> str:
 # -- RFC 4514 --------------------------------------------------------------------------------------
 
 _SPECIAL = frozenset(',+"\\<>;=')
+_PLAIN = re.compile(r"[A-Za-z0-9*._@:/-]+")
 
 
 def _escaped(value: str) -> str:
     """RFC 4514 section 2.4."""
+    if _PLAIN.fullmatch(value):
+        return value
     last = len(value) - 1
     return "".join(
         [_escaped_character(character, index == 0, index == last) for index, character in enumerate(value)]

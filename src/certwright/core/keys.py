@@ -8,6 +8,7 @@ SHA-256, ECDSA with the hash of its curve's strength, the others with their own.
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -146,6 +147,7 @@ def spki(key: PublicKey) -> bytes:
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+@lru_cache(maxsize=1024)
 def key_identifier(spki_der: bytes) -> bytes:
     """160-bit SHA-1 of the subjectPublicKey bits (RFC 5280 section 4.2.1.2 method 1). Not a security use."""
     fields = Reader(spki_der, "SubjectPublicKeyInfo").inside()

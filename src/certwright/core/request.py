@@ -186,11 +186,12 @@ def _requested(
 
 
 def _identifiers(names: x509.SubjectAlternativeName, maximum: int) -> tuple[Identifier, ...]:
-    if len(list(names)) > maximum:
-        raise TooLarge(f"the CSR has {len(list(names))} alternative names; {maximum} are the most")
+    asked = list(names)
+    if len(asked) > maximum:
+        raise TooLarge(f"the CSR has {len(asked)} alternative names; {maximum} are the most")
     found: dict[Identifier, None] = {}
     reasons: list[Reason] = []
-    for name in names:
+    for name in asked:
         try:
             found[decode_general_name(name)] = None
         except Refused as refusal:

@@ -56,25 +56,28 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class _Linted:
-    """A shape's frame as read back, compared and linted. `constant` are the octets of the extensions that
-    all certificates of the shape share; they come first."""
+    """A shape's frame as read back, compared and linted, and the octets it was read from.
+
+    `constant` are the octets of the extensions that all certificates of the shape share; they come first.
+    """
 
     frame: Frame
+    fixed: tuple[bytes, bytes, bytes]
     constant: bytes
     findings: tuple[Finding, ...]
 
-    def fits(self, layout: Layout, extensions: tuple[x509.Extension[Any], ...]) -> bool:
-        """Are these the octets that this frame was read from, with the same heads on what varies?"""
-        frame = self.frame
-        number = len(frame.extensions)
-        varying = [(found.oid.dotted_string, found.critical) for found in extensions[number:]]
+    def begins(self, layout: Layout) -> bool:
+        """Are these the octets that the frame was read from, as far as they do not vary?"""
         return (
-            layout.signature_identifier == frame.signature_identifier
-            and layout.issuer == frame.issuer
+            layout.fixed == self.fixed
             and layout.extensions.startswith(self.constant)
-            and list(frame.heads[number:]) == varying
-            and (layout.subject != b"\x30\x00") is frame.has_subject
+            and (layout.subject != b"\x30\x00") is self.frame.has_subject
         )
+
+    def ends(self, extensions: tuple[x509.Extension[Any], ...]) -> bool:
+        """Are these, after the constant ones, the extensions that the frame has, with the same heads?"""
+        heads = self.frame.heads[len(self.frame.extensions) :]
+        return heads == tuple([(found.oid.dotted_string, found.critical) for found in extensions])
 
 
 class Seal:
@@ -116,13 +119,15 @@ class Seal:
         """Decode; a frame whose octets were read and linted before is not read again."""
         try:
             layout = layout_of(tbs)
+            linted = self._linted.get(shape)
+            if linted is not None and linted.begins(layout):
+                certificate = parse(tbs, layout, len(linted.constant))
+                varying = tuple(certificate.extensions)
+                if linted.ends(varying):
+                    return layout, read_varying(certificate, layout, varying, linted.frame)
             certificate = parse(tbs, layout)
             extensions = tuple(certificate.extensions)
-            linted = self._linted.get(shape)
-            if linted is not None and linted.fits(layout, extensions):
-                frame = linted.frame
-            else:
-                frame = read_frame(certificate, layout, extensions)
+            frame = read_frame(certificate, layout, extensions)
             return layout, read_varying(certificate, layout, extensions, frame)
         except UNREADABLE as error:
             raise IntegrityError(f"the certificate to be signed cannot be read back: {error}") from error
@@ -130,7 +135,8 @@ class Seal:
     def _lint_shape(self, shape: Shape, layout: Layout, decoded: Decoded) -> _Linted:
         """Compare and lint a frame met for the first time. Raises IntegrityError."""
         constant = _compare_frame(shape, decoded.frame, layout)
-        linted = _Linted(decoded.frame, constant, lint_frame(decoded, shape.profile))
+        findings = lint_frame(decoded, shape.profile)
+        linted = _Linted(decoded.frame, layout.fixed, constant, findings)
         _put(self._linted, shape, linted, SHAPES_MAX)
         return linted
 

@@ -6,7 +6,7 @@ shares no code with what encoded it.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -85,10 +85,12 @@ class Decoded:
     key_identifier: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the parts of a TBSCertificate stand, as their octets."""
+class Layout(NamedTuple):
+    """Where the parts of a TBSCertificate stand, as their octets. `basic` are all fields before the
+    extensions."""
 
+    basic: bytes
+    version: bytes
     signature_identifier: bytes
     issuer: bytes
     serial_octets: int
@@ -97,28 +99,52 @@ class Layout:
     spki: bytes
     extensions: bytes
 
+    @property
+    def fixed(self) -> tuple[bytes, bytes, bytes]:
+        """What all certificates of one shape have in common before the extensions."""
+        return self.version, self.signature_identifier, self.issuer
+
+
+_WRAPPED = 0xA3
+_FIELDS = (0xA0, der.INTEGER, der.SEQUENCE, der.SEQUENCE, der.SEQUENCE, der.SEQUENCE, der.SEQUENCE, _WRAPPED)
+
 
 def layout_of(tbs: bytes) -> Layout:
     """Find the parts (RFC 5280 section 4.1). Raises Malformed for anything that is not of this form."""
     outer = der.Reader(tbs, "TBSCertificate")
     fields = outer.inside()
     outer.finish()
-    fields.element(0xA0)
-    _, _, start, end = fields.element(der.INTEGER)
-    signature, issuer = fields.whole(der.SEQUENCE), fields.whole(der.SEQUENCE)
-    validity = fields.inside(der.SEQUENCE)
-    tags = validity.element()[0], validity.element()[0]
-    validity.finish()
-    subject, spki = fields.whole(der.SEQUENCE), fields.whole(der.SEQUENCE)
-    wrapped = fields.inside(0xA3)
+    begin = fields.position
+    version, serial, signature, issuer, validity, subject, spki, wrapped = map(fields.element, _FIELDS)
     fields.finish()
-    extensions = wrapped.content(der.SEQUENCE)
-    wrapped.finish()
-    return Layout(signature, issuer, end - start, tags, subject, spki, extensions)
+    times = der.Reader(tbs, "Validity", *validity[2:])
+    tags = times.element()[0], times.element()[0]
+    times.finish()
+    inner = der.Reader(tbs, "Extensions", *wrapped[2:])
+    _, _, start, end = inner.element(der.SEQUENCE)
+    inner.finish()
+    return Layout(
+        tbs[begin : spki[3]],
+        tbs[version[1] : version[3]],
+        tbs[signature[1] : signature[3]],
+        tbs[issuer[1] : issuer[3]],
+        serial[3] - serial[2],
+        tags,
+        tbs[subject[1] : subject[3]],
+        tbs[spki[1] : spki[3]],
+        tbs[start:end],
+    )
 
 
-def parse(tbs: bytes, layout: Layout) -> x509.Certificate:
-    """`cryptography`'s reading of the octets, given a signature that means nothing."""
+def parse(tbs: bytes, layout: Layout, skipped: int = 0) -> x509.Certificate:
+    """`cryptography`'s reading of the octets, given a signature that means nothing.
+
+    Of the extensions the first `skipped` octets are left out: those that were read before, octet for octet.
+    """
+    if skipped:
+        extensions = layout.extensions[skipped:]
+        wrapped = der.tlv(_WRAPPED, der.tlv(der.SEQUENCE, extensions)) if extensions else b""
+        tbs = der.tlv(der.SEQUENCE, layout.basic + wrapped)
     whole = der.tlv(der.SEQUENCE, tbs + layout.signature_identifier + _NO_SIGNATURE)
     try:
         return x509.load_der_x509_certificate(whole)
@@ -169,11 +195,11 @@ def read_frame(
 def read_varying(
     certificate: x509.Certificate, layout: Layout, extensions: tuple[x509.Extension[Any], ...], frame: Frame
 ) -> Decoded:
-    """The parts that vary, read anew for every certificate."""
+    """The parts that vary, read anew for every certificate; `extensions` hold at least those that do."""
     names: tuple[Identifier, ...] = ()
     key_identifier: bytes | None = None
     for found in extensions:
-        if isinstance(found.value, (x509.SubjectAlternativeName, x509.SubjectKeyIdentifier)):
+        if found.oid.dotted_string in VARYING:
             value = read_extension(found).value
             if isinstance(value, SubjectAlternativeName):
                 names = value.identifiers
