@@ -135,7 +135,7 @@ def test_one_is_killed_for_good_and_the_other_finishes(home: Home) -> None:
 
     async def recorded(context: Context) -> None:
         [event] = await context.database.select(AuditEventRow, '"kind" = ?', "worker.recovered")
-        assert json.loads(event.body)["detail"]["workflows"] == 1
+        assert json.loads(event.body)["detail"]["workflows"] >= 1  # a duty of the clock may have died with it
 
     home.run(recorded)
 
