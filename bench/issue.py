@@ -30,11 +30,14 @@ def lua(token: str) -> str:
 wrk.method = "POST"
 wrk.headers["Authorization"] = "Bearer {token}"
 wrk.headers["Content-Type"] = "application/json"
-local bodies = {{ {rows} }}
+local requests = {{ {rows} }}
 local turn = 0
+init = function()
+  for number, body in ipairs(requests) do requests[number] = wrk.format(nil, nil, nil, body) end
+end
 request = function()
-  turn = turn % #bodies + 1
-  return wrk.format(nil, nil, nil, bodies[turn])
+  turn = turn % #requests + 1
+  return requests[turn]
 end
 """
 

@@ -123,7 +123,18 @@ def test_a_template_gives_the_same_octets_as_the_long_way(
         status = status_of(revocation)
         tbs = ocsp.tbs_response(SIGNER, times, (single(serial, revocation),), nonce)
         assert template.tbs(octets, status, nonce) == tbs
-        assert template.answer(octets, status, signature, nonce) == ocsp.assemble(SIGNER, tbs, signature)
+        assert template.answer(tbs, signature) == ocsp.assemble(SIGNER, tbs, signature)
+
+
+def test_a_template_asks_for_a_sample_to_be_read_back() -> None:
+    template = ocsp.Template(SIGNER, TIMES, FORMS[0])
+    asked = [template.to_read_back(ocsp.GOOD) for _ in range(4 * ocsp.SAMPLE)]
+    assert asked[0]
+    assert sum(asked) == 5
+    assert template.to_read_back(ocsp.GOOD, b"nonce")
+    assert not template.to_read_back(ocsp.GOOD, b"other")
+    assert all(template.to_read_back(ocsp.UNKNOWN) for _ in range(5))
+    assert all(template.to_read_back(REVOKED.status) for _ in range(5))
 
 
 @pytest.mark.parametrize("octets", [b"", b"\x41" * 15, b"\x41" * 17])

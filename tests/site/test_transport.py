@@ -66,6 +66,26 @@ def test_old_clients_need_no_host(site: Site) -> None:
     assert say(site, b"GET /ocsp/ HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
+def test_head_and_body_leave_together(site: Site) -> None:
+    with connection(site) as connected:
+        for _ in range(20):
+            connected.sendall(GET)
+            head, _, body = connected.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert b"content-length: %d" % len(body) in head
+            assert body
+
+
+def test_a_head_without_body_leaves_too(site: Site) -> None:
+    with connection(site) as connected:
+        for _ in range(3):
+            connected.sendall(GET.replace(b"GET", b"HEAD"))
+            head, end, body = connected.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert end
+            assert not body
+
+
 @pytest.mark.parametrize(
     "head",
     [

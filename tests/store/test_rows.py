@@ -1,5 +1,6 @@
 """The plain rows are the tables: same names, same columns, same types."""
 
+import asyncio
 import inspect
 from datetime import datetime
 from typing import get_type_hints
@@ -9,6 +10,8 @@ from django.apps import apps
 from django.db import models
 
 from certwright.store import rows
+from certwright.store.databases import open_database
+from certwright.store.fields import IdentifierField
 from certwright.store.rows import Row, columns_of, table_of
 from tests.real.orm import set_up
 
@@ -18,6 +21,7 @@ ROW_TYPES = [
     if name.endswith("Row") and name != "Row"
 ]
 PYTHON_TYPES = {
+    IdentifierField: int,
     models.BigIntegerField: int,
     models.BigAutoField: int,
     models.ForeignKey: int,
@@ -54,3 +58,19 @@ def test_row_is_its_table(row_type: type[Row]) -> None:
         field = fields[column]
         expected = PYTHON_TYPES[type(field)]
         assert hint == (expected | None if field.null else expected), column
+
+
+def test_an_identifier_is_the_row_number_of_an_sqlite_table(database) -> None:
+    if database.kind != "sqlite":
+        pytest.skip("PostgreSQL has no row numbers")
+
+    async def body() -> None:
+        opened = await open_database(database.url)
+        plans = await opened.query(
+            'EXPLAIN QUERY PLAN SELECT 1 FROM "certificate_body" WHERE "certificate_id" = 1'
+        )
+        plans += await opened.query('EXPLAIN QUERY PLAN SELECT "kind" FROM "audit_event" WHERE "id" = 1')
+        assert all("INTEGER PRIMARY KEY" in plan[-1] for plan in plans), plans
+        await opened.close()
+
+    asyncio.run(body())

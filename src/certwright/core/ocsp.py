@@ -26,6 +26,7 @@ from .revocation import Reason, RevocationFacts
 NONCE_OCTETS_MAX = 128
 SINGLE_RESPONSES_MAX = 20
 SERIAL_OCTETS = 16
+SAMPLE = 64
 
 # OCSPResponse without responseBytes (RFC 6960 section 4.2.1)
 MALFORMED_REQUEST = bytes.fromhex("30030a0101")
@@ -233,7 +234,18 @@ class Template:
     kept: at most one entry for each length there is.
     """
 
-    __slots__ = ("_back", "_front", "_heads", "_signer", "_times", "_validity", "issuer")
+    __slots__ = (
+        "_back",
+        "_count",
+        "_front",
+        "_heads",
+        "_nonces",
+        "_read_back",
+        "_signer",
+        "_times",
+        "_validity",
+        "issuer",
+    )
 
     def __init__(self, signer: Responder, times: Times, issuer: bytes) -> None:
         """`issuer` is one of `issuer_forms`."""
@@ -244,6 +256,19 @@ class Template:
         self._back = _certificates(signer)
         self._heads: dict[tuple[int, int], bytes] = {}
         self._front: dict[tuple[int, int], tuple[bytes, bytes]] = {}
+        self._nonces: dict[int, bytes] = {}
+        self._read_back: set[int] = set()
+        self._count = 0
+
+    def to_read_back(self, status: CertStatus, nonce: bytes = b"") -> bool:
+        """Is the next such answer to be read back before it is signed? Every one about a revocation is, the
+        first with a nonce of its length, and of the others each `SAMPLE`th: they differ in serial and nonce.
+        """
+        self._count += 1
+        if len(nonce) in self._read_back and status == GOOD and self._count % SAMPLE:
+            return False
+        self._read_back.add(len(nonce))
+        return True
 
     def tbs(self, serial: bytes, status: CertStatus, nonce: bytes = b"") -> bytes:
         """ResponseData. `serial` is 16 octets as they stand in the certificate. Raises Malformed."""
@@ -252,12 +277,12 @@ class Template:
         lengths = (len(status), len(nonce))
         head = self._heads.get(lengths) or self._new_head(lengths)
         if nonce:
-            return b"".join((head, serial, status, self._validity, _nonce_response(nonce)))
+            before = self._nonces.get(len(nonce)) or self._before_nonce(len(nonce))
+            return b"".join((head, serial, status, self._validity, before, nonce))
         return b"".join((head, serial, status, self._validity))
 
-    def answer(self, serial: bytes, status: CertStatus, signature: bytes, nonce: bytes = b"") -> bytes:
-        """OCSPResponse around `tbs` of the same arguments and its signature."""
-        tbs = self.tbs(serial, status, nonce)
+    def answer(self, tbs: bytes, signature: bytes) -> bytes:
+        """OCSPResponse around what `tbs` has made, and its signature."""
         lengths = (len(tbs), len(signature))
         front, back = self._front.get(lengths) or self._new_front(lengths)
         return b"".join((front, tbs, back, signature, self._back))
@@ -272,6 +297,10 @@ class Template:
             after += len(_nonce_response(bytes(nonce_size)))
         self._heads[lengths] = head = whole[:-after]
         return head
+
+    def _before_nonce(self, octets: int) -> bytes:
+        self._nonces[octets] = before = _nonce_response(bytes(octets))[:-octets]
+        return before
 
     def _new_front(self, lengths: tuple[int, int]) -> tuple[bytes, bytes]:
         self._front[lengths] = around = _around(self._signer, *lengths)

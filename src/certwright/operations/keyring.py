@@ -200,16 +200,18 @@ class Keyring:
         nonce: bytes = b"",
         template: ocsp.Template | None = None,
     ) -> bytes:
-        """DER of an OCSPResponse, checked and signed. `template`: for a single one that it fits."""
+        """DER of an OCSPResponse, checked and signed. `template`: for a single one that it fits; of those a
+        sample is checked."""
         if template is None:
-            tbs = ocsp.tbs_response(responder, times, singles, nonce)
+            tbs, to_read_back = ocsp.tbs_response(responder, times, singles, nonce), True
         else:
-            tbs = template.tbs(singles[0].cert_id.serial, singles[0].status, nonce)
-        ocsp.check_response(tbs, responder, times, singles, nonce)
+            (single,) = singles
+            tbs = template.tbs(single.cert_id.serial, single.status, nonce)
+            to_read_back = template.to_read_back(single.status, nonce)
+        if to_read_back:
+            ocsp.check_response(tbs, responder, times, singles, nonce)
         signature = await self.sign(signer, signer.seal.admit(Kind.OCSP, tbs))
-        if template is None:
-            return ocsp.assemble(responder, tbs, signature)
-        return template.answer(singles[0].cert_id.serial, singles[0].status, signature, nonce)
+        return template.answer(tbs, signature) if template else ocsp.assemble(responder, tbs, signature)
 
     async def ocsp_signature(self, signer: Signer, tbs: bytes) -> bytes:
         """The signature over ResponseData from a template, which whoever has made it checks by sampling."""

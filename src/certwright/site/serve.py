@@ -37,6 +37,8 @@ EX_TEMPFAIL = 75
 DRAIN_SECONDS = 5.0
 HOOK_SECONDS = 2.0
 LAST_SECONDS = 9
+COLLECT_AFTER = 20_000
+"""Containers allocated between two looks for cycles; requests leave hardly any."""
 
 log = structlog.get_logger("certwright.site.serve")
 
@@ -109,6 +111,7 @@ class Service:
             await hook(listeners)
         gc.collect()
         gc.freeze()  # what is loaded now stays; the collector need not look at it again
+        gc.set_threshold(COLLECT_AFTER)
         beating = asyncio.create_task(self._beat())
         log.info("serving", lanes=sorted(self._arguments.lanes), listeners=sorted(self._arguments.sockets))
         await self._stop.wait()

@@ -7,6 +7,7 @@ Host field is refused (RFC 9112 section 3.2).
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -22,6 +23,7 @@ from ..protocols.asgi import CLIENT_CERTIFICATE
 DISCARDED_OCTETS_MAX = 1024 * 1024
 CHAIN_MAX = 10
 HARD_LIMIT_FACTOR = 2
+_CONTINUE = b"HTTP/1.1 100 "
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,11 @@ class Transport(HttpToolsProtocol):
         if size > self._bounds.head_octets:
             raise Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        joining = _Joining(cycle.transport, cycle.on_response)
+        cycle.transport, cycle.on_response = joining, joining.complete  # type: ignore[assignment]
+        super()._start_asgi_task(cycle, app)
+
     # -- patience
 
     def _await_rest(self) -> None:
@@ -227,6 +234,47 @@ class Transport(HttpToolsProtocol):
         if free:
             self.transport.write(_refusal(status))
         self.transport.close()
+
+
+class _Joining:
+    """The way out for one answer: its head waits for the first of its body, and both leave in one write.
+
+    ASGI wants nothing sent before the body begins; and each write is a system call, and a TLS record.
+    """
+
+    __slots__ = ("_head", "_on_response", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, on_response: Callable[..., None]) -> None:
+        self._transport = transport
+        self._on_response = on_response
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """In this order: perhaps `100 Continue`, the head, pieces of the body."""
+        if self._head:
+            data = b"".join((self._head, data))
+            self._head = b""
+        elif self._head is None and not data.startswith(_CONTINUE):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def _flush(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+    def complete(self) -> None:
+        """What HEAD asked for has no body."""
+        self._flush()
+        self._on_response()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
 
 def _refusal(status: HTTPStatus) -> bytes:

@@ -268,7 +268,7 @@ class AnswerFile:
         _, packed, size = _RECORD.unpack_from(self._map, start)
         first = start + _RECORD.size
         status = ocsp.GOOD if packed == _GOOD else _revoked(packed)
-        return self._template.answer(serial, status, self._map[first : first + size])
+        return self._template.answer(self._template.tbs(serial, status), self._map[first : first + size])
 
     def _find(self, serial: bytes) -> int:
         """Where the record of this serial begins, or -1. Serials are random: a bucket holds a few."""

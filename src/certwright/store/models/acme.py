@@ -2,9 +2,11 @@
 
 from django.db import models
 
+from ..fields import IdentifierField
+
 
 class AcmeAccount(models.Model):
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     endpoint = models.ForeignKey("Endpoint", on_delete=models.PROTECT)
     thumbprint = models.CharField(max_length=43, help_text="RFC 7638, SHA-256")
     jwk = models.TextField()
@@ -25,7 +27,7 @@ class AcmeAccount(models.Model):
 class AcmeExternalAccountKey(models.Model):
     """A key of external account binding (section 7.3.4), for one account to come."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     endpoint = models.ForeignKey("Endpoint", on_delete=models.PROTECT)
     name = models.CharField(max_length=100, help_text="the kid given to the client", unique=True)
     key = models.BinaryField(help_text="HMAC key, enveloped")
@@ -40,7 +42,7 @@ class AcmeExternalAccountKey(models.Model):
 
 
 class AcmeOrder(models.Model):
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     account = models.ForeignKey(AcmeAccount, on_delete=models.PROTECT, db_constraint=False)
     identifiers = models.TextField(help_text="JSON list of [kind, value]")
     authorizations = models.TextField(help_text="JSON list of identifiers of authorizations")
@@ -65,7 +67,7 @@ class AcmeOrder(models.Model):
 class AcmeAuthorization(models.Model):
     """Control of one identifier by one account. Its challenges share one token; one is attempted."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     account = models.ForeignKey(AcmeAccount, on_delete=models.PROTECT, db_constraint=False, db_index=False)
     kind = models.CharField(max_length=10)
     value = models.TextField()
@@ -103,7 +105,7 @@ class AcmeNonce(models.Model):
 class PerspectiveResult(models.Model):
     """What one perspective saw of one attempt (`attempt` is the authorization's version at the attempt)."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     authorization = models.ForeignKey(AcmeAuthorization, on_delete=models.PROTECT, db_constraint=False)
     attempt = models.BigIntegerField()
     perspective = models.CharField(max_length=100)

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from ..fields import IdentifierField
+
 
 class AuditWriter(models.Model):
     """One writing lane of one process: how many events it has written, and the hash they end in."""
@@ -18,7 +20,7 @@ class AuditWriter(models.Model):
 
 
 class AuditEvent(models.Model):
-    id = models.BigIntegerField(primary_key=True, help_text="writer * 2**32 + number")
+    id = IdentifierField(help_text="writer * 2**32 + number")
     writer = models.BigIntegerField()
     number = models.BigIntegerField()
     at = models.DateTimeField(db_index=True)
@@ -36,7 +38,7 @@ class AuditEvent(models.Model):
 class AuditLeaf(models.Model):
     """The place of an event in the tree."""
 
-    position = models.BigIntegerField(primary_key=True)
+    position = IdentifierField()
     event = models.BigIntegerField(unique=True)
 
     class Meta:
@@ -56,7 +58,7 @@ class AuditNode(models.Model):
 
 
 class AuditCheckpoint(models.Model):
-    size = models.BigIntegerField(primary_key=True)
+    size = IdentifierField()
     at = models.DateTimeField()
     root = models.BinaryField()
     note = models.TextField(help_text="the signed note, as given out")

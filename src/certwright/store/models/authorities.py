@@ -2,11 +2,13 @@
 
 from django.db import models
 
+from ..fields import IdentifierField
+
 
 class Authority(models.Model):
     """A certificate authority by name. What it signs with is in its generations."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=20, help_text="root, intermediate or issuing")
     crl_shards = models.BigIntegerField()
@@ -21,7 +23,7 @@ class Authority(models.Model):
 class AuthorityGeneration(models.Model):
     """One key of an authority with its certificate. Without certificate it waits for an outside issuer."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT)
     number = models.BigIntegerField()
     key_provider = models.CharField(max_length=100, help_text="name of the configured key provider")
@@ -48,7 +50,7 @@ class AuthorityGeneration(models.Model):
 class OcspSigner(models.Model):
     """A delegated OCSP signer (RFC 6960 section 4.2.2.2). The one that lasts longest is used."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     generation = models.ForeignKey(AuthorityGeneration, on_delete=models.PROTECT)
     key_provider = models.CharField(max_length=100)
     key_algorithm = models.CharField(max_length=20)

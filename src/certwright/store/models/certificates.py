@@ -7,11 +7,12 @@ the insert.
 
 from django.db import models
 
+from ..fields import IdentifierField
 from ..querysets import CertificateQuerySet
 
 
 class Certificate(models.Model):
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     fingerprint = models.BinaryField(unique=True, help_text="SHA-256 of the DER")
     generation = models.ForeignKey(
         "AuthorityGeneration", null=True, on_delete=models.PROTECT, db_index=False, related_name="issued"
@@ -84,7 +85,7 @@ class CertificateName(models.Model):
 class IssuanceIntent(models.Model):
     """Written before a signature that cannot be taken back: in a module, or of an authority certificate."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     generation = models.ForeignKey("AuthorityGeneration", on_delete=models.PROTECT)
     serial = models.BinaryField()
     tbs_sha256 = models.BinaryField()

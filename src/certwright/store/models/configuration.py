@@ -2,11 +2,13 @@
 
 from django.db import models
 
+from ..fields import IdentifierField
+
 
 class Installation(models.Model):
     """The one row about this installation. `revision` grows with every change of configuration."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     organization = models.TextField()
     base_url = models.TextField(help_text="where relying parties reach us; goes into certificates")
     embedded = models.BooleanField(help_text="founded by `init` on one host, loopback only")
@@ -31,7 +33,7 @@ class Counter(models.Model):
 class Profile(models.Model):
     """One version of a certificate profile. The highest version is in force; older ones explain the past."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     name = models.CharField(max_length=100)
     number = models.BigIntegerField()
     document = models.TextField(help_text="JSON, see docs/reference/profiles.md")
@@ -45,7 +47,7 @@ class Profile(models.Model):
 class Endpoint(models.Model):
     """Binds a protocol to an authority, profiles and who may use it."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     protocol = models.CharField(max_length=20)
     name = models.CharField(max_length=100)
     authority = models.ForeignKey("Authority", on_delete=models.PROTECT)

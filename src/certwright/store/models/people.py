@@ -3,6 +3,8 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from ..fields import IdentifierField
+
 
 class User(AbstractUser):
     password_expires_at = models.DateTimeField(null=True, help_text="a first password dies by itself")
@@ -14,7 +16,7 @@ class User(AbstractUser):
 class ApiToken(models.Model):
     """A bearer token. Only the SHA-256 of its secret is kept."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     name = models.CharField(max_length=100, unique=True)
     digest = models.BinaryField(unique=True)
     created_at = models.DateTimeField()
@@ -30,7 +32,7 @@ class ApiToken(models.Model):
 class RoleGrant(models.Model):
     """A role within a scope, for a user or a token (`holder` is `user:NAME` or `token:NAME`)."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     holder = models.CharField(max_length=200, db_index=True)
     role = models.CharField(max_length=30)
     scope = models.TextField()

@@ -2,11 +2,13 @@
 
 from django.db import models
 
+from ..fields import IdentifierField
+
 
 class StatusChange(models.Model):
     """One change of a certificate's status. `seq` is gapless in commit order; responders follow it."""
 
-    seq = models.BigIntegerField(primary_key=True)
+    seq = IdentifierField()
     certificate = models.ForeignKey("Certificate", on_delete=models.PROTECT)
     generation = models.ForeignKey("AuthorityGeneration", on_delete=models.PROTECT)
     serial = models.BinaryField()
@@ -38,7 +40,7 @@ class CrlShard(models.Model):
 class Crl(models.Model):
     """A signed list, complete (`base_number` 0) or delta."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     generation = models.ForeignKey("AuthorityGeneration", on_delete=models.PROTECT)
     shard = models.BigIntegerField()
     number = models.BigIntegerField()

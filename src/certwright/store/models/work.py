@@ -2,11 +2,13 @@
 
 from django.db import models
 
+from ..fields import IdentifierField
+
 
 class Outbox(models.Model):
     """A follow-up committed with its cause. The worker starts one workflow per row, named by the row."""
 
-    id = models.BigIntegerField(primary_key=True)
+    id = IdentifierField()
     kind = models.CharField(max_length=60)
     payload = models.TextField(help_text="JSON")
     created_at = models.DateTimeField()
