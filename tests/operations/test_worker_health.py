@@ -15,6 +15,7 @@ from certwright.operations.issue_ocsp_signer import issue_ocsp_signer
 from certwright.operations.keyring import RECOVERY
 from certwright.operations.lease import LEASE_SECONDS, WORKER, take_lease
 from certwright.operations.publish_crl import OFFLINE_TIMES, publish_crl
+from certwright.operations.publish_status import publish_status
 from certwright.operations.renew_answers import produce_due_answers
 from certwright.operations.renew_lists import renew_list
 from certwright.operations.worker_health import offline_tasks, require_worker, worker_health
@@ -88,12 +89,24 @@ def test_what_only_a_person_can_renew_is_told_in_good_time(database: Database) -
             await publish_crl(context, root, 0, True, OFFLINE_TIMES)
             context.keyring.lock()
             assert await offline_tasks(context) == []
-            later(clock, days=60)
-            assert [task.what for task in await offline_tasks(context)] == ["ocsp-signer"]
-            later(clock, days=265)
+            later(clock, days=319)
+            assert await offline_tasks(context) == []
+            later(clock, days=2)
             tasks = {task.what: task.ends for task in await offline_tasks(context)}
             assert set(tasks) == {"crl", "ocsp-signer"}
             assert tasks["crl"] is not None
             assert tasks["crl"] > clock()
+            await visit(context)
+            later(clock, days=100)
+            await visit(context)
+            later(clock, days=319)
+            assert await offline_tasks(context) == []
 
     asyncio.run(main())
+
+
+async def visit(context: Context) -> None:
+    """A person comes with the passphrase, and renews what there is in one command."""
+    context.keyring.unlock(SoftwareKeys(SoftwareKeys.Settings(bytes(32))))
+    await publish_status(context, ADMINISTRATOR, "root")
+    context.keyring.lock()

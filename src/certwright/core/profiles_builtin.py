@@ -180,9 +180,9 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
     },
     {
         "name": "ocsp-signer",
-        "description": "Delegated OCSP responder (RFC 6960 section 4.2.2.2), short-lived",
+        "description": "Delegated OCSP responder (RFC 6960 section 4.2.2.2); a year under an offline root",
         "keys": _SIGNING,
-        "lifetime": _lifetime("14d", "90d"),
+        "lifetime": _lifetime("14d", "366d"),
         "subject": {"attributes": [{"type": "C"}, {"type": "O"}, _COMMON_NAME]},
         "key_usage": _SIGNS,
         "extended_key_usage": {"purposes": ["OCSPSigning"]},

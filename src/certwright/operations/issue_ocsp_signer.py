@@ -18,14 +18,19 @@ from .found_authority import offline
 from .issue import IssueOrder, certify, record
 
 PROFILE = "ocsp-signer"
-OFFLINE_LIFETIME = timedelta(days=89)
+OFFLINE_LIFETIME = timedelta(days=365)
+OFFLINE_MARGIN = timedelta(days=45)
+"""How long before the end a person with the recovery passphrase is called, once a year."""
 SYSTEM = Actor("system:ocsp", (Grant(Role.ADMINISTRATOR),))
 
 
 def needs_signer(context: Context, generation: Generation, now: datetime) -> bool:
-    """None yet, or past two thirds of its life."""
+    """None yet, or past two thirds of its life; where the authority is offline, shortly before its end."""
     row = context.snapshot.signers.get(generation.id)
-    return row is None or now >= row.not_before + (row.not_after - row.not_before) * 2 / 3
+    if row is None:
+        return True
+    margin = OFFLINE_MARGIN if offline(generation) else (row.not_after - row.not_before) / 3
+    return now >= row.not_after - margin
 
 
 async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSignerRow:

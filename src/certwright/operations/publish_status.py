@@ -11,7 +11,7 @@ from ..store.rows import CrlRow, OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
 from .found_authority import offline
-from .issue_ocsp_signer import issue_ocsp_signer, needs_signer
+from .issue_ocsp_signer import OFFLINE_MARGIN, issue_ocsp_signer, needs_signer
 from .keyring import RECOVERY
 from .publish_crl import OFFLINE_TIMES, ListTimes, publish_crl
 
@@ -47,15 +47,22 @@ async def put_in_service(context: Context, actor: Actor, generation: Generation)
 async def _publish(context: Context, actor: Actor, generation: Generation) -> Published:
     context.keyring.provider(generation.row.key_provider)
     signer = None
-    if needs_signer(context, generation, context.clock()):
-        signer = await issue_ocsp_signer(context, generation)
     times = OFFLINE_TIMES if offline(generation) else ListTimes()
+    if needs_signer(context, generation, context.clock()) or _ends_before_list(context, generation, times):
+        signer = await issue_ocsp_signer(context, generation)
     shards = range(generation.authority.crl_shards)
     lists = [
         await publish_crl(context, generation, shard, scheduled=True, times=times, actor=actor)
         for shard in shards
     ]
     return Published(generation, tuple(lists), signer)
+
+
+def _ends_before_list(context: Context, generation: Generation, times: ListTimes) -> bool:
+    """Where each signature takes a person, the signer is renewed with the list, so that one visit a year is
+    enough."""
+    remaining = context.snapshot.signers[generation.id].not_after - context.clock()
+    return offline(generation) and remaining < times.complete - OFFLINE_MARGIN
 
 
 def usable_authorities(context: Context) -> list[str]:

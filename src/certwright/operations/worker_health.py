@@ -13,7 +13,7 @@ from ..store.rows import CrlShardRow
 from ..store.snapshot import Generation
 from .context import Context
 from .found_authority import offline
-from .issue_ocsp_signer import needs_signer
+from .issue_ocsp_signer import OFFLINE_MARGIN, needs_signer
 from .lease import LEASE_SECONDS, WORKER, read_leases
 from .renew_answers import newest_run
 from .renew_lists import changed_shards, lasting
@@ -22,7 +22,6 @@ UNSEEN = timedelta(seconds=60)
 LIST_MARGIN = timedelta(days=1)
 LISTS_LAST = timedelta(days=3)
 ANSWERS_LAST = timedelta(days=1)
-OFFLINE_LIST_MARGIN = timedelta(days=45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ async def offline_tasks(context: Context) -> list[OfflineTask]:
         shards = await context.database.select(CrlShardRow, '"generation_id" = ?', generation.id)
         ends = min((row.next_update for row in shards), default=None)
         changed = await changed_shards(context.database, generation)
-        if ends is None or ends - now < OFFLINE_LIST_MARGIN or changed:
+        if ends is None or ends - now < OFFLINE_MARGIN or changed:
             found.append(OfflineTask(generation, "crl", ends))
         if needs_signer(context, generation, now):
             signer = context.snapshot.signers.get(generation.id)
