@@ -7,6 +7,7 @@ sends both the same inputs.
 import hashlib
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -27,6 +28,7 @@ from ..operations.record_denial import Denials
 from ..operations.renew import renew_certificate
 from ..operations.revoke import release_certificate, revoke_certificate
 from ..protocols.asgi import Receive, Scope, Send, client_address, header, read_body, respond
+from ..store.snapshot import Snapshot
 from .documents import BODY_OCTETS_MAX, IssueDocument, read_issue, read_nothing, read_renew, read_revoke
 
 PREFIX = "/api/v1/certificates"
@@ -35,14 +37,19 @@ _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")
 Document = dict[str, Any]
 
 
-def bearer(context: Context, scope: Scope) -> Actor:
+async def bearer(context: Context, scope: Scope) -> Actor:
     """Who sends this request, by its token. Raises Unauthenticated."""
+    return await context.snapshots.find(lambda snapshot: holder(snapshot, scope, context.clock()))
+
+
+def holder(snapshot: Snapshot, scope: Scope, now: datetime) -> Actor:
+    """Whose token this request bears. Raises Unauthenticated."""
     value = header(scope, b"authorization") or b""
     scheme, _, secret = value.partition(b" ")
     if scheme.lower() != b"bearer" or not secret:
         raise Unauthenticated("this needs an Authorization header with a bearer token")
     digest = hashlib.sha256(secret.strip()).digest()
-    actor = context.snapshot.token_actor(digest, context.clock(), client_address(scope))
+    actor = snapshot.token_actor(digest, now, client_address(scope))
     if actor is None:
         raise Unauthenticated("the bearer token is unknown, expired or revoked")
     return actor
@@ -56,7 +63,7 @@ class FastApi:
         self._denials = denials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        actor = bearer(self._context, scope)
+        actor = await bearer(self._context, scope)
         try:
             status, document = await self._answer(scope, receive, actor)
         except Forbidden as error:

@@ -11,12 +11,20 @@ from ninja.errors import HttpError, ValidationError
 from ninja.security.http import HttpAuthBase
 
 from ..core.access import Actor
-from ..core.errors import CertwrightError, Forbidden, Malformed, NotFound, TooLarge, WrongMethod
+from ..core.errors import (
+    CertwrightError,
+    Forbidden,
+    Malformed,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    WrongMethod,
+)
 from ..operations.bridge import bridge
 from ..operations.context import Context
 from ..protocols.asgi import PROBLEM_JSON, problem_document, problem_headers
 from .documents import BODY_OCTETS_MAX
-from .fast import bearer
+from .fast import bearer, holder
 
 Result = TypeVar("Result")
 Document = dict[str, Any]
@@ -37,7 +45,11 @@ class BearerToken(HttpAuthBase):
     openapi_description = "A token made by `certwright token create` or `POST /api/v1/tokens`."
 
     def __call__(self, request: HttpRequest) -> Actor:
-        actor = bearer(bridge().context, request.META["asgi.scope"])
+        scope = request.META["asgi.scope"]
+        try:
+            actor = holder(bridge().context.snapshot, scope, bridge().context.clock())
+        except Unauthenticated:
+            actor = bridge().call(lambda context: bearer(context, scope))
         request.auth = actor  # type: ignore[attr-defined]
         if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_OCTETS_MAX:
             raise TooLarge(f"the request body is larger than {BODY_OCTETS_MAX} octets")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from ..core.errors import Reconfigured
+from ..core.errors import NotFound, Reconfigured
 from ..store.databases import Database
 from ..store.ledger import Ledger
 from ..store.snapshot import Snapshot, Snapshots
@@ -38,7 +38,8 @@ class Context:
 
 
 async def decide_again(context: Context, attempt: Callable[[], Awaitable[Result]]) -> Result:
-    """Run an operation, and again under the new configuration when that moved before its commit.
+    """Run an operation, and again under the new configuration when that moved before its commit, or when it
+    lacks what the new one may have.
 
     Who is overtaken waits a moment, longer each time, for others to be done with their changes. Raises
     Reconfigured after a bounded number of times, and whatever the attempt raises.
@@ -51,4 +52,7 @@ async def decide_again(context: Context, attempt: Callable[[], Awaitable[Result]
             if not left:
                 raise
             await asyncio.sleep(PAUSE_SECONDS * (DECISIONS_MAX - 1 - left) * context.random(1)[0] / 255)
+        except NotFound:
+            if not left or not await context.snapshots.look_again():
+                raise
     raise AssertionError("unreachable")

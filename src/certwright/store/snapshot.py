@@ -10,14 +10,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography import x509
 
 from ..core import keys
 from ..core.access import Actor, Grant, Role
 from ..core.der import Reader
-from ..core.errors import CertwrightError, Conflict, NotFound, Unavailable
+from ..core.errors import CertwrightError, Conflict, NotFound, Unauthenticated, Unavailable
 from ..core.issuer import Issuer, Pointers, issuer_of
 from ..core.policy import EndpointPolicy, endpoint_policy_from_document
 from ..core.profile import Profile
@@ -34,7 +34,9 @@ from .rows import (
     RoleGrantRow,
 )
 
+Found = TypeVar("Found")
 POLL_SECONDS = 0.25
+LOOK_AGAIN_SECONDS = 0.05
 STALE_SECONDS = 10.0
 
 
@@ -255,6 +257,7 @@ class Snapshots:
         self.confirmed = steady()
         self._database = database
         self._steady = steady
+        self._looking = asyncio.Lock()
 
     @classmethod
     async def open(cls, database: Database, steady: Callable[[], float]) -> "Snapshots":
@@ -262,11 +265,35 @@ class Snapshots:
 
     async def refresh(self) -> Snapshot:
         """Load again if the revision moved. Raises Unavailable."""
+        asked = self._steady()
         rows = await self._database.query('SELECT "revision" FROM "installation" WHERE "id" = 1')
         if rows and rows[0][0] != self.current.revision:
             self.current = await load_snapshot(self._database)
-        self.confirmed = self._steady()
+        self.confirmed = asked
         return self.current
+
+    async def find(self, look: Callable[[Snapshot], Found]) -> Found:
+        """What `look` finds. Before it is not there, the store is asked whether it is new: a token or an
+        endpoint that a command has just made works at once. Raises what `look` raises, Unavailable.
+        """
+        try:
+            return look(self.current)
+        except (NotFound, Unauthenticated):
+            if not await self.look_again():
+                raise
+            return look(self.current)
+
+    async def look_again(self) -> bool:
+        """Load again for somebody who misses something; true when there is something new. Many who miss
+        something at the same time share one look, and there are twenty a second at the most. Raises
+        Unavailable.
+        """
+        before, asked = self.current.revision, self._steady()
+        async with self._looking:
+            if self.confirmed < asked:
+                await asyncio.sleep(max(0.0, LOOK_AGAIN_SECONDS - self.age))
+                await self.refresh()
+        return self.current.revision != before
 
     @property
     def age(self) -> float:

@@ -41,7 +41,7 @@ def serving(home: Home, quorum: int) -> Iterator[Site]:
 
 @contextmanager
 def looking(home: Home, zone: str, place: str, proof: str) -> Iterator[processes.Server]:
-    """A perspective in its namespace, where the web server proves `proof`'s account."""
+    """A worker in its namespace, where the web server proves `proof`'s account."""
     environment = {
         "CERTWRIGHT_HOME": str(home.folder),
         "CERTWRIGHT_DATABASE": database_from_anywhere(home),
@@ -49,13 +49,13 @@ def looking(home: Home, zone: str, place: str, proof: str) -> Iterator[processes
         "CERTWRIGHT_VALIDATION__PRIMARY_ZONE": "middle",
     }
     answering = [sys.executable, "-m", "tests.protocols.acme.responders", "127.0.0.1", str(HTTP_PORT), proof]
-    checking = [sys.executable, "-m", "tests.protocols.acme.perspective"]
+    checking = [sys.executable, "-m", "certwright.site.work"]
     log = home.folder / f"log-{zone}"
     at = certwright.CHECKOUT
     with (
         processes.start(inside(place, answering), log=log, ready="answering", folder=at),
         processes.start(
-            inside(place, checking), log=log, ready="looking", folder=at, environment=environment
+            inside(place, checking), log=log, ready="working", folder=at, environment=environment
         ) as one,
     ):
         yield one

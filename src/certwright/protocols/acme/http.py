@@ -135,7 +135,7 @@ class AcmeApplication:
         failure: Exception | None = None
         method = scope["method"]
         try:
-            endpoint, rest = self._endpoint(scope["path"])
+            endpoint, rest = await self._endpoint(scope["path"])
             urls = self._wire.urls(_text(scope, b"host"), endpoint.row.name)
             place = parse_path(rest)
             check_method(method, place)
@@ -157,9 +157,10 @@ class AcmeApplication:
         if failure is not None:
             raise failure
 
-    def _endpoint(self, path: str) -> tuple[Endpoint, str]:
+    async def _endpoint(self, path: str) -> tuple[Endpoint, str]:
         _, _, name, *rest = path.split("/", 3)
-        return self._context.snapshot.endpoint("acme", name), rest[0] if rest else ""
+        endpoint = await self._context.snapshots.find(lambda snapshot: snapshot.endpoint("acme", name))
+        return endpoint, rest[0] if rest else ""
 
     async def _dispatch(self, scope: Scope, receive: Receive, endpoint: Endpoint, asked: Asked) -> Answer:
         query, now = scope["query_string"].decode("latin-1"), self._context.clock()

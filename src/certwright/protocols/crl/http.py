@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from ...core.errors import CertwrightError, NotFound, Unavailable
 from ...operations.serve_status import PublishedLists
-from ...store.snapshot import Snapshots
+from ...store.snapshot import Generation, Snapshots
 from ..asgi import Receive, Scope, Send, respond
 from ..caching import NOT_CACHEABLE, Fields, cache_headers, entity_tag, entity_tag_of, unchanged
 
@@ -43,7 +43,7 @@ class PublicationApplication:
         if match := _LIST.fullmatch(path):
             await self._answer_list(scope, send, match[1], int(match[2]), match[3] is not None)
         elif match := _CERTIFICATE.fullmatch(path):
-            body = self._snapshots.current.generation(match[1]).der
+            body = (await self._generation(match[1])).der
             tag = entity_tag(body)
             headers = ((b"cache-control", KEEP_CERTIFICATE), (b"etag", tag))
             await _respond(scope, send, body, b"application/pkix-cert", headers, tag)
@@ -52,10 +52,13 @@ class PublicationApplication:
 
     async def _answer_list(self, scope: Scope, send: Send, path: str, shard: int, delta: bool) -> None:
         now = self._clock()
-        found = await self._lists.newest(self._snapshots.current.generation(path), shard, delta, now)
+        found = await self._lists.newest(await self._generation(path), shard, delta, now)
         tag = entity_tag_of(found.digest)
         headers = cache_headers(found.this_update, found.next_update, now, KEEP_AT_MOST, tag)
         await _respond(scope, send, found.der, b"application/pkix-crl", headers, tag)
+
+    async def _generation(self, path: str) -> Generation:
+        return await self._snapshots.find(lambda snapshot: snapshot.generation(path))
 
 
 async def _respond(

@@ -62,7 +62,7 @@ class OcspApplication:
 
     async def _answer(self, path: str, request: bytes) -> Answer:
         try:
-            generation = self._snapshots.current.generation(path)
+            generation = await self._snapshots.find(lambda snapshot: snapshot.generation(path))
             parsed = parse_request(request)
             return await self._responder.answer(generation, parsed.cert_ids, parsed.nonce, self._clock())
         except (Malformed, TooLarge):
