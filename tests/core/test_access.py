@@ -18,8 +18,9 @@ from certwright.core.access import (
     may,
     reach,
     require,
+    require_for_certificate,
     require_to_give,
-    verb_for,
+    speaks_for_issuer,
 )
 from certwright.core.errors import Forbidden
 from certwright.core.profiles_builtin import built_in_profiles
@@ -118,10 +119,18 @@ def test_separation_of_duties() -> None:
 
 
 def test_certificates_that_speak_for_their_issuer_take_more() -> None:
-    stricter = {
-        name
-        for name, profile in built_in_profiles().items()
-        if verb_for(profile, Verb.ISSUE) is Verb.MANAGE_AUTHORITIES
-    }
+    stricter = {name for name, profile in built_in_profiles().items() if speaks_for_issuer(profile)}
     assert stricter == {"root-authority", "intermediate-authority", "issuing-authority", "ocsp-signer"}
-    assert verb_for(built_in_profiles()["tls-server"], Verb.RENEW) is Verb.RENEW
+
+
+def test_they_take_both_rights() -> None:
+    inside = Subject("issuing", "ocsp-signer", "acme/default")
+    ra = Grant(Role.RA_OFFICER, "profile:ocsp-signer")
+    for officer, enough in (("profile:ocsp-signer", False), ("authority:issuing", True), ("*", True)):
+        actor = Actor("somebody", (ra, Grant(Role.SECURITY_OFFICER, officer)))
+        if enough:
+            require_for_certificate(actor, Verb.ISSUE, inside, speaks=True)
+            continue
+        with pytest.raises(Forbidden):
+            require_for_certificate(actor, Verb.ISSUE, inside, speaks=True)
+        require_for_certificate(actor, Verb.ISSUE, inside, speaks=False)

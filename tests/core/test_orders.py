@@ -34,6 +34,7 @@ from certwright.core.orders import (
     shown_challenges,
     succeed,
     target_of,
+    unauthorized_name,
 )
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -339,3 +340,26 @@ class OrderLife(RuleBasedStateMachine):
 
 TestOrderLife = OrderLife.TestCase
 TestOrderLife.settings = settings(stateful_step_count=30)
+
+
+def test_names_for_which_nothing_valid_is_held() -> None:
+    wildcard, base = parse_identifier("dns", "*.example.org"), parse_identifier("dns", "example.org")
+    for_wildcard = replace(VALID, target=target_of(wildcard))
+    for_base = replace(VALID, target=target_of(base))
+    at = T0 + DAY
+    assert unauthorized_name((NAME,), (PENDING, VALID), at) is None
+    assert unauthorized_name((wildcard, base, NAME), (for_wildcard, for_base, VALID), at) is None
+    for names, held, missing in (
+        ((NAME,), (), NAME),
+        ((NAME,), (PENDING,), NAME),
+        ((NAME,), (deactivate(VALID, at),), NAME),
+        ((NAME,), (replace(VALID, valid_until=at),), NAME),
+        ((NAME,), (for_wildcard, for_base), NAME),
+        ((wildcard,), (for_base,), wildcard),
+        ((base,), (for_wildcard,), base),
+        ((NAME, base), (VALID,), base),
+        ((NAME, parse_identifier("email", "a@www.example.org")), (VALID,), ("email", "a@www.example.org")),
+    ):
+        found = unauthorized_name(names, held, at)
+        assert found is not None
+        assert (found == missing) or ((found.kind, found.value) == missing)

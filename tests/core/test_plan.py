@@ -180,7 +180,9 @@ LABEL = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True).filter(
 DNS = st.lists(LABEL, min_size=1, max_size=4).map(lambda labels: ".".join([*labels, "test"]))
 VALUES: dict[IdentifierKind, st.SearchStrategy[str]] = {
     IdentifierKind.DNS: st.tuples(st.sampled_from(["", "*."]), DNS).map("".join),
-    IdentifierKind.IP: st.ip_addresses().map(str),
+    IdentifierKind.IP: st.ip_addresses()
+    .filter(lambda one: getattr(one, "ipv4_mapped", None) is None)
+    .map(str),
     IdentifierKind.EMAIL: st.tuples(LABEL, DNS).map("@".join),
     IdentifierKind.URI: DNS.map(lambda name: f"https://{name}/x?y=1#z"),
     IdentifierKind.UPN: st.tuples(st.text("aäöü ", min_size=1, max_size=5), DNS).map("@".join),

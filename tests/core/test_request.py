@@ -2,6 +2,7 @@
 
 import ipaddress
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,9 @@ IDENTIFIERS = st.one_of(
         st.lists(st.from_regex(r"[a-z]([a-z0-9]{0,10})", fullmatch=True), min_size=2, max_size=4),
         st.sampled_from(["", "*."]),
     ),
-    st.ip_addresses().map(lambda address: parse_identifier("ip", str(address))),
+    st.ip_addresses()
+    .filter(lambda one: getattr(one, "ipv4_mapped", None) is None)
+    .map(lambda address: parse_identifier("ip", str(address))),
     st.from_regex(r"[a-z]{1,8}@[a-z]{1,8}\.test", fullmatch=True).map(lambda t: parse_identifier("email", t)),
     st.from_regex(r"[a-z]{2,5}://[a-z]{1,8}/[a-z?=&]{0,8}", fullmatch=True).map(
         lambda t: parse_identifier("uri", t)
@@ -225,3 +228,24 @@ def test_a_subject_that_is_no_text_is_refused() -> None:
     whole = der.sequence(body, bytes.fromhex("300506032b6570"), der.bit_string(keys.sign(key, body)))
     with pytest.raises(Malformed, match="subject or extensions cannot be read"):
         parse_csr(whole)
+
+
+@given(st.data())
+def test_odd_parameters_of_a_pss_signature_are_refused(data: st.DataObject) -> None:
+    """Whatever the parameters say, the answer is one of ours."""
+    scheme = PSS_CSR.rindex(bytes.fromhex("06092a864886f70d01010a"))
+    octets = bytearray(PSS_CSR)
+    for _ in range(data.draw(st.integers(1, 3))):
+        octets[data.draw(st.integers(scheme, scheme + 80))] = data.draw(st.integers(0, 255))
+    with suppress(CertwrightError):
+        parse_csr(bytes(octets))
+
+
+def _pss_csr() -> bytes:
+    key = rsa.generate_private_key(65537, 2048)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(key, hashes.SHA256(), rsa_padding=pss).public_bytes(Encoding.DER)
+
+
+PSS_CSR = _pss_csr()

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from ipaddress import IPv4Address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import strategies as st
 
 from certwright.core import keys
 from certwright.core.distinguished_name import NO_NAME, DistinguishedName, name_of, parse_name, short_name
@@ -27,6 +29,7 @@ POINTERS = Pointers(
     "http://pki.example.test/crl/issuing/1/{shard}.crl",
 )
 AUTHORITY_NAME = parse_name("CN=Example Issuing 1,O=Example,C=DE")
+ADDRESSES = st.ip_addresses().filter(lambda one: isinstance(one, IPv4Address) or one.ipv4_mapped is None)
 QUICK_ALGORITHMS = tuple(name for name in KeyAlgorithm if name not in {"rsa-3072", "rsa-4096"})
 
 

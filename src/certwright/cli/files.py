@@ -6,6 +6,7 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from ..core.errors import Conflict
 
@@ -20,7 +21,7 @@ class PendingKey:
     """
 
     def __init__(self, folder: Path, content: bytes) -> None:
-        self._path = folder / f".{KEY}.{os.getpid()}"
+        self._path = folder / f".{KEY}.{token_hex(8)}"
         self._made = not folder.exists()
         write_file(self._path, content, PRIVATE)
 
@@ -63,8 +64,9 @@ def write_certificate(
 def write_file(path: Path, content: bytes, mode: int = PUBLIC) -> None:
     """Durable, whole or not at all, in a folder made for it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}.new")
+    # O_EXCL: in a folder that others write to, nothing they have made, and no link of theirs, is opened
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

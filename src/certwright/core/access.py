@@ -116,11 +116,14 @@ def require_to_give(actor: Actor, grant: Grant) -> None:
             raise Forbidden(f"{text}; ask somebody who may")
 
 
-def verb_for(profile: Profile, verb: Verb) -> Verb:
-    """What it takes to do `verb` to certificates of this profile.
+def speaks_for_issuer(profile: Profile) -> bool:
+    """Certificates for authorities and for OCSP signers speak for their issuer about others."""
+    return profile.is_authority or OCSP_SIGNING in profile.purposes
 
-    One for an authority, or for an OCSP signer, speaks for its issuer about others: that is for whoever
-    manages authorities, not for all who may ask for certificates.
-    """
-    speaks_for_issuer = profile.is_authority or OCSP_SIGNING in profile.purposes
-    return Verb.MANAGE_AUTHORITIES if speaks_for_issuer else verb
+
+def require_for_certificate(actor: Actor, verb: Verb, subject: Subject, speaks: bool) -> None:
+    """Like `require`; and one that speaks for its issuer is for whoever manages that authority too, not for
+    all who may do the verb to certificates of its profile or endpoint. Raises Forbidden."""
+    require(actor, verb, subject)
+    if speaks:
+        require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=subject.authority))

@@ -96,9 +96,13 @@ def _check_a_label(label: str, text: str) -> None:
 
 def _ip(text: str) -> str:
     try:
-        return ipaddress.ip_address(text if "%" not in text else "").compressed
+        address = ipaddress.ip_address(text if "%" not in text else "")
     except ValueError:
         raise Malformed(f"{_shown(text)} is not an IP address") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        # clients take it for the IPv4 address, policy and name constraints would not
+        raise Malformed(f"{_shown(text)} is an IPv4 address in IPv6 form; write {address.ipv4_mapped}")
+    return address.compressed
 
 
 def _email(text: str) -> str:

@@ -155,7 +155,10 @@ def _is_own_scheme(oid: x509.ObjectIdentifier, key: PublicKey) -> bool:
 
 
 def _verify_pss(csr: x509.CertificateSigningRequest, key: rsa.RSAPublicKey) -> None:
-    scheme, digest = csr.signature_algorithm_parameters, csr.signature_hash_algorithm
+    try:
+        scheme, digest = csr.signature_algorithm_parameters, csr.signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError):
+        scheme, digest = None, None
     if not isinstance(scheme, padding.PSS) or not isinstance(
         digest, (hashes.SHA256, hashes.SHA384, hashes.SHA512)
     ):

@@ -4,6 +4,9 @@ from dataclasses import replace
 
 from ..core import orders
 from ..core.access import Actor
+from ..core.distinguished_name import COMMON_NAME, DistinguishedName
+from ..core.errors import Malformed
+from ..core.names import Identifier, IdentifierKind, parse_identifier
 from ..core.request import CertificateRequest
 from ..store.enrolment import Order, with_order_facts
 from ..store.ledger import Change
@@ -23,15 +26,18 @@ async def finalize_order(
 ) -> tuple[Order, Issued]:
     """Issue what was ordered. The caller has checked that the CSR names what the order names.
 
-    Raises Conflict unless the order is ready, Moved when it was finalized at the same time, and what `issue`
-    raises; the order is then as it was.
+    The certificate says what the order does, and nothing else of what the CSR asks for. Raises Conflict
+    unless the order is ready, Moved when it was finalized at the same time, and what `issue` raises; the
+    order is then as it was.
     """
     identifier = context.ledger.new_id()
     facts = orders.issue(orders.finalize(order.facts, signed.now), signed.now, str(identifier))
     after = with_order_facts(order.row, facts)._replace(certificate=identifier)
     also = Change(replaced=[(order.row, after)])
     also.join(signed.spent)
-    wanted = replace(request, identifiers=order.facts.identifiers, not_after=order.row.not_after)
+    identifiers = order.facts.identifiers
+    subject = _proven(request.subject, identifiers)
+    wanted = replace(request, subject=subject, identifiers=identifiers, not_after=order.row.not_after)
     issued = await issue(
         context,
         IssueOrder(
@@ -46,3 +52,20 @@ async def finalize_order(
         ),
     )
     return Order(after._replace(version=order.row.version + 1), facts, order.authorizations), issued
+
+
+def _proven(subject: DistinguishedName, identifiers: tuple[Identifier, ...]) -> DistinguishedName:
+    """Of a CSR's subject the common names that are among the order's: of nothing else the account has shown
+    that it may speak for it."""
+    named = [_identifier(value) for value in subject.values(COMMON_NAME)]
+    proven = dict.fromkeys(one.value for one in named if one in identifiers)
+    return DistinguishedName(tuple([((COMMON_NAME, value),) for value in proven]))
+
+
+def _identifier(common_name: str) -> Identifier | None:
+    for kind in (IdentifierKind.IP, IdentifierKind.DNS):
+        try:
+            return parse_identifier(kind, common_name)
+        except Malformed:
+            continue
+    return None

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..core.access import Actor, Subject, Verb, require, verb_for
+from ..core.access import Actor, Subject, Verb, require_for_certificate, speaks_for_issuer
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.crl import shard_of
 from ..core.errors import CertwrightError, Reason, Refused
@@ -92,7 +92,7 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     now = context.clock()
     generation, profile, policy = resolve(context, order)
     subject = subject_of_issuance(generation, profile, order.endpoint)
-    require(order.actor, verb_for(profile, order.verb), subject)
+    require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
     check_key(context, order.request)
     certified = await certify(context, generation, profile, policy, order.request, order.actor, now)
     change = record(context, certified, generation, order, now)

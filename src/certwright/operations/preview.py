@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..core.access import require, verb_for
+from ..core.access import require_for_certificate, speaks_for_issuer
 from ..core.crl import shard_of
 from ..core.plan import SERIAL_OCTETS, describe, make_plan, make_serial
 from ..core.policy import evaluate
@@ -20,7 +20,7 @@ def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     """
     generation, profile, policy = resolve(context, order)
     subject = subject_of_issuance(generation, profile, order.endpoint)
-    require(order.actor, verb_for(profile, order.verb), subject)
+    require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
     check_key(context, order.request)
     issuer = generation.as_issuer
     assert generation.public_key is not None

@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 
 from ..core import keys
-from ..core.access import Actor, Verb, require
+from ..core.access import Actor, Verb, require, require_for_certificate
 from ..core.distinguished_name import name_from_x509
 from ..core.errors import Conflict, Reason, Refused
 from ..core.names import Identifier, IdentifierKind
 from ..core.request import CertificateRequest
 from ..store.rows import CertificateNameRow, CertificateRow
+from ..store.snapshot import Endpoint
+from .certificates_in_use import speaks_for_us
 from .context import Context
 from .find_certificate import certificate_der, find_certificate, subject_of
 from .issue import Issued, IssueOrder, issue
@@ -20,19 +23,43 @@ async def renew_certificate(
     context: Context, actor: Actor, reference: str, request: CertificateRequest | None = None
 ) -> Issued:
     """Issue the successor. Without `request` the same key is certified again; with one its key is taken, and
-    the names stay those of the certificate renewed.
+    the names stay those of the certificate renewed. The policy of the endpoint it came through holds on.
 
-    Raises Forbidden, NotFound, Conflict for a revoked certificate or one of another authority, Refused.
+    Raises Forbidden, NotFound, Refused, and Conflict for a certificate that is revoked, has ended, or is an
+    authority's, ours or another's.
     """
     row = await find_certificate(context.database, actor, reference)
-    require(actor, Verb.RENEW, subject_of(row))
+    require_for_certificate(actor, Verb.RENEW, subject_of(row), speaks_for_us(context, row))
     if row.revoked_at is not None:
         raise Conflict("the certificate is revoked; issue a new one with a new key instead of renewing it")
+    if row.not_after <= context.clock():
+        raise Conflict(f"the certificate has ended at {row.not_after:%Y-%m-%d %H:%M} UTC; issue a new one")
     if row.generation_id is None:
         raise Conflict("this certificate is of an outside authority; renew it there")
+    profile = context.snapshot.profiles.get(row.profile)
+    if profile is not None and profile.is_authority:
+        raise Conflict("this is an authority's certificate; have its request signed again, with its terms")
     wanted = await _wanted(context, row, request)
-    order = IssueOrder(actor, wanted, row.authority, row.profile, replaces=row.id, verb=Verb.RENEW)
+    order = IssueOrder(
+        actor,
+        wanted,
+        row.authority,
+        row.profile,
+        endpoint=_endpoint_of(context, actor, row),
+        replaces=row.id,
+        verb=Verb.RENEW,
+    )
     return await issue(context, order)
+
+
+def _endpoint_of(context: Context, actor: Actor, row: CertificateRow) -> Endpoint | None:
+    """Where it came from. Without that endpoint's policy, only who may issue may renew. Raises Forbidden."""
+    endpoint = context.snapshot.endpoints.get(row.endpoint)
+    if endpoint is not None and endpoint.row.enabled:
+        return endpoint
+    if row.endpoint:
+        require(actor, Verb.ISSUE, subject_of(row))
+    return None
 
 
 async def _wanted(
@@ -52,4 +79,16 @@ async def _wanted(
     public_key = certificate.public_key()
     algorithm = keys.algorithm_of(public_key)
     spki = keys.spki(public_key)  # type: ignore[arg-type]
-    return CertificateRequest(public_key, spki, algorithm, subject, identifiers)  # type: ignore[arg-type]
+    return CertificateRequest(
+        public_key,  # type: ignore[arg-type]
+        spki,
+        algorithm,
+        subject,
+        identifiers,
+        _must_staple(certificate),
+    )
+
+
+def _must_staple(certificate: x509.Certificate) -> bool:
+    """Did its holder ask for the TLS feature extension (RFC 7633)? Then the successor has it too."""
+    return any(extension.oid == ExtensionOID.TLS_FEATURE for extension in certificate.extensions)

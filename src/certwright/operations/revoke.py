@@ -7,13 +7,14 @@ the worker signs new lists.
 import json
 from datetime import datetime
 
-from ..core.access import Actor, Verb, require, verb_for
+from ..core.access import Actor, Verb, require_for_certificate
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Moved
 from ..core.revocation import Reason, RevocationFacts, release, revoke
 from ..store.databases import Duplicate
 from ..store.ledger import Change
 from ..store.rows import CertificateRow, CompromisedKeyRow, StatusChangeRow
+from .certificates_in_use import authority_of, speaks_for_us
 from .context import Context
 from .find_certificate import find_certificate, subject_of
 
@@ -32,7 +33,8 @@ async def revoke_certificate(
 ) -> CertificateRow:
     """Revoke by fingerprint or serial; the certificate's row after it.
 
-    Raises Forbidden, NotFound, Malformed, and Conflict when it is revoked already in a way that stays.
+    With an authority's certificate the authority is retired. Raises Forbidden, NotFound, Malformed, and
+    Conflict when it is revoked already in a way that stays.
     """
     for _ in range(ATTEMPTS):
         row = await find_certificate(context.database, actor, reference)
@@ -65,6 +67,7 @@ async def revoke_row(
     held = facts.reason is Reason.CERTIFICATE_HOLD
     kind = EventKind.CERTIFICATE_HELD if held else EventKind.CERTIFICATE_REVOKED
     change.events.append(_event(kind, actor, row, wanted.revoked_at, {"reason": facts.reason.label}))
+    change.join(_out_of_service(context, row, facts, actor))
     if also is not None:
         change.join(also)
     await context.ledger.commit(change)
@@ -87,15 +90,34 @@ async def release_certificate(
         status_changes=[_status_change(row, generation, False, facts, now)],
         follow_ups=[(PUBLISH_CRL, _shard_of(row))],
         events=[_event(EventKind.CERTIFICATE_RELEASED, actor, row, now, {})],
+        configures=speaks_for_us(context, row),
     )
     await context.ledger.commit(change)
     return after
 
 
 def _require(context: Context, actor: Actor, row: CertificateRow) -> None:
-    profile = context.snapshot.profiles.get(row.profile)
-    verb = verb_for(profile, Verb.REVOKE) if profile else Verb.REVOKE
-    require(actor, verb, subject_of(row))
+    require_for_certificate(actor, Verb.REVOKE, subject_of(row), speaks_for_us(context, row))
+
+
+def _out_of_service(context: Context, row: CertificateRow, facts: RevocationFacts, actor: Actor) -> Change:
+    """What goes with the revocation of a certificate that speaks for us: its authority issues no more, and
+    every process is told. Raises Conflict for a hold."""
+    generation = authority_of(context, row)
+    if generation is None or generation.row.retired_at:
+        return Change(configures=speaks_for_us(context, row))
+    if facts.reason is Reason.CERTIFICATE_HOLD:
+        raise Conflict(f"authority {generation.path} cannot be put on hold; retire it, or revoke it for good")
+    after = generation.row._replace(retired_at=facts.revoked_at)
+    event = Event(
+        EventKind.AUTHORITY_RETIRED,
+        facts.revoked_at,
+        actor.name,
+        actor.source,
+        f"authority:{generation.path}",
+        {"reason": facts.reason.label},
+    )
+    return Change(replaced=[(generation.row, after)], events=[event], configures=True)
 
 
 def facts_of(row: CertificateRow) -> RevocationFacts | None:

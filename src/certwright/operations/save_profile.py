@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from ..core.access import Actor, Subject, Verb, require
+from ..core.access import Actor, Subject, Verb, require, speaks_for_issuer
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict
 from ..core.profile import Profile
@@ -16,7 +16,8 @@ from .context import Context, decide_again
 async def save_profile(context: Context, actor: Actor, document: object) -> Profile:
     """The profile as saved, one version up. `version` in the document is the one it was made from.
 
-    Raises Malformed naming the field, Forbidden, Conflict when the profile has moved on since that version.
+    One for authorities or OCSP signers is for whoever manages every authority. Raises Malformed naming the
+    field, Forbidden, Conflict when the profile has moved on since that version.
     """
     return await decide_again(context, lambda: _save(context, actor, document))
 
@@ -24,6 +25,8 @@ async def save_profile(context: Context, actor: Actor, document: object) -> Prof
 async def _save(context: Context, actor: Actor, document: object) -> Profile:
     wanted = from_document(document)
     require(actor, Verb.MANAGE_PROFILES, Subject(profile=wanted.name))
+    if speaks_for_issuer(wanted):
+        require(actor, Verb.MANAGE_AUTHORITIES, Subject())
     snapshot = context.snapshot
     current = snapshot.profiles.get(wanted.name)
     if current is not None and current.version != wanted.version:

@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import NameOID
 
 from certwright.operations.context import Context
 from certwright.store.rows import CertificateRow
@@ -39,6 +40,34 @@ def test_names_that_were_not_ordered(acme: Acme, client: RawClient) -> None:
     assert "lacks" in refused(client, order, make_csr(()))
     csr = make_csr((second,), common_name=first.upper())
     assert client.finalize(order, csr).json["status"] == "valid"
+
+
+def csr_with_subject(name: str, *attributes: tuple[x509.ObjectIdentifier, str]) -> bytes:
+    subject = x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    return builder.sign(new_key(), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize("profile", ["vpn-gateway", "device", "tls-client"])
+def test_nothing_but_what_was_proved_is_certified(acme: Acme, profile: str) -> None:
+    """A profile may take a subject, and names out of it, from a request: not from one of ACME's."""
+    client = acme.registered(acme.endpoint(f"takes-{profile}", profiles=(profile,)))
+    name = acme.name()
+    order = acme.ready(client, name)
+    csr = csr_with_subject(
+        name,
+        (NameOID.COMMON_NAME, name.upper()),
+        (NameOID.COMMON_NAME, "victim.example."),
+        (NameOID.COMMON_NAME, "Domain Admins"),
+        (NameOID.EMAIL_ADDRESS, "ceo@victim.example"),
+        (NameOID.ORGANIZATION_NAME, "Victim Corp"),
+    )
+    url = client.finalize(order, csr).json["certificate"]
+    leaf = x509.load_pem_x509_certificates(client.post(url).content)[0]
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert list(names) == [x509.DNSName(name)]
+    assert leaf.subject.rfc4514_string() in ("", f"CN={name}")
 
 
 def test_other_kinds_of_names(acme: Acme, client: RawClient) -> None:
