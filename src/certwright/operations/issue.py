@@ -1,9 +1,8 @@
 """Issue a certificate: the one way on which every certificate of our authorities comes into being.
 
-load the facts, decide (policy, weak keys, plan, lint, seal), sign, record in one commit, release. With a
-local
-key the signature lives in this process's memory until its record is durable. Where it cannot be taken back, a
-key in a module or an authority's certificate, the intent is durable before it.
+Load the facts, decide (policy, weak keys, plan, lint, seal), sign, record in one commit, release. With a
+local key the signature lives in this process's memory until its record is durable. Where it cannot be taken
+back, a key in a module or an authority's certificate, the intent is durable before it.
 """
 
 import hashlib

@@ -42,8 +42,8 @@ class Clash(Unavailable):
 class Transaction(Protocol):
     async def hold(self, exclusive: bool) -> None:
         """Until the end of this transaction what guards look at stays as it is; with `exclusive` it is ours
-        to
-        change, and nobody is between his guards and his commit. Before anything else in the transaction."""
+        to change, and nobody is between his guards and his commit. Before anything else in the
+        transaction."""
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Run one statement; the rows it returns."""
