@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 ECDSA = ec.ECDSA(hashes.SHA256())
 POLLS_MAX = 200
+POLL_SECONDS = 0.05
 
 
 def b64(octets: bytes) -> str:
@@ -160,7 +161,7 @@ class Client:
             document = done.json()
             if document["status"] == "valid":
                 return (await self._post(str(document["certificate"]), None)).body
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(POLL_SECONDS)
             done = await self._post(order.headers["location"], None)
         raise RuntimeError(f"order for {name} stays {document['status']}")
 
@@ -172,13 +173,13 @@ class Client:
         self._tokens.thumbprints[challenge["token"]] = self._thumbprint
         await self._post(challenge["url"], {})
         for _ in range(POLLS_MAX):
+            await asyncio.sleep(POLL_SECONDS)
             status = (await self._post(url, None)).json()["status"]
             if status == "valid":
                 self._tokens.thumbprints.pop(challenge["token"], None)
                 return
             if status != "pending":
                 raise RuntimeError(f"authorization became {status}")
-            await asyncio.sleep(0.01)
         raise RuntimeError("authorization stays pending")
 
     def close(self) -> None:

