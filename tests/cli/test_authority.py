@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.cli.conftest import Shell
+from tests.core.toy_chain import outside, revocation_list
 
 UNLOCK = "--recovery-passphrase-file"
 
@@ -149,6 +150,7 @@ def test_an_authority_is_brought_with_its_key(secret: str, shell: Shell, tmp_pat
     certificate.write_bytes(pem(outside.certificate))
     passphrase.write_text(secret)
     order = ["authority", "import", "legacy", certificate, "--key", key, "--kind", "root"]
+    order.append("--no-revocations")
     if secret:
         assert "the private key cannot be read" in shell.refuses(*order)
         order += ["--key-passphrase-file", passphrase]
@@ -158,6 +160,26 @@ def test_an_authority_is_brought_with_its_key(secret: str, shell: Shell, tmp_pat
     x509.load_pem_x509_certificate(issued["certificate"].encode()).verify_directly_issued_by(
         outside.certificate
     )
+
+
+def test_an_authority_brought_along_says_what_it_has_revoked(shell: Shell, tmp_path: Path) -> None:
+    one = outside("CN=Legacy")
+    key, certificate = tmp_path / "key.pem", tmp_path / "ca.der"
+    pkcs8 = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key.write_bytes(one.key.private_bytes(serialization.Encoding.PEM, *pkcs8))
+    certificate.write_bytes(one.der)
+    last, named = tmp_path / "last.crl", tmp_path / "named.crl"
+    last.write_bytes(revocation_list(one, 41))
+    named.write_bytes(revocation_list(one, 41, revoked=(7,)))
+    order = ("authority", "import", "legacy", certificate, "--key", key, "--kind", "root")
+    for neither_or_both in ((), ("--crl", last, "--no-revocations")):
+        said = shell.refuses(*order, *neither_or_both)
+        assert "give its last list with --crl FILE, or --no-revocations" in said
+    assert "cannot be carried on yet" in shell.refuses(*order, "--crl", named)
+    assert "legacy" not in by_name(shell)
+    shell.does(*order, "--crl", last)
+    published = shell.gives("crl", "publish", "legacy")["published"]
+    assert published[0]["lists"][0]["number"] == 43
 
 
 def test_an_outside_subordinate_is_certified(shell: Shell, passphrase: Path) -> None:

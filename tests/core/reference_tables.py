@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from certwright.core import policy, weak_keys
+from certwright.core import chain, policy, weak_keys
 from certwright.core.documents import duration
 from certwright.core.extensions import KEY_USES, purpose_name
 from certwright.core.keys import KeyAlgorithm
@@ -73,6 +73,7 @@ def tables() -> dict[str, str]:
     return {
         "requests": reasons(policy.REASONS),
         "weak keys": reasons(weak_keys.REASONS),
+        "authorities": reasons(chain.REASONS),
         "built-in profiles": profiles(),
         "key algorithms": algorithms(),
         **{f"lint {name}": findings(name) for name in declared_findings()},

@@ -112,6 +112,11 @@ def with_value(value: ext.ExtensionValue, critical: bool = False) -> Change:
     return change
 
 
+def other(oid: str, octets: str) -> Change:
+    """Put an extension in that the profile would give in hexadecimal."""
+    return with_value(ext.OtherExtension(oid, bytes.fromhex(octets)), oid in {"2.5.29.36", "2.5.29.54"})
+
+
 def without(oid: str) -> Change:
     """Leave an extension out."""
 
@@ -206,6 +211,13 @@ DEFECTS: dict[str, tuple[Callable[[], Case], Change]] = {
     "rfc5280.extension.not-critical": (good, critical(ext.AUTHORITY_KEY_IDENTIFIER, True)),
     "rfc5280.extension.should-not-be-critical": (good, critical(ext.CRL_DISTRIBUTION_POINTS, True)),
     "rfc5280.extension.unknown-critical": (good, head("2.999.1", critical=True)),
+    "rfc5280.extension.authority-only": (good, other("2.5.29.36", "3003800100")),
+    "rfc5280.extension.empty": (good, other("2.5.29.18", "3000")),
+    "rfc5280.extension.poison": (good, other("1.3.6.1.4.1.11129.2.4.3", "0500")),
+    "rfc5280.policy-mappings": (
+        lambda: good("issuing-authority"),
+        other("2.5.29.33", "300e300c0604551d20000604551d2000"),
+    ),
     "rfc5280.basic-constraints.critical": (
         lambda: good("issuing-authority"),
         critical(ext.BASIC_CONSTRAINTS, False),
@@ -335,9 +347,32 @@ MORE_DEFECTS: list[tuple[str, Change]] = [
 ]
 
 
+MORE_DEFECTS += [
+    ("rfc5280.extension.authority-only", other("2.5.29.54", "020100")),
+    ("rfc5280.extension.authority-only", other("2.5.29.33", "30083006060129060129")),
+    ("rfc5280.extension.authority-only", other("2.16.840.1.113730.1.1", "03020007")),
+    ("rfc5280.extension.empty", other("2.5.29.9", "3000")),
+    ("rfc5280.extension.empty", other("2.5.29.33", "3000")),
+    ("rfc5280.policy-mappings", other("2.5.29.33", "0500")),
+    ("rfc5280.policy-mappings", other("2.5.29.33", "300b30090604551d2000060129")),
+    ("rfc5280.policy-mappings", other("2.5.29.33", "300b30090601290604551d2000")),
+]
+
+
 @pytest.mark.parametrize(("code", "change"), MORE_DEFECTS)
 def test_more_defects(code: str, change: Change) -> None:
     assert code in codes(change(good()))
+
+
+def test_authorities_may_have_the_extensions_that_are_theirs() -> None:
+    for change in (
+        other("2.5.29.36", "3003800100"),
+        other("2.5.29.54", "020100"),
+        other("2.5.29.33", "30083006060129060129"),
+        other("2.16.840.1.113730.1.1", "03020007"),
+    ):
+        found = codes(change(good("issuing-authority")))
+        assert not [code for code in found if code.startswith("rfc5280.")]
 
 
 def test_wildcards_above_two_labels_and_hosts_with_digits_are_fine() -> None:

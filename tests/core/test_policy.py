@@ -375,8 +375,8 @@ def test_name_constraints_of_the_issuer(name: str, inside: bool) -> None:
         tuple(map(parse_subtree, trees)), (parse_subtree("dns:secret.example.test"),)
     )
     identifier = identifiers(name)[0]
-    assert permitted(constraints, identifier) is inside
-    by = replace(issuer(), name_constraints=constraints)
+    assert permitted((constraints,), identifier) is inside
+    by = replace(issuer(), name_constraints=(constraints,))
     kinds = frozenset({*profile().names.kinds, identifier.kind})
     under = replace(profile(), names=replace(profile().names, kinds=kinds))
     asked = request(names=(name,))

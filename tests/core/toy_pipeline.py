@@ -72,8 +72,7 @@ def issuer(
         NOW - timedelta(days=1),
         NOW + timedelta(days=days),
         path_length,
-        None,
-        POINTERS,
+        pointers=POINTERS,
     )
 
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,9 +28,11 @@ from certwright.operations.issue import Issued, IssueOrder, issue
 from certwright.operations.issue_ocsp_signer import issue_ocsp_signer
 from certwright.operations.publish_crl import ListTimes, publish_crl
 from certwright.operations.revoke import revoke_certificate
+from certwright.store.databases import Database
 from certwright.store.rows import AuthorityRow, CertificateRow, IssuanceIntentRow
 from tests.faults.conftest import SECONDS, Opener
 from tests.faults.facts import check_audit, check_records_hold, check_told
+from tests.faults.interposed import COMMITTED, Interposed
 from tests.faults.load import Client, Load, Told, make_token
 from tests.real import softhsm as real_softhsm
 from tests.real.certwright import Home
@@ -163,26 +166,36 @@ def test_lists_and_answers_are_signed_in_the_module(
 def test_founding_is_taken_up_when_the_module_is_back(
     database, remote_token: RemoteToken, keys_of: Opener, away_at: str
 ) -> None:
+    held: list[Interposed] = []
+    order = order_of(AUTHORITY, "hsm")
+
+    def wrap(inner: Database) -> Any:
+        held.append(Interposed(inner))
+        return held[-1]
+
+    async def lose() -> None:
+        remote_token.kill()
+
     async def main() -> None:
         kept, clock = Secrets(), MovableClock()
-        async with opened(database.url, kept, clock, {"hsm": keys_of(remote_token)}) as context:
+        async with opened(database.url, kept, clock, {"hsm": keys_of(remote_token)}, wrap) as context:
             await found(context)
-            order = order_of(AUTHORITY, "hsm", "" if away_at == "certificate" else "root")
-            if away_at == "certificate":
-                pending = await found_authority(context, ADMINISTRATOR, order)
-        order = order_of(AUTHORITY, "hsm", "" if away_at == "certificate" else "root")
-        remote_token.kill()
-        async with opened(database.url, kept, clock, {"hsm": keys_of(remote_token)}) as context:
-            order = order_of(AUTHORITY, "hsm")
+            if away_at == "key":
+                await lose()
+            else:  # with the commit of the key's record
+                held[0].at(COMMITTED, lose)
             with pytest.raises(Unavailable):
                 await found_authority(context, ADMINISTRATOR, order)
             rows = await context.database.select(AuthorityRow, '"name" = ?', AUTHORITY)
             assert len(rows) == (away_at == "certificate")
+        async with opened(database.url, kept, clock, {"hsm": keys_of(remote_token)}) as context:
+            with pytest.raises(Unavailable):
+                await found_authority(context, ADMINISTRATOR, order)
+            pending = context.snapshot.of_authority(AUTHORITY)
             remote_token.start()
             await again(lambda: found_authority(context, ADMINISTRATOR, order))
             made = context.snapshot.issuing(AUTHORITY)
-            if away_at == "certificate":
-                assert made.row.key_reference == pending.row.key_reference
+            assert [one.row.key_reference for one in pending] == [made.row.key_reference] * len(rows)
             await issued_by(context, AUTHORITY)
             await check_records_hold(context)
 

@@ -21,8 +21,9 @@ async def swap(context: Context, table: str, columns: tuple[str, ...], first: st
         (await context.database.query(f'SELECT {names} FROM "{table}" WHERE {condition}'))[0]
         for condition in (first, second)
     ]
+    aside = tuple(b"aside" for _ in columns)  # no two rows may have one digest, not even in between
     async with context.database.transaction(0) as transaction:
-        for condition, values in ((first, rows[1]), (second, rows[0])):
+        for condition, values in ((first, aside), (second, rows[0]), (first, rows[1])):
             settings = ", ".join(f'"{column}" = ?' for column in columns)
             await transaction.execute(f'UPDATE "{table}" SET {settings} WHERE {condition}', values)
 

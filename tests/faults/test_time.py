@@ -11,21 +11,26 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from certwright.core import der
+from certwright.core.clocks import CLOCK_LAG
 from certwright.core.errors import CertwrightError, Refused, Unavailable
 from certwright.core.request import parse_csr
 from certwright.core.revocation import Reason
+from certwright.operations.authority_health import authority_health
 from certwright.operations.context import Context
 from certwright.operations.issue import Issued, IssueOrder, issue
 from certwright.operations.issue_ocsp_signer import issue_ocsp_signer
 from certwright.operations.produce_ocsp import produce_ocsp
-from certwright.operations.publish_crl import CLOCK_LAG, ListTimes, publish_crl
+from certwright.operations.publish_crl import ListTimes, publish_crl
 from certwright.operations.renew import renew_certificate
+from certwright.operations.renew_answers import produce_due_answers, renew_signer
+from certwright.operations.renew_lists import Due, lists_due, renew_list
 from certwright.operations.revoke import revoke_certificate
+from certwright.operations.worker_health import worker_health
 from certwright.store.rows import CertificateBodyRow, CertificateRow, CrlRow
 from tests.faults.facts import check_audit, check_records_hold
 from tests.operations.audit_logs import VERIFIER, sequence
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
-from tests.status.responding import responding
+from tests.status.responding import Responding, responding
 
 BORDER = datetime(2050, 1, 1, tzinfo=UTC)
 MOMENTS = {
@@ -233,5 +238,121 @@ def test_a_list_of_the_far_future_does_not_hold_the_next_one_there(database) -> 
         assert right.this_update <= clock()
         signed = x509.load_der_x509_crl(right.der)
         assert signed.public_bytes(Encoding.DER) == right.der
+
+    run(database.url, datetime.now(UTC), body)
+
+
+# -- a clock that was ahead, and has been put right ------------------------------------------------
+
+AHEAD = [timedelta(hours=2), timedelta(days=40), timedelta(days=300)]
+
+
+@pytest.mark.parametrize("lists", [1, 3])
+def test_no_valid_certificate_leaves_the_list_by_a_clock_that_was_ahead(database, lists: int) -> None:
+    """Those that had ended by the wrong clock's time are listed again, and stay (RFC 5280 section 3.3)."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        generation = context.snapshot.issuing("issuing")
+        row = (await issued(context)).row
+        await publish_crl(context, generation, 0, True, ListTimes())
+        reference = row.fingerprint.hex()
+        await revoke_certificate(context, ADMINISTRATOR, reference, Reason.KEY_COMPROMISE, clock())
+        await publish_crl(context, generation, 0, True, ListTimes())
+        clock.offset += timedelta(days=100)
+        for _ in range(lists):
+            await publish_crl(context, generation, 0, True, ListTimes())
+            clock.offset += timedelta(minutes=10)
+        clock.offset -= timedelta(days=100)
+        for scheduled in (False, True, False, True, True):
+            signed = await publish_crl(context, generation, 0, scheduled, ListTimes())
+            assert signed.this_update <= clock()
+            assert serials(signed) == [int.from_bytes(row.serial, "big")]
+            clock.offset += timedelta(days=1)
+        clock.offset += timedelta(days=100)
+        left = [await publish_crl(context, generation, 0, True, ListTimes()) for _ in range(3)]
+        assert serials(left[-1]) == []
+
+    run(database.url, datetime.now(UTC), body)
+
+
+def serials(row: CrlRow) -> list[int]:
+    return [entry.serial_number for entry in x509.load_der_x509_crl(row.der)]
+
+
+@pytest.mark.parametrize("ahead", AHEAD, ids=str)
+def test_status_data_of_the_future_is_made_anew_at_once(database, tmp_path: Path, ahead: timedelta) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        generation = context.snapshot.issuing("issuing")
+        row = (await issued(context)).row
+        await renew_list(context, generation.id, 0)
+        clock.offset += ahead
+        await renew_everything(context, tmp_path)
+        clock.offset -= ahead
+        assert await lists_due(context.database, generation, clock()) == {0: Due.SCHEDULED}
+        health = await worker_health(context, tmp_path)
+        assert health.lists_end is not None
+        assert health.lists_end <= clock()
+        [state] = await authority_health(context, ADMINISTRATOR, "issuing")
+        assert any("of the future" in problem for problem in state.problems)
+        told = await responding(context, tmp_path)
+        await in_force(told, row, clock)
+        await renew_everything(context, tmp_path)
+        assert await lists_due(context.database, generation, clock()) == {}
+        newest = (await context.database.select(CrlRow, '1 = 1 ORDER BY "number" DESC, "base_number"'))[:2]
+        assert [one.base_number > 0 for one in newest] == [False, True]
+        assert all(one.this_update <= clock() < one.next_update for one in newest)
+        [state] = await authority_health(context, ADMINISTRATOR, "issuing")
+        assert not state.problems
+        await told.catch_up()
+        await in_force(told, row, clock)
+        assert told.responder.answered["produced"] == 1
+
+    run(database.url, datetime.now(UTC), body)
+
+
+async def renew_everything(context: Context, folder: Path) -> None:
+    """What the worker does when it looks."""
+    for generation in list(context.snapshot.generations.values()):
+        while await renew_list(context, generation.id, 0):
+            continue
+        await renew_signer(context, generation.id)
+    await produce_due_answers(context, folder)
+
+
+async def in_force(told: Responding, row: CertificateRow, clock: MovableClock) -> None:
+    """Answers, and who signs them, are of now."""
+    for nonce in (b"", b"0123456789abcdef"):
+        answer = (await told.ask(row.serial, nonce)).ocsp
+        assert answer.certificate_status is ocsp.OCSPCertStatus.GOOD
+        assert answer.this_update_utc <= clock() < answer.next_update_utc
+        [signer] = answer.certificates
+        assert signer.not_valid_before_utc <= clock() < signer.not_valid_after_utc
+
+
+def test_a_live_answer_of_the_future_is_not_given_again(database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        row = (await issued(context)).row
+        told = await responding(context, tmp_path)
+        clock.offset += timedelta(hours=1)
+        await told.ask(row.serial)
+        clock.offset -= timedelta(hours=1)
+        await in_force(told, row, clock)
+
+    run(database.url, datetime.now(UTC), body)
+
+
+def test_a_signer_of_the_future_hinders_no_new_one(database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        generation = context.snapshot.issuing("issuing")
+        clock.offset += timedelta(days=40)
+        future = await renew_signer(context, generation.id)
+        clock.offset -= timedelta(days=40)
+        assert future is not None
+        assert context.snapshot.signer(generation.id, clock()) != future
+        clock.offset += timedelta(days=12)
+        assert await renew_signer(context, generation.id)
+        assert await renew_signer(context, generation.id) is None
+        clock.offset += timedelta(days=29)
+        assert context.snapshot.signer(generation.id, clock()) == future
 
     run(database.url, datetime.now(UTC), body)

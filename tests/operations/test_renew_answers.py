@@ -33,9 +33,9 @@ def test_a_new_signer_and_a_damaged_file_make_them_due(database: Database, tmp_p
         await produce_due_answers(context, tmp_path)
         issuing = context.snapshot.issuing("issuing")
         await issue_ocsp_signer(context, issuing)
-        assert context.snapshot.signers[issuing.id].certificate != signer_of(context, tmp_path)
+        assert context.snapshot.signers_of[issuing.id][0].certificate != signer_of(context, tmp_path)
         assert await produce_due_answers(context, tmp_path) == 1
-        assert context.snapshot.signers[issuing.id].certificate == signer_of(context, tmp_path)
+        assert context.snapshot.signers_of[issuing.id][0].certificate == signer_of(context, tmp_path)
         newest = max((tmp_path / str(issuing.id)).glob("*.answers"))
         newest.write_bytes(b"damaged")
         assert newest_run(issuing, tmp_path) is None
@@ -54,7 +54,7 @@ def test_near_a_signers_end_answers_are_not_produced_without_pause(
     database: Database, tmp_path: Path
 ) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
-        signer = context.snapshot.signers[context.snapshot.issuing("issuing").id]
+        signer = context.snapshot.signers_of[context.snapshot.issuing("issuing").id][0]
         clock.offset += signer.not_after - clock() - timedelta(minutes=20)
         runs = 0
         for _ in range(25):
@@ -68,7 +68,7 @@ def test_near_a_signers_end_answers_are_not_produced_without_pause(
 def test_a_signer_is_renewed_after_two_thirds_of_its_life_and_once(database: Database) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
         issuing = context.snapshot.issuing("issuing")
-        before = context.snapshot.signers[issuing.id]
+        before = context.snapshot.signers_of[issuing.id][0]
         assert await renew_signer(context, issuing.id) is None
         clock.offset += (before.not_after - before.not_before) * 2 / 3
         assert {one.id for one in signers_due(context, context.clock())} == {

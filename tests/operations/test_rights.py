@@ -101,7 +101,8 @@ def test_an_authority_is_revoked_by_who_manages_its_issuer(database: Database) -
 
 def test_a_profile_that_was_changed_does_not_hide_what_a_certificate_is(database: Database) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
-        row = context.snapshot.signers[context.snapshot.issuing("issuing").id]
+        row = context.snapshot.signer(context.snapshot.issuing("issuing").id, context.clock())
+        assert row is not None
         serial = x509.load_der_x509_certificate(row.certificate).serial_number
         document = to_document(context.snapshot.profile("tls-client"))
         version = context.snapshot.profile("ocsp-signer").version

@@ -83,7 +83,7 @@ async def _issue_every_profile(context: Context) -> list[Signed]:
     signed = [
         Signed(one, "certificate", context.snapshot.issuing(AUTHORITIES[one]).der) for one in AUTHORITIES
     ]
-    signer = context.snapshot.signers[context.snapshot.issuing("issuing").id]
+    signer = context.snapshot.signers_of[context.snapshot.issuing("issuing").id][0]
     signed.append(Signed("ocsp-signer", "certificate", signer.certificate))
     for profile in built_in_profiles():
         if profile not in {*AUTHORITIES, "ocsp-signer"}:
@@ -120,7 +120,7 @@ def of_world(world: World) -> list[Signed]:
     snapshot = world.context.snapshot
     issuing = snapshot.issuing("issuing")
     signed = [
-        Signed("signer", "certificate", snapshot.signers[issuing.id].certificate),
+        Signed("signer", "certificate", snapshot.signers_of[issuing.id][0].certificate),
         Signed("issuing", "certificate", issuing.der),
         Signed("root", "certificate", snapshot.issuing("root").der),
         Signed("root.crl", "arl", (world.folder / "root.crl").read_bytes()),

@@ -5,13 +5,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 
 from tests.real.databases import Database
 from tests.site.running import REPOSITORY, Site, make_home, running, until
+from tests.site.test_transport import connection
 
 FACTS = """
 import django, datetime
@@ -27,6 +28,13 @@ AuthorityGeneration.objects.create(id=1, authority=root, number=1, key_provider=
 Endpoint.objects.create(id=1, protocol="acme", name="default", authority=root, profiles="[]", policy="{}",
     settings="{}", enabled=True, version=1)
 """
+
+CREDENTIALS = {"Cookie": "a=b; __Host-certwright=nonsense", "Authorization": "Bearer nonsense"}
+SLOW = (
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nReferer: https://localhost/\r\n"
+    b"Cookie: __Host-certwright=nonsense; __Host-certwright-csrf=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n"
+)
 
 
 @contextmanager
@@ -104,8 +112,37 @@ def test_other_than_loopback_has_hsts(tmp_path: Path, database: Database) -> Non
 def test_bodies_to_the_console_have_a_bound(tmp_path: Path, database: Database) -> None:
     with console(tmp_path, database.url) as site, httpx.Client(verify=site.trust(), timeout=10) as client:
         url = site.url("https", "/nothing")
-        assert client.post(url, content=b"a" * 11 * 1024 * 1024).status_code == 413
         assert client.post(url, content=iter([b"a"])).status_code == 400
+        for size, stranger, caller in ((100, 404, 404), (1024, 413, 404), (11 * 1024, 413, 413)):
+            content = b"a" * size * 1024
+            assert client.post(url, content=content).status_code == stranger
+            for name, value in CREDENTIALS.items():
+                assert client.post(url, content=content, headers={name: value}).status_code == caller
+
+
+def test_slow_bodies_hold_no_thread(tmp_path: Path, database: Database) -> None:
+    """Twice as many as there are threads, and as many large ones as there may be."""
+    with console(tmp_path, database.url) as site, ExitStack() as stack:
+        for size, count in ((1000, 8), (1024 * 1024, 8)):
+            for _ in range(count):
+                connected = stack.enter_context(connection(site, "https"))
+                connected.sendall(SLOW % size + b"x")
+        site.get("https", "/healthz")
+        assert site.get("https", "/").status_code == 200
+        with httpx.Client(verify=site.trust(), timeout=10) as client:
+            url, headers = site.url("https", "/nothing"), CREDENTIALS
+            until(lambda: client.post(url, content=b"a" * 300_000, headers=headers).status_code == 503)
+            assert client.post(url, content=b"a" * 1000, headers=headers).status_code == 404
+
+
+def test_half_a_body_is_none(tmp_path: Path, database: Database) -> None:
+    with console(tmp_path, database.url) as site:
+        for _ in range(12):
+            with connection(site, "https") as connected:
+                connected.sendall(SLOW % (1024 * 1024) + b"x" * 100)
+        url = site.url("https", "/nothing")
+        with httpx.Client(verify=site.trust(), timeout=10) as client:
+            until(lambda: client.post(url, content=b"a" * 300_000, headers=CREDENTIALS).status_code == 404)
 
 
 def test_a_broken_database_is_said_on_the_page(tmp_path: Path) -> None:

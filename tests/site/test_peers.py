@@ -96,3 +96,29 @@ def test_any_host_is_known_or_malformed(host: bytes) -> None:
         return
     bare = host.decode("latin-1").lower()
     assert bare.startswith(("pki.example", "[")) or bare.partition(":")[0].replace(".", "").isdigit()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"pki.example/evil",
+        b"pki.example:abc",
+        b"pki.example:123456",
+        b"user@pki.example",
+        b"[::1]evil:1",
+        b"[::1",
+        b"127.0.0.1:",
+        b"",
+    ],
+)
+def test_a_host_of_another_form_is_refused(host: bytes) -> None:
+    """What comes after the name would come back in URLs."""
+    with pytest.raises(Malformed):
+        HostNames(frozenset({"pki.example"})).require({"headers": [(b"host", host)]})
+
+
+@pytest.mark.parametrize(
+    "host", [b"PKI.example", b"pki.example.:8443", b"127.0.0.1:1", b"[::1]:8443", b"[::1]"]
+)
+def test_our_names_and_addresses_are_known(host: bytes) -> None:
+    HostNames(frozenset({"pki.example"})).require({"headers": [(b"host", host)]})

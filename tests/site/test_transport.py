@@ -66,6 +66,17 @@ def test_old_clients_need_no_host(site: Site) -> None:
     assert say(site, b"GET /ocsp/ HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
+def test_many_offers_to_upgrade_are_all_ignored(site: Site) -> None:
+    offer = GET.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
+    answered = say(site, offer * 1500 + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert answered.count(b"HTTP/1.1 200 ") == 1501
+
+
+def test_a_request_for_no_path_is_refused(site: Site) -> None:
+    words = b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    assert say(site, words).startswith(b"HTTP/1.1 400 ")
+
+
 def test_head_and_body_leave_together(site: Site) -> None:
     with connection(site) as connected:
         for _ in range(20):

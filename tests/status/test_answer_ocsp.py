@@ -194,7 +194,7 @@ def test_an_answer_never_outlives_its_signer(database: Database, tmp_path: Path)
         async with founded(database.url, clock) as context:
             row = await issued(context)
             here = await responding(context, tmp_path)
-            signer = context.snapshot.signers[here.generation.id]
+            signer = context.snapshot.signers_of[here.generation.id][0]
             clock.offset = signer.not_after - timedelta(hours=2) - clock()
             answer = (await here.ask(row.serial)).ocsp
             assert ends(answer) <= signer.not_after
@@ -218,9 +218,9 @@ def test_an_answer_never_outlives_the_authority(database: Database, tmp_path: Pa
             row = await issued(context)
             here = await responding(context, tmp_path)
             generation, issuer_ends = here.generation, here.generation.as_issuer.not_after
-            signers = context.snapshot.signers
-            longer = signers[generation.id]._replace(not_after=issuer_ends + timedelta(days=9))
-            signers[generation.id] = longer
+            signers = context.snapshot.signers_of
+            longer = signers[generation.id][0]._replace(not_after=issuer_ends + timedelta(days=9))
+            signers[generation.id] = (longer,)
             clock.offset = issuer_ends - timedelta(hours=1) - clock()
             assert ends((await here.ask(row.serial)).ocsp) <= issuer_ends
             await produce_ocsp(context, generation, tmp_path)

@@ -18,6 +18,7 @@ from certwright.core.keys import SIGNATURES, KeyAlgorithm
 from certwright.core.revocation import Reason, RevocationFacts
 from certwright.store import answers
 from certwright.store.answers import AnswerFile, AnswerWriter, Run
+from certwright.store.feed import Place
 from tests.core.toy_issuer import NOW, SERIAL, private_key, toy_issuer
 
 ISSUER = toy_issuer()
@@ -25,20 +26,21 @@ FORMS = ocsp.issuer_forms(ISSUER.name_der, ISSUER.spki)
 P256 = KeyAlgorithm.ECDSA_P256
 SIGNER = ocsp.Responder(b"k" * 20, SIGNATURES[P256].identifier, (ISSUER.der,))
 TIMES = ocsp.Times(NOW, NOW - timedelta(minutes=1), NOW + timedelta(days=4))
+READ_TO = Place(78, b"chain of the audit".ljust(32, b"."))
 REVOKED = RevocationFacts(NOW, Reason.KEY_COMPROMISE)
 
 Records = dict[int, tuple[RevocationFacts | None, bytes]]
 
 
 def run(number: int = 1, signer: ocsp.Responder = SIGNER, times: ocsp.Times = TIMES) -> Run:
-    return Run(number, 77, FORMS[0], signer, times)
+    return Run(number, 77, FORMS[0], signer, times, READ_TO)
 
 
 def write(folder: Path, records: Records, what: Run | None = None, algorithm: KeyAlgorithm = P256) -> Path:
     with AnswerWriter(folder, what or run(), algorithm) as writer:
         for serial, (revocation, signature) in sorted(records.items()):
             writer.add(serial, revocation, signature)
-        return writer.finish()
+        return writer.finish(READ_TO)
 
 
 def expected(serial: int, revocation: RevocationFacts | None, signature: bytes, what: Run) -> bytes:
@@ -199,7 +201,7 @@ def test_a_changed_octet_is_noticed(tmp_path: Path, data: st.DataObject) -> None
 @given(content=st.binary(max_size=400), magic=st.booleans())
 def test_any_other_file_is_refused(tmp_path: Path, content: bytes, magic: bool) -> None:
     path = tmp_path / "1.answers"
-    path.write_bytes(b"cwOCSPa1" + content if magic else content)
+    path.write_bytes(b"cwOCSPa2" + content if magic else content)
     with pytest.raises(IntegrityError):
         AnswerFile(path, FORMS[0])
 

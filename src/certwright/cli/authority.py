@@ -207,11 +207,25 @@ def bring(
         str, typer.Option("--provider", metavar="NAME", help="Who keeps the key.")
     ] = "software",
     crl_shards: Shards = 1,
+    crl: Annotated[
+        Path | None,
+        typer.Option(
+            "--crl",
+            metavar="FILE",
+            help="The last revocation list it has signed, PEM or DER: ours go on from its number. "
+            "It may name no certificates, since those cannot be carried on yet.",
+        ),
+    ] = None,
+    no_revocations: Annotated[
+        bool,
+        typer.Option("--no-revocations", help="It has no list, and has revoked nothing. This or --crl."),
+    ] = False,
     recovery: Recovery = "",
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Take over an authority with its key."""
+    from ..core.errors import Malformed
     from ..core.keys import algorithm_of
     from ..operations.accept_certificate import Accepted, import_authority
     from ..operations.found_authority import AuthorityOrder
@@ -219,6 +233,9 @@ def bring(
     from .requests import load_key, subject_of
 
     session = begin(context, home, as_json)
+    if (crl is None) is not no_revocations:
+        raise Malformed("what has it revoked? give its last list with --crl FILE, or --no-revocations")
+    last_list = read_file(crl) if crl else None
     certificate, *chain = read_chain(files)
     private = load_key(read_file(key), read_secret(passphrase))
     algorithm = algorithm_of(private.public_key())
@@ -226,7 +243,8 @@ def bring(
 
     async def act(context: Context, actor: Actor) -> Document:
         given = Accepted(certificate, tuple(chain))
-        return await _begun(context, actor, await import_authority(context, actor, order, private, given))
+        generation = await import_authority(context, actor, order, private, given, last_list)
+        return await _begun(context, actor, generation)
 
     document = session.run(act, recovery)
     session.output.show(document, _told(document))

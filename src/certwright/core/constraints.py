@@ -1,39 +1,95 @@
-"""Does an authority's name constraint permit a name? (RFC 5280 section 4.2.1.10)"""
+"""Do the name constraints of an authority, and of those above it, permit a name? (RFC 5280 4.2.1.10, 6.1)"""
 
 import ipaddress
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from .errors import Malformed
 from .extensions import NameConstraints, Subtree
-from .names import Identifier, IdentifierKind, dns_name_under
+from .names import Identifier, IdentifierKind, dns_name_under, normalize_dns, parse_identifier
 
 
-def permitted(constraints: NameConstraints, identifier: Identifier) -> bool:
-    """True when every constraint of the identifier's kind lets it through.
+def normalized(constraints: NameConstraints) -> NameConstraints:
+    """With bases in the form that identifiers have: others write them as they like (RFC 5280 7.2).
+
+    Raises Malformed for a base that nothing could be compared with.
+    """
+    permitted, excluded = map(_normalized, constraints.permitted), map(_normalized, constraints.excluded)
+    return NameConstraints(tuple(permitted), tuple(excluded))
+
+
+def _normalized(tree: Subtree) -> Subtree:
+    if tree.kind is IdentifierKind.IP or not tree.base:
+        return tree
+    local, at, host = tree.base.rpartition("@") if tree.kind is IdentifierKind.EMAIL else ("", "", tree.base)
+    dot = host[: host.startswith(".")]
+    try:
+        base = normalize_dns(host[len(dot) :])
+    except Malformed as error:
+        raise Malformed(f"name constraint {tree.kind}:{tree.base[:80]}: {error.detail}") from error
+    if "*" in base:
+        raise Malformed(f"name constraint {tree.kind}:{tree.base[:80]}: a base has no wildcard")
+    return Subtree(tree.kind, local + at + dot + base)
+
+
+def permitted(constraints: Iterable[NameConstraints], identifier: Identifier) -> bool:
+    """True when each of the constraints, in normal form, lets the name through.
 
     A wildcard counts as excluded when a name it stands for could be.
     """
-    of_kind = [tree for tree in constraints.permitted if tree.kind is identifier.kind]
-    if of_kind and not any(_within(tree, identifier) for tree in of_kind):
-        return False
+    return all(_permitted(one, identifier) for one in constraints)
+
+
+def mail_permitted(constraints: Iterable[NameConstraints], value: str) -> bool:
+    """The same for an emailAddress of a subject, which counts as an e-mail name (RFC 5280 4.2.1.10).
+
+    Text that is no mail address is permitted only where nothing is said about mail addresses.
+    """
+    try:
+        return permitted(constraints, parse_identifier(IdentifierKind.EMAIL, value))
+    except Malformed:
+        trees = [tree for one in constraints for tree in (*one.permitted, *one.excluded)]
+        return not any(tree.kind is IdentifierKind.EMAIL for tree in trees)
+
+
+def _permitted(constraints: NameConstraints, identifier: Identifier) -> bool:
+    inside = [tree for tree in constraints.permitted if tree.kind is identifier.kind]
     excluded = [tree for tree in constraints.excluded if tree.kind is identifier.kind]
+    if identifier.kind is IdentifierKind.URI and (inside or excluded) and not _host(identifier):
+        return False  # RFC 5280 4.2.1.10: a URI whose host is no domain name must be rejected
+    if inside and not any(_within(tree, identifier) for tree in inside):
+        return False
     return not any(_within(tree, identifier) or _could_be(tree, identifier) for tree in excluded)
 
 
 def _within(tree: Subtree, identifier: Identifier) -> bool:
+    if not tree.base:
+        return True
     if tree.kind is IdentifierKind.IP:
         return ipaddress.ip_address(identifier.value) in ipaddress.ip_network(tree.base)
     if tree.kind is IdentifierKind.DNS:
         below = tree.base.removeprefix(".")
         return dns_name_under(identifier.value, below) and (tree.base == below or identifier.value != below)
-    if tree.kind is IdentifierKind.EMAIL and "@" in tree.base:
+    if "@" in tree.base:
         return identifier.value == tree.base
-    host = identifier.value.rpartition("@")[2]
-    if tree.kind is IdentifierKind.URI:
-        host = urlsplit(identifier.value).hostname or ""
+    host = _host(identifier)
     return host.endswith(tree.base) if tree.base.startswith(".") else host == tree.base
 
 
+def _host(identifier: Identifier) -> str:
+    """Domain of a mail address, host of a URI; empty when that is no domain name."""
+    if identifier.kind is IdentifierKind.EMAIL:
+        return identifier.value.rpartition("@")[2]
+    try:
+        return normalize_dns(urlsplit(identifier.value).hostname or "")
+    except (Malformed, ValueError):
+        return ""
+
+
 def _could_be(tree: Subtree, identifier: Identifier) -> bool:
-    """Does the wildcard cover a name under the excluded base?"""
-    wildcard = tree.kind is IdentifierKind.DNS and identifier.value.startswith("*.")
-    return wildcard and dns_name_under(tree.base.removeprefix("."), identifier.value[2:])
+    """Is it the name itself of a DNS base that some write with a leading dot, or does the wildcard cover a
+    name under the excluded base?"""
+    if tree.kind is not IdentifierKind.DNS:
+        return False
+    base, name = tree.base.removeprefix("."), identifier.value
+    return name == base or (name.startswith("*.") and dns_name_under(base, name[2:]))

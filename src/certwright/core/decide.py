@@ -178,10 +178,11 @@ def decide_validity(
         not_after = not_before + timedelta(seconds=min(rules.default, maximum)) - _SECOND
     else:
         not_after = _wished(wish.replace(microsecond=0), not_before, maximum, now, reasons)
-    if not_after > issuer.not_after:
-        not_after = _beyond(profile, issuer, not_after, reasons)
-    if not issuer.not_before <= now <= issuer.not_after:
-        text = f"the issuer's certificate is valid from {issuer.not_before} to {issuer.not_after}, not now"
+    until = issuer.certifies_until
+    if not_after > until:
+        not_after = _beyond(profile, until, not_after, reasons)
+    if not issuer.not_before <= now <= until:
+        text = f"the issuer and those above it are valid from {issuer.not_before} to {until}, not now"
         reasons.append(Reason("policy.issuer.not-valid", text))
     return not_before, not_after
 
@@ -200,11 +201,11 @@ def _wished(
     return wish
 
 
-def _beyond(profile: Profile, issuer: Issuer, not_after: datetime, reasons: list[Reason]) -> datetime:
+def _beyond(profile: Profile, until: datetime, not_after: datetime, reasons: list[Reason]) -> datetime:
     if profile.lifetime.beyond_issuer is BeyondIssuer.REFUSE:
-        text = f"the certificate would last to {not_after}, its issuer only to {issuer.not_after}"
+        text = f"the certificate would last to {not_after}, its issuer only to {until}"
         reasons.append(Reason("policy.lifetime.beyond-issuer", text))
-    return issuer.not_after
+    return until
 
 
 # -- authorities -----------------------------------------------------------------------------------

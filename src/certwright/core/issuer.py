@@ -1,17 +1,21 @@
 """What certifying needs to know of one generation of an authority."""
 
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from . import keys
+from .constraints import normalized
 from .der import SEQUENCE, Reader
-from .distinguished_name import DistinguishedName
+from .distinguished_name import Attribute, DistinguishedName, decode_name
 from .errors import Malformed, Reason, Refused
 from .extensions import (
     BasicConstraints,
+    KeyUsage,
     NameConstraints,
     SubjectKeyIdentifier,
     read_extension,
@@ -28,7 +32,7 @@ _UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-_READ = ("2.5.29.19", "2.5.29.30", "2.5.29.14")
+_READ = ("2.5.29.19", "2.5.29.30", "2.5.29.14", "2.5.29.15")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,25 @@ class Pointers:
 
 
 NO_POINTERS = Pointers()
+ComparedName = tuple[frozenset[Attribute], ...]
+
+
+def compared(name: DistinguishedName) -> ComparedName:
+    """The name as names are compared: without regard to case and to how spaces are set (RFC 5280 7.1)."""
+    return tuple([frozenset([(oid, _folded(value)) for oid, value in rdn]) for rdn in name.rdns])
+
+
+def _folded(value: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """`name` is the DER of the authority's subject, exactly as its certificate has it (RFC 5280 4.1.2.4).
 
-    `path_length` is how many more authorities may follow below it, None for any number.
+    `path_length` is how many more authorities may follow below it, None for any number, and
+    `name_constraints` what it and those above it say of names, in normal form. `not_after` is the end of its
+    own certificate, `path_not_after` that of the first to end above it.
     """
 
     name: bytes
@@ -59,11 +75,23 @@ class Issuer:
     not_before: datetime
     not_after: datetime
     path_length: int | None = None
-    name_constraints: NameConstraints | None = None
+    name_constraints: tuple[NameConstraints, ...] = ()
     pointers: Pointers = NO_POINTERS
+    path_not_after: datetime = _LAST
+    compared_name: ComparedName = field(init=False, repr=False, compare=False)
+    certifies_until: datetime = field(init=False, repr=False, compare=False)
+    """Past this nobody finds a valid path to what it has certified (RFC 5280 6.1.3)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "compared_name", compared(decode_name(self.name)))
+        object.__setattr__(self, "certifies_until", min(self.not_after, self.path_not_after))
 
     def __hash__(self) -> int:
         return hash((self.name, self.key_identifier))
+
+    def is_named(self, name: DistinguishedName) -> bool:
+        """Is this its name? (RFC 5280 7.1)"""
+        return len(name.rdns) == len(self.compared_name) and compared(name) == self.compared_name
 
 
 def self_issuer(subject: DistinguishedName, public_key: PublicKey) -> Issuer:
@@ -77,11 +105,47 @@ def self_issuer(subject: DistinguishedName, public_key: PublicKey) -> Issuer:
     )
 
 
-def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS) -> Issuer:
-    """The issuer that holds this authority certificate (DER).
+def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS, chain: Sequence[bytes] = ()) -> Issuer:
+    """The issuer that holds this authority certificate (DER), below `chain`, its own issuer first.
 
-    Raises Malformed when it cannot be read or is no authority's, Refused for an unsupported key.
+    Raises Malformed when one cannot be read or is no authority's, Refused for an unsupported key.
     """
+    own, *above = path = [read_authority(der) for der in (certificate, *chain)]
+    left = path_length_left(path)
+    return Issuer(
+        _subject(certificate),
+        own.key_identifier,
+        own.algorithm,
+        own.parsed.not_valid_before_utc,
+        own.parsed.not_valid_after_utc,
+        None if left is None else max(left, 0),
+        constraints_of(path),
+        pointers,
+        min([one.parsed.not_valid_after_utc for one in above], default=_LAST),
+    )
+
+
+# -- certificates of authorities -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityCertificate:
+    """What a path through this certificate depends on. `key_uses` is None without keyUsage."""
+
+    parsed: x509.Certificate
+    key_identifier: bytes
+    algorithm: KeyAlgorithm
+    path_length: int | None
+    name_constraints: NameConstraints | None
+    key_uses: frozenset[str] | None
+
+    @property
+    def self_issued(self) -> bool:
+        return self.parsed.subject == self.parsed.issuer
+
+
+def read_authority(certificate: bytes) -> AuthorityCertificate:
+    """An authority certificate (DER), read. Raises as `issuer_of`."""
     try:
         parsed = x509.load_der_x509_certificate(certificate)
         values = {found.oid.dotted_string: found for found in parsed.extensions}
@@ -94,21 +158,35 @@ def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS) -> Issuer:
     basic = next((value for value in read if isinstance(value, BasicConstraints)), None)
     constraints = next((value for value in read if isinstance(value, NameConstraints)), None)
     identifier = next((value.value for value in read if isinstance(value, SubjectKeyIdentifier)), None)
+    usage = next((value.uses for value in read if isinstance(value, KeyUsage)), None)
     if basic is None or not basic.authority:
         raise Malformed(
             "the certificate is not an authority's: basicConstraints without cA (RFC 5280 4.2.1.9)"
         )
-    algorithm = keys.algorithm_of(public_key)
-    return Issuer(
-        _subject(certificate),
+    return AuthorityCertificate(
+        parsed,
         identifier or keys.key_identifier(_spki(certificate)),
-        algorithm,
-        parsed.not_valid_before_utc,
-        parsed.not_valid_after_utc,
+        keys.algorithm_of(public_key),
         basic.path_length,
-        constraints,
-        pointers,
+        None if constraints is None else normalized(constraints),
+        usage,
     )
+
+
+def path_length_left(path: Sequence[AuthorityCertificate]) -> int | None:
+    """How many authorities may follow below the first of a path that goes up, None for any number (RFC 5280
+    6.1.4, l and m). Negative when there are too many in it already."""
+    left: int | None = None
+    for one in reversed(path):
+        if left is not None and not one.self_issued:
+            left -= 1
+        left = min([limit for limit in (left, one.path_length) if limit is not None], default=None)
+    return left
+
+
+def constraints_of(path: Sequence[AuthorityCertificate]) -> tuple[NameConstraints, ...]:
+    """All name constraints of a path, each of which a name below it must keep (RFC 5280 6.1.4, g)."""
+    return tuple([one.name_constraints for one in path if one.name_constraints is not None])
 
 
 def _after_validity(certificate: bytes) -> Reader:

@@ -11,6 +11,7 @@ changes.
 All times are aware and in UTC. A deadline is passed at the very moment it names.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -215,6 +216,14 @@ def reusable(
     """
     fits = facts.target == target and facts.attempted_kind in kinds and authorization_expiry(facts) >= until
     return fits and authorization_status(facts, now) is AuthorizationStatus.VALID
+
+
+def unauthorized_name(
+    names: Iterable[Identifier], held: Iterable[AuthorizationFacts], now: datetime
+) -> Identifier | None:
+    """The first of the names for which there is no valid authorization among those held."""
+    valid = {one.target for one in held if authorization_status(one, now) is AuthorizationStatus.VALID}
+    return next((name for name in names if target_of(name) not in valid), None)
 
 
 # -- how facts grow ------------------------------------------------------------------------------

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .constraints import permitted
+from .constraints import mail_permitted, permitted
 from .decide import decide_basic_constraints, decide_names, decide_subject, decide_validity
-from .distinguished_name import DistinguishedName
+from .distinguished_name import EMAIL_ADDRESS, DistinguishedName
 from .documents import Fields, duration
 from .errors import Malformed, Reason, Refused
 from .extensions import BasicConstraints, CertificatePolicy, NameConstraints
 from .issuer import Issuer
-from .keys import KeyAlgorithm
+from .keys import KeyAlgorithm, key_identifier
 from .names import Identifier, IdentifierKind, normalize_dns, parse_identifier
 from .profile import MustStaple, Profile
 from .request import CertificateRequest
@@ -35,16 +35,18 @@ REASONS: dict[str, str] = {
     "policy.name.count": "Too few or too many names for the profile.",
     "policy.name.not-allowed": "The name matches nothing the endpoint allows.",
     "policy.name.denied": "The endpoint denies the name, or a name that the wildcard stands for.",
-    "policy.name.issuer-constraints": "The issuer's name constraints do not permit the name.",
+    "policy.name.issuer-constraints": "Name constraints of the issuer, or above it, do not permit the name.",
     "policy.subject.missing": "A subject attribute that the profile requires is missing.",
     "policy.subject.too-many": "More values of a subject attribute than the profile takes.",
     "policy.subject.bad-value": "A value that the attribute's type or upper bound does not permit.",
     "policy.subject.not-listed": "The profile refuses subject attributes it does not list.",
+    "policy.subject.issuer": "The subject is the issuer's own name, and the key is not its own.",
+    "policy.subject.authority": "The subject is the name of one of our authorities, and the key is another.",
     "policy.lifetime.past": "The end of validity asked for is not in the future.",
     "policy.lifetime.too-long": "The end of validity asked for is later than profile or endpoint permit.",
     "policy.lifetime.beyond-issuer": "The certificate would outlive its issuer; the profile refuses that.",
-    "policy.issuer.not-valid": "The issuer's own certificate is not valid now.",
-    "policy.issuer.path-length": "The issuer's path length lets it certify no further authority.",
+    "policy.issuer.not-valid": "The issuer's own certificate, or one above it, is not valid now.",
+    "policy.issuer.path-length": "A path length of the issuer, or above it, permits no further authority.",
     "policy.terms.no-authority": "Path length, name constraints or policies asked for an end entity.",
     "policy.terms.name-constraints": "The profile fixes the name constraints.",
     "policy.terms.path-length": "The path length asked for is larger than profile and issuer permit.",
@@ -251,6 +253,7 @@ def evaluate(
     names = decide_names(profile, request, reasons)
     _check_names(names, endpoint, issuer, reasons)
     subject = decide_subject(profile, request, names, reasons)
+    _check_subject(subject, profile, request, issuer, reasons)
     not_before, not_after = decide_validity(
         profile, issuer, request.not_after, endpoint.maximum_lifetime, now, reasons
     )
@@ -297,9 +300,32 @@ def _check_names(
             reasons.append(Reason("policy.name.denied", f"{name} is denied at this endpoint"))
         if not endpoint.wildcards and name.value.startswith("*."):
             reasons.append(Reason("policy.name.wildcard", f"{name}: this endpoint takes no wildcards"))
-        if issuer.name_constraints is not None and not permitted(issuer.name_constraints, name):
-            text = f"{name} is outside the issuer's name constraints"
-            reasons.append(Reason("policy.name.issuer-constraints", text, "RFC 5280 4.2.1.10"))
+        if issuer.name_constraints and not permitted(issuer.name_constraints, name):
+            reasons.append(_outside(name))
+
+
+def _outside(name: object) -> Reason:
+    text = f"{name} is outside the issuer's name constraints"
+    return Reason("policy.name.issuer-constraints", text, "RFC 5280 4.2.1.10")
+
+
+def _check_subject(
+    subject: DistinguishedName,
+    profile: Profile,
+    request: CertificateRequest,
+    issuer: Issuer,
+    reasons: list[Reason],
+) -> None:
+    """Mail addresses are held against the name constraints, and nobody else gets the issuer's own name."""
+    if issuer.name_constraints:
+        mails = subject.values(EMAIL_ADDRESS)
+        outside = [mail for mail in mails if not mail_permitted(issuer.name_constraints, mail)]
+        reasons.extend([_outside(f"emailAddress={mail}") for mail in outside])
+    if issuer.is_named(subject):
+        own_key = key_identifier(request.spki) == issuer.key_identifier
+        if not (profile.is_authority and own_key):
+            text = f"{subject} is the issuer's own name; ask for another subject"
+            reasons.append(Reason("policy.subject.issuer", text, "RFC 5280 4.1.2.6"))
 
 
 def refused_names(

@@ -6,20 +6,30 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 
 from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, shown
+from ..core.chain import check_chain
 from ..core.distinguished_name import name_from_x509, parse_name
 from ..core.errors import Conflict, Malformed, Reason, Refused
-from ..core.issuer import issuer_of
 from ..core.keys import PrivateKey
+from ..core.last_list import number_of_last_list
 from ..ports import KeyImporter
 from ..store.ledger import Change
+from ..store.rows import CounterRow
 from ..store.snapshot import Generation
+from .check_key import check_authority_name, check_public_key
 from .context import Context
-from .found_authority import AuthorityOrder, new_rows, not_taken, pending_generation
+from .found_authority import (
+    AuthorityOrder,
+    check_order,
+    destroyed_on_failure,
+    new_rows,
+    not_taken,
+    pending_generation,
+)
+from .issue import not_compromised
 
 CHAIN_MAX = 10
 NAME_SHOWN = 1000
@@ -60,7 +70,7 @@ async def accept_certificate(context: Context, actor: Actor, name: str, given: A
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
     generation = pending_generation(context.snapshot, name)
     now = context.clock()
-    leaf = check_chain(given, now)
+    leaf = _check_chain(given, now)
     public_key = await context.keyring.public_key(generation.row)
     _check_fits(leaf, keys.spki(public_key), generation.row.subject)
     after = generation.row._replace(
@@ -79,69 +89,79 @@ async def accept_certificate(context: Context, actor: Actor, name: str, given: A
 
 
 async def import_authority(
-    context: Context, actor: Actor, order: AuthorityOrder, key: PrivateKey, given: Accepted
+    context: Context,
+    actor: Actor,
+    order: AuthorityOrder,
+    key: PrivateKey,
+    given: Accepted,
+    last_list: bytes | None = None,
 ) -> Generation:
-    """Take over an authority with its key, into a provider that can import. Raises as
-    `accept_certificate`.
+    """Take over an authority with its key, into a provider that can import.
+
+    `last_list` is the last CRL it has signed, PEM or DER; None where it has revoked nothing. Raises Conflict
+    when its name or key is an authority's here, and as `accept_certificate`.
     """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.name))
+    check_order(order)
     now = context.clock()
     if order.name in context.snapshot.authorities:
         raise Conflict(f"there is an authority {order.name} already; choose another name")
-    leaf = check_chain(given, now)
-    _check_fits(leaf, keys.spki(key.public_key()), str(name_from_x509(leaf.subject)))
+    leaf = _check_chain(given, now)
+    number = 0 if last_list is None else number_of_last_list(last_list, leaf)
+    _check_key(context, key, leaf)
     provider = context.keyring.provider(order.key_provider)
     if not isinstance(provider, KeyImporter):
         raise Refused((Reason("key.import", f"key provider {order.key_provider} cannot import keys"),))
     reference = provider.adopt(key, f"authority/{order.name}/1")
-    authority, generation = new_rows(context, order, reference, keys.spki(key.public_key()), now)
-    generation = generation._replace(
-        certificate=given.certificate, chain=b"".join(given.chain), not_after=leaf.not_valid_after_utc
-    )
-    event = Event(
-        EventKind.AUTHORITY_IMPORTED,
-        now,
-        actor.name,
-        actor.source,
-        f"authority:{order.name}/1",
-        {"subject": shown(generation.subject, NAME_SHOWN), "serial": f"{leaf.serial_number:x}"},
-    )
-    change = Change(
-        inserted=[authority, generation], absent=[not_taken(order.name)], events=[event], configures=True
-    )
-    await context.ledger.commit(change)
+    with destroyed_on_failure(context, order.key_provider, reference):
+        spki = keys.spki(key.public_key())
+        authority, generation = new_rows(context, order, reference, spki, now)
+        generation = generation._replace(
+            certificate=given.certificate, chain=b"".join(given.chain), not_after=leaf.not_valid_after_utc
+        )
+        event = Event(
+            EventKind.AUTHORITY_IMPORTED,
+            now,
+            actor.name,
+            actor.source,
+            f"authority:{order.name}/1",
+            {
+                "subject": shown(generation.subject, NAME_SHOWN),
+                "serial": f"{leaf.serial_number:x}",
+                "crl_number": number,
+            },
+        )
+        change = Change(
+            inserted=[authority, generation, *_counters(generation.id, order.crl_shards, number)],
+            absent=[*not_taken(authority, generation), not_compromised(spki)],
+            events=[event],
+            configures=True,
+        )
+        await context.ledger.commit(change)
     return (await context.snapshots.refresh()).generations[generation.id]
 
 
-def check_chain(given: Accepted, now: datetime) -> x509.Certificate:
-    """The authority certificate, read, if it is one and each certificate is signed by the next (RFC 5280
-    6.1).
+def _check_key(context: Context, key: PrivateKey, leaf: x509.Certificate) -> None:
+    """The key is the certificate's and not a weak one, and its name is not that of an authority of ours.
 
-    Raises Malformed, Refused.
+    That it is not known as compromised guards the commit. Raises Refused.
     """
+    public_key, subject = key.public_key(), name_from_x509(leaf.subject)
+    spki = keys.spki(public_key)
+    _check_fits(leaf, spki, str(subject))
+    check_public_key(context, public_key, spki)
+    check_authority_name(context.snapshot, subject, spki)
+
+
+def _counters(generation: int, shards: int, number: int) -> list[CounterRow]:
+    """Every list to come has a larger number than the authority's last (RFC 5280 5.2.3)."""
+    return [CounterRow(f"crl/{generation}/{shard}", number) for shard in range(shards) if number]
+
+
+def _check_chain(given: Accepted, now: datetime) -> x509.Certificate:
     if len(given.chain) > CHAIN_MAX:
         raise Malformed(f"the chain has {len(given.chain)} certificates; {CHAIN_MAX} are the most")
-    try:
-        parsed = [x509.load_der_x509_certificate(der) for der in (given.certificate, *given.chain)]
-    except ValueError as error:
-        raise Malformed(f"a certificate of the chain cannot be read: {error}") from error
-    for der in (given.certificate, *given.chain):
-        issuer_of(der)
-    reasons = []
-    for child, parent in zip(parsed, parsed[1:] or parsed[:1], strict=False):
-        try:
-            child.verify_directly_issued_by(parent)
-        except (ValueError, TypeError, InvalidSignature):
-            text = f"{child.subject.rfc4514_string()} is not signed by {parent.subject.rfc4514_string()}"
-            reasons.append(Reason("authority.chain", f"{text}; give the chain from issuer to root"))
-    reasons += [
-        Reason("authority.dates", f"{one.subject.rfc4514_string()} is not valid now")
-        for one in parsed
-        if not one.not_valid_before_utc <= now <= one.not_valid_after_utc
-    ]
-    if reasons:
-        raise Refused(tuple(reasons))
-    return parsed[0]
+    return check_chain(given.certificate, given.chain, now)
 
 
 def _check_fits(certificate: x509.Certificate, spki: bytes, subject: str) -> None:

@@ -1,12 +1,10 @@
 """What ACME requests read: accounts, orders, certificates, each as far as the endpoint may know of it."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..core import orders
-from ..core.access import Actor, Grant, Role
 from ..core.errors import CertwrightError, NotFound
 from ..core.names import Identifier, IdentifierKind
 from ..core.orders import AuthorizationFacts, OrderStatus
@@ -29,14 +27,11 @@ REPLACING_LOOKED_AT = 100
 
 async def account(context: Context, endpoint: Endpoint, key: str) -> AcmeAccountRow:
     """By the key in its URL. Raises NotFound, also for an account of another endpoint."""
-    rows = []
     if key.isdecimal() and len(key) <= KEY_DIGITS_MAX:
-        rows = await context.database.select(
-            AcmeAccountRow, '"id" = ? AND "endpoint_id" = ?', int(key), endpoint.row.id
-        )
-    if not rows:
-        raise NotFound("there is no such account at this endpoint")
-    return rows[0]
+        for row in await context.database.select(AcmeAccountRow, '"id" = ?', int(key)):
+            if row.endpoint_id == endpoint.row.id:
+                return row
+    raise NotFound("there is no such account at this endpoint")
 
 
 def contacts(row: AcmeAccountRow) -> tuple[str, ...]:
@@ -92,20 +87,6 @@ async def certificate(context: Context, identifier: int) -> CertificateRow:
     rows = await context.database.select(CertificateRow, '"id" = ?', identifier)
     if not rows:
         raise NotFound("there is no such certificate")
-    return rows[0]
-
-
-async def certificate_by_der(context: Context, endpoint: Endpoint, der: bytes) -> CertificateRow:
-    """A certificate issued at this endpoint, or by its authority. Raises NotFound for every other one."""
-    rows = await context.database.select(
-        CertificateRow,
-        '"fingerprint" = ? AND ("authority" = ? OR "endpoint" = ?) AND "generation_id" IS NOT NULL',
-        hashlib.sha256(der).digest(),
-        endpoint.authority,
-        endpoint.path,
-    )
-    if not rows:
-        raise NotFound("the certificate was not issued here")
     return rows[0]
 
 
@@ -180,8 +161,3 @@ async def replacing_status(context: Context, row: CertificateRow, now: datetime)
         if status is not OrderStatus.INVALID:
             return status
     return None
-
-
-def key_holder(row: CertificateRow, source: str) -> Actor:
-    """Whoever signs with a certificate's own key may revoke it, and nothing else."""
-    return Actor(f"certificate-key:{row.fingerprint.hex()[:16]}", (Grant(Role.RA_OFFICER, "none"),), source)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ..core import keys, ocsp
+from ..core.clocks import of_the_future
 from ..core.errors import CertwrightError, Unavailable
 from ..core.ocsp import CertId, CertStatus, SingleResponse
 from ..store.feed import StatusFeed
@@ -88,7 +89,8 @@ class OcspResponder:
         self._live = _LiveAnswers()
         self.answered: Counter[str] = Counter()
         """By kind: produced (ahead), kept (of a moment ago), signed, unauthorized, try-later."""
-        feed.listen(self._learn)
+        self._signers: frozenset[bytes] = frozenset()
+        feed.listen(self._learn, self._begin_again)
 
     def _learn(self, rows: list[StatusChangeRow]) -> None:
         """What the feed tells is newer than anything kept here."""
@@ -99,14 +101,30 @@ class OcspResponder:
                 source.produced.learn(row.serial)
                 self._live.forget(row.generation_id, [CertId(form, row.serial) for form in source.forms])
 
+    def _begin_again(self) -> None:
+        """The database was put back: nothing kept here need be so any more."""
+        self._lookups.begin_again()
+        self._live = _LiveAnswers()
+        for source in self._sources.values():
+            source.produced.begin_again()
+
     async def refresh(self, report: Report) -> None:
-        """Take newer produced answers of every generation into use. What goes wrong is reported."""
-        for generation in self._context.snapshot.generations.values():
+        """Take newer produced answers of every generation into use, and leave all that were signed by an
+        OCSP signer that is revoked since. What goes wrong is reported."""
+        snapshot = self._context.snapshot
+        self._heed_signers(frozenset(row.certificate for row in snapshot.signers.values()))
+        for generation in snapshot.generations.values():
             if generation.certificate is not None:
+                signers = frozenset(row.certificate for row in snapshot.signers_of.get(generation.id, ()))
                 try:
-                    await self._source(generation).produced.refresh(report)
+                    await self._source(generation).produced.refresh(signers, report)
                 except CertwrightError as error:
                     report(error)
+
+    def _heed_signers(self, signers: frozenset[bytes]) -> None:
+        if not self._signers <= signers:
+            self._live = _LiveAnswers()
+        self._signers = signers
 
     async def follow(self, report: Report) -> None:
         """Refresh until cancelled."""
@@ -136,11 +154,11 @@ class OcspResponder:
         if source.ends <= now or not any(cert_id.issuer in source.forms for cert_id in cert_ids):
             self.answered["unauthorized"] += 1
             return Answer(ocsp.UNAUTHORIZED)
-        position = self._feed.seq
+        place = self._feed.place
         singles = await self._singles(generation, source, cert_ids)
         answer = await self._sign(generation, source, singles, nonce, now)
         # that a serial stays unknown nobody would tell us, so it is not kept
-        if usual and singles[0].status != ocsp.UNKNOWN and position == self._feed.seq:
+        if usual and singles[0].status != ocsp.UNKNOWN and place is self._feed.place:
             self._live.keep(generation.id, cert_ids[0], answer)
         self.answered["signed"] += 1
         return answer
@@ -215,7 +233,7 @@ class OcspResponder:
     async def _signer(
         self, generation: Generation, source: _Source, now: datetime
     ) -> tuple[OcspSignerRow, Signer, ocsp.Responder]:
-        row = self._context.snapshot.signers.get(generation.id)
+        row = self._context.snapshot.signer(generation.id, now)
         if row is None or row.not_after <= now:
             raise Unavailable(
                 f"authority {generation.path} has no OCSP signer in force; is the worker running?"
@@ -228,7 +246,8 @@ class OcspResponder:
 
 
 class _LiveAnswers:
-    """Answers signed live a moment ago, the newest of them; none is given past half its validity."""
+    """Answers signed live a moment ago, the newest of them; none is given past half its validity, or where it
+    begins in the future."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[int, CertId], Answer] = OrderedDict()
@@ -236,7 +255,9 @@ class _LiveAnswers:
 
     def find(self, generation: int, cert_id: CertId, now: datetime) -> Answer | None:
         answer = self._kept.get((generation, cert_id))
-        if answer is None or answer.next_update is None or answer.next_update - now <= LIVE_VALIDITY / 2:
+        if answer is None or answer.this_update is None or answer.next_update is None:
+            return None
+        if answer.next_update - now <= LIVE_VALIDITY / 2 or of_the_future(answer.this_update, now):
             return None
         return answer
 

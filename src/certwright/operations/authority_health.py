@@ -10,6 +10,7 @@ from ..store.rows import CrlShardRow, OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
 from .found_authority import offline
+from .renew_lists import shards_ahead
 
 LIST_MARGIN = timedelta(days=1)
 SIGNER_MARGIN = timedelta(days=1)
@@ -45,8 +46,9 @@ async def authority_health(context: Context, actor: Actor, authority: str) -> li
 
 async def _health(context: Context, generation: Generation, now: datetime) -> GenerationHealth:
     lists = await list_states(context.database, generation)
-    signer = context.snapshot.signers.get(generation.id)
-    problems = tuple(_problems(generation, lists, signer, now))
+    signer = context.snapshot.signer(generation.id, now)
+    ahead = await shards_ahead(context.database, generation, now)
+    problems = tuple(_problems(generation, lists, ahead, signer, now))
     return GenerationHealth(generation, lists, signer, problems)
 
 
@@ -64,7 +66,11 @@ async def list_states(database: Database, generation: Generation) -> tuple[ListS
 
 
 def _problems(
-    generation: Generation, lists: tuple[ListState, ...], signer: OcspSignerRow | None, now: datetime
+    generation: Generation,
+    lists: tuple[ListState, ...],
+    ahead: set[int],
+    signer: OcspSignerRow | None,
+    now: datetime,
 ) -> Iterator[str]:
     if generation.certificate is None or generation.row.not_after is None:
         yield "it awaits its certificate: have its CSR signed, and accept what comes back"
@@ -73,6 +79,8 @@ def _problems(
         return  # nothing under it is valid any more, so nobody needs status data
     for shard in sorted(set(range(generation.authority.crl_shards)) - {one.shard for one in lists}):
         yield f"shard {shard} has no list; publish it"
+    for shard in sorted(ahead):
+        yield f"the list of shard {shard} is of the future: a clock was ahead; publish it anew"
     margin = min(LIST_MARGIN, generation.row.not_after - now)
     for one in lists:
         if one.next_update - now < margin:

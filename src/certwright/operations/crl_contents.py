@@ -3,6 +3,9 @@
 An entry leaves with the first scheduled list after one that was scheduled, named it, and was signed after the
 certificate's end (RFC 5280 section 3.3). Every scheduled list looks only at certificates that came to that
 point since the one before it.
+
+A list of a later time than the one that follows it was signed while a clock was ahead. It is no base, and
+what it took for ended may be valid: the next list is scheduled, and made from what is on record.
 """
 
 import asyncio
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..core import crl
+from ..core.clocks import CLOCK_LAG
 from ..core.crl import Buffer, Expected
 from ..core.revocation import Reason, RevocationFacts, StatusChange
 from ..store.databases import Database
@@ -43,19 +47,24 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What is on record of a shard: the newest complete list, the newest scheduled one and the one before."""
+    """What is on record of a shard: the newest complete list, the newest scheduled one and the one before.
+
+    `this_update` is that of the next lists; `ahead`: the newest list is of a later time. Neither base is.
+    """
 
     row: CrlShardRow | None
     last: CrlRow | None
     base: Base | None
     before: Base | None
+    this_update: datetime
+    ahead: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """Entries of a complete list that knows of the feed up to `covered`; not `whole`: there is more to know.
 
-    `remade` says that they come from what is on record, and not from the list before.
+    `remade` says that they come from what is on record although there is a list before.
     """
 
     entries: Buffer
@@ -68,24 +77,47 @@ class Contents:
 _OF_SHARD = '"generation_id" = ? AND "crl_shard" = ?'
 
 
-async def read_stand(database: Database, shard: Shard) -> Stand:
+async def read_stand(database: Database, shard: Shard, now: datetime) -> Stand:
     """The shard's own row comes first: it is the guard of what is read after it."""
-    of_list = '"generation_id" = ? AND "shard" = ?'
-    rows = await database.select(CrlShardRow, of_list, shard.generation, shard.number)
+    where = '"generation_id" = ? AND "shard" = ?'
+    rows = await database.select(CrlShardRow, where, shard.generation, shard.number)
     lasts = await database.select(
         CrlRow,
-        f'{of_list} AND "base_number" = 0 ORDER BY "number" DESC LIMIT 1',
+        f'{where} AND "base_number" = 0 ORDER BY "number" DESC LIMIT 1',
         shard.generation,
         shard.number,
     )
-    bases = await database.query(
-        f'SELECT "id", "number", "covered_seq" FROM "crl" WHERE {of_list} AND "base_number" = 0 '
-        'AND "scheduled" ORDER BY "number" DESC LIMIT 2',
-        shard.generation,
-        shard.number,
-    )
-    base, before = [*(Base(*row) for row in bases), None, None][:2]
-    return Stand(rows[0] if rows else None, lasts[0] if lasts else None, base, before)
+    last = lasts[0] if lasts else None
+    this_update = _this_update(last, now)
+    newest = f'{_BASE} AND "this_update" <= ? {_NEWEST}'
+    base = await _base(database, newest, shard.generation, shard.number, this_update)
+    before = None
+    if base is not None:
+        earlier = '"number" < ? AND "this_update" <= (SELECT "this_update" FROM "crl" WHERE "id" = ?)'
+        newest = f"{_BASE} AND {earlier} {_NEWEST}"
+        before = await _base(database, newest, shard.generation, shard.number, base.number, base.id)
+    ahead = last is not None and last.this_update > this_update
+    return Stand(rows[0] if rows else None, last, base, before, this_update, ahead)
+
+
+_BASE = (
+    'SELECT "id", "number", "covered_seq" FROM "crl" WHERE "generation_id" = ? AND "shard" = ? '
+    'AND "base_number" = 0 AND "scheduled"'
+)
+_NEWEST = 'ORDER BY "number" DESC LIMIT 1'
+
+
+async def _base(database: Database, sql: str, *parameters: object) -> Base | None:
+    rows = await database.query(sql, *parameters)
+    return Base(*rows[0]) if rows else None
+
+
+def _this_update(last: CrlRow | None, now: datetime) -> datetime:
+    """Now, or that of the list before if this clock lags a little: relying parties that hold both lists take
+    the one of the later time. Lagging more, the clock has been put right."""
+    if last is not None and now < last.this_update <= now + CLOCK_LAG:
+        return last.this_update
+    return now
 
 
 async def next_contents(database: Database, shard: Shard, stand: Stand, scheduled: bool) -> Contents:
@@ -119,7 +151,7 @@ async def contents_from_record(database: Database, shard: Shard, stand: Stand, s
     covered = changes[-1].seq if changes else since
     latest = {change.certificate_id: change for change in changes}
     expected = _expected(crl.count_of(entries), list(latest.values()), ())
-    return Contents(entries, covered, len(changes) < CHANGES_MAX, expected, remade=True)
+    return Contents(entries, covered, len(changes) < CHANGES_MAX, expected, remade=stand.last is not None)
 
 
 async def delta_changes(

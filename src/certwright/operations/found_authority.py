@@ -7,29 +7,35 @@ A root signs itself; the others are signed by their parent, or by an outside aut
 """
 
 import hashlib
+import json
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
-from ..core.distinguished_name import DistinguishedName, parse_name
+from ..core.distinguished_name import DistinguishedName
 from ..core.errors import Conflict, Malformed, NotFound, Unavailable
 from ..core.issuer import self_issuer
-from ..core.keys import KeyAlgorithm
-from ..core.policy import EVERYTHING
+from ..core.keys import KeyAlgorithm, PublicKey
+from ..core.policy import EVERYTHING, evaluate
+from ..core.profile import Profile
 from ..core.request import AuthorityTerms, CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
 from ..store.ledger import Absent, Change
 from ..store.rows import AuthorityGenerationRow, AuthorityRow, CertificateRow
 from ..store.snapshot import Generation, Snapshot
+from .check_key import check_approved, check_authority_name
 from .context import Context, decide_again
 from .issue import IssueOrder, certify, record
 from .keyring import RECOVERY
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 NAME_SHOWN = 1000
+CRL_SHARDS_MAX = 1024
 PROFILES = {
     "root": "root-authority",
     "intermediate": "intermediate-authority",
@@ -64,9 +70,12 @@ async def found_authority(context: Context, actor: Actor, order: AuthorityOrder)
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.name))
     if order.parent:
         require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.parent))
-    _check(order)
-    pending = _unfinished(await context.snapshots.refresh(), order)
+    check_order(order)
+    snapshot = await context.snapshots.refresh()
+    _for_authorities(snapshot, _profile_name(order))
+    pending = _unfinished(snapshot, order)
     if pending is None:
+        check_authority_name(snapshot, order.subject, b"")
         await _register(context, actor, order)
         pending = _unfinished(await context.snapshots.refresh(), order)
         assert pending is not None
@@ -77,7 +86,8 @@ async def found_authority(context: Context, actor: Actor, order: AuthorityOrder)
     return (await context.snapshots.refresh()).generations[identifier]
 
 
-def _check(order: AuthorityOrder) -> None:
+def check_order(order: AuthorityOrder) -> None:
+    """What an order may say, whatever is there already. Raises Malformed."""
     if not NAME.fullmatch(order.name):
         raise Malformed(f"{order.name[:80]!r} is no authority name: 1 to 64 of a-z, 0-9 and hyphens")
     if order.kind not in PROFILES:
@@ -86,6 +96,21 @@ def _check(order: AuthorityOrder) -> None:
         raise Malformed("a root signs itself and has no parent")
     if not order.subject:
         raise Malformed("an authority needs a subject name")
+    if not 1 <= order.crl_shards <= CRL_SHARDS_MAX:
+        raise Malformed(f"an authority has 1 to {CRL_SHARDS_MAX} CRL shards, not {order.crl_shards}")
+
+
+def _profile_name(order: AuthorityOrder) -> str:
+    return order.profile or PROFILES[order.kind]
+
+
+def _for_authorities(snapshot: Snapshot, name: str) -> Profile:
+    """Raises NotFound, Malformed."""
+    profile = snapshot.profile(name)
+    if not profile.is_authority:
+        known = "root-authority, intermediate-authority or issuing-authority"
+        raise Malformed(f"profile {name} is not for authorities; use {known}")
+    return profile
 
 
 def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
@@ -97,13 +122,21 @@ def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
     if first.certificate is not None:
         raise _taken(order.name)
     row, authority = first.row, first.authority
-    profile = order.profile or PROFILES[order.kind]
-    wanted = (str(order.subject), order.algorithm, order.key_provider, profile, order.kind, order.crl_shards)
+    wanted = (
+        str(order.subject),
+        order.algorithm,
+        order.key_provider,
+        _profile_name(order),
+        _ordered(order),
+        order.kind,
+        order.crl_shards,
+    )
     begun = (
         row.subject,
         row.key_algorithm,
         row.key_provider,
         row.profile,
+        row.ordered,
         authority.kind,
         authority.crl_shards,
     )
@@ -113,9 +146,24 @@ def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
     return first
 
 
-def not_taken(name: str) -> Absent:
-    """The guard that no authority of this name is there, as of the commit of another."""
-    return Absent(AuthorityRow, "name", name, _taken(name))
+def _ordered(order: AuthorityOrder) -> str:
+    """What of an order has no column of its own; the same text for the same order."""
+    terms = asdict(order.terms) if order.terms else None
+    return json.dumps({"parent": order.parent, "terms": terms}, sort_keys=True)
+
+
+def not_taken(authority: AuthorityRow, generation: AuthorityGenerationRow) -> list[Absent]:
+    """The guards that no authority of this name, subject or key is there, as of the commit of another.
+
+    Two with one key would each publish complete lists of the same issuer, and contradict one another.
+    """
+    key = Conflict("the key is that of an authority here already; use that one, or another key")
+    text = f"{shown(generation.subject, NAME_SHOWN)} is the name of an authority here already"
+    return [
+        Absent(AuthorityRow, "name", authority.name, _taken(authority.name)),
+        Absent(AuthorityGenerationRow, "spki_sha256", generation.spki_sha256, key),
+        Absent(AuthorityGenerationRow, "subject", generation.subject, Conflict(text)),
+    ]
 
 
 def _taken(name: str) -> Conflict:
@@ -136,17 +184,48 @@ async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> No
     subject = f"authority:{order.name}/1"
     change = Change(
         inserted=[authority, generation],
-        absent=[not_taken(order.name)],
+        absent=not_taken(authority, generation),
         events=[Event(EventKind.KEY_CREATED, now, actor.name, actor.source, subject, detail)],
         configures=True,
     )
-    try:
+    with destroyed_on_failure(context, order.key_provider, reference):
+        _check_certifiable(context, order, public_key, now)
         await context.ledger.commit(change)
+
+
+@contextmanager
+def destroyed_on_failure(context: Context, provider: str, reference: KeyReference) -> Iterator[None]:
+    """Around the commit of a new key's record: a key that nobody knows of goes."""
+    try:
+        yield
     except Unavailable:
         raise  # it may be durable all the same, and then the key is needed
     except Exception:
-        context.keyring.provider(order.key_provider).destroy(reference)
+        context.keyring.provider(provider).destroy(reference)
         raise
+
+
+def _check_certifiable(context: Context, order: AuthorityOrder, public_key: PublicKey, now: datetime) -> None:
+    """What its signer would refuse, or name otherwise, is refused before there is anything on record.
+
+    Raises Refused, Malformed.
+    """
+    if order.parent:
+        issuer = context.snapshot.issuing(order.parent).as_issuer
+    elif order.kind == "root":
+        issuer = self_issuer(order.subject, public_key)
+    else:
+        return
+    profile = context.snapshot.profile(_profile_name(order))
+    approved = evaluate(_request(order, public_key), profile, issuer, now)
+    check_approved(context, approved)
+    if approved.subject != order.subject:
+        text = f"profile {profile.name} makes {approved.subject} of the subject {order.subject}"
+        raise Malformed(f"{text}; order the authority under that name")
+
+
+def _request(order: AuthorityOrder, public_key: PublicKey) -> CertificateRequest:
+    return replace(request_for(public_key, order.subject), terms=order.terms)
 
 
 def new_rows(
@@ -171,7 +250,8 @@ def new_rows(
         key_reference=reference.reference,
         spki_sha256=hashlib.sha256(spki).digest(),
         subject=str(order.subject),
-        profile=order.profile or PROFILES[order.kind],
+        profile=_profile_name(order),
+        ordered=_ordered(order),
         csr=None,
         certificate=None,
         chain=b"",
@@ -190,15 +270,14 @@ async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identi
     if pending.certificate is not None:
         raise _taken(order.name)
     public_key = await context.keyring.public_key(pending.row)
-    subject = parse_name(pending.row.subject)
-    request = replace(request_for(public_key, subject), terms=order.terms)
+    request = _request(order, public_key)
     profile = context.snapshot.profile(pending.row.profile)
     if order.parent:
         signer = context.snapshot.issuing(order.parent)
         certified = await certify(context, signer, profile, EVERYTHING, request, actor, now)
         chain = signer.der + b"".join(signer.chain)
     else:
-        signer, issuer = pending, self_issuer(subject, public_key)
+        signer, issuer = pending, self_issuer(order.subject, public_key)
         certified = await certify(context, signer, profile, EVERYTHING, request, actor, now, issuer)
         chain = b""
     change = record(context, certified, signer, IssueOrder(actor, request), now)
@@ -233,11 +312,7 @@ async def _sign_subordinate(
 ) -> tuple[CertificateRow, bytes]:
     now = context.clock()
     signer = context.snapshot.issuing(parent)
-    chosen = context.snapshot.profile(profile)
-    if not chosen.is_authority:
-        raise Malformed(
-            f"profile {profile} is not for authorities; use intermediate-authority or issuing-authority"
-        )
+    chosen = _for_authorities(context.snapshot, profile)
     certified = await certify(context, signer, chosen, EVERYTHING, request, actor, now)
     change = record(context, certified, signer, IssueOrder(actor, request), now)
     row = change.inserted[0]

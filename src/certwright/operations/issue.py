@@ -30,7 +30,7 @@ from ..store.rows import (
     Row,
 )
 from ..store.snapshot import Endpoint, Generation
-from .check_key import check_key
+from .check_key import check_approved
 from .context import Context, decide_again
 
 NAMES_SHOWN, NAME_SHOWN, SUBJECT_SHOWN = 16, 200, 800
@@ -92,7 +92,6 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     generation, profile, policy = resolve(context, order)
     subject = subject_of_issuance(generation, profile, order.endpoint)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
-    check_key(context, order.request)
     certified = await certify(context, generation, profile, policy, order.request, order.actor, now)
     change = record(context, certified, generation, order, now)
     if order.also is not None:
@@ -148,6 +147,7 @@ async def certify(
     `issuer` is given where the authority's own certificate does not exist yet.
     """
     approved = evaluate(request, profile, issuer or generation.as_issuer, now, policy)
+    check_approved(context, approved)
     serial = make_serial(context.random(SERIAL_OCTETS))
     shard = shard_of(serial, generation.authority.crl_shards)
     plan = make_plan(approved, serial, shard)

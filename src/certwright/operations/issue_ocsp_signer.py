@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from ..core.access import Actor, Grant, Role
 from ..core.audit import Event, EventKind
 from ..core.distinguished_name import DistinguishedName, parse_name
-from ..core.keys import KeyAlgorithm
-from ..core.policy import EVERYTHING
-from ..core.request import request_for
-from ..ports import KeySpec
+from ..core.errors import Unavailable
+from ..core.keys import KeyAlgorithm, PublicKey
+from ..core.policy import EVERYTHING, evaluate
+from ..core.request import CertificateRequest, request_for
+from ..ports import KeyReference, KeySpec
 from ..store.ledger import Change
 from ..store.rows import CertificateRow, OcspSignerRow
 from ..store.snapshot import Generation
@@ -25,8 +26,9 @@ SYSTEM = Actor("system:ocsp", (Grant(Role.ADMINISTRATOR),))
 
 
 def needs_signer(context: Context, generation: Generation, now: datetime) -> bool:
-    """None yet, or past two thirds of its life; where the authority is offline, shortly before its end."""
-    row = context.snapshot.signers.get(generation.id)
+    """None yet that has begun and is not revoked, or past two thirds of its life; where the authority is
+    offline, shortly before its end."""
+    row = context.snapshot.signer(generation.id, now)
     if row is None:
         return True
     margin = OFFLINE_MARGIN if offline(generation) else (row.not_after - row.not_before) / 3
@@ -35,19 +37,53 @@ def needs_signer(context: Context, generation: Generation, now: datetime) -> boo
 
 async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSignerRow:
     """A new key with its certificate, both on record. Raises Conflict when the authority's key is locked
-    away.
+    away, Refused, Unavailable; then there is no key either, unless it may be on record.
 
     The signer's key is of the authority's kind, so that whoever can verify one can verify the other. It is
     kept by the provider that keeps the authority's, or in software where that one is offline.
     """
     now = context.clock()
+    _require_profile(context, generation, now)
     algorithm = KeyAlgorithm(generation.row.key_algorithm)
     keeper = "software" if offline(generation) else generation.row.key_provider
     label = f"ocsp/{generation.path}/{now:%Y%m%d%H%M%S}"
     reference, public_key = await context.keyring.create(keeper, KeySpec(algorithm, label))
+    try:
+        signer = await _put_on_record(context, generation, keeper, reference, public_key, now)
+    except Unavailable:
+        raise  # it may be on record all the same, and then the key is needed
+    except Exception:
+        context.keyring.provider(keeper).destroy(reference)
+        raise
+    await context.snapshots.refresh()
+    return signer
+
+
+def _require_profile(context: Context, generation: Generation, now: datetime) -> None:
+    """Raises Refused, before a key is made, where policy would refuse one. It is asked about the authority's
+    own, which is of the same kind."""
+    assert generation.public_key is not None
+    request = _request(generation, generation.public_key, now)
+    evaluate(request, context.snapshot.profile(PROFILE), generation.as_issuer, now)
+
+
+def _request(generation: Generation, public_key: PublicKey, now: datetime) -> CertificateRequest:
     request = request_for(public_key, _name(generation))
-    if offline(generation):
-        request = replace(request, not_after=min(now + OFFLINE_LIFETIME, generation.as_issuer.not_after))
+    if not offline(generation):
+        return request
+    return replace(request, not_after=min(now + OFFLINE_LIFETIME, generation.as_issuer.not_after))
+
+
+async def _put_on_record(
+    context: Context,
+    generation: Generation,
+    keeper: str,
+    reference: KeyReference,
+    public_key: PublicKey,
+    now: datetime,
+) -> OcspSignerRow:
+    """Have the key certified, and both durable."""
+    request = _request(generation, public_key, now)
     profile = context.snapshot.profile(PROFILE)
     certified = await certify(context, generation, profile, EVERYTHING, request, SYSTEM, now)
     change = record(context, certified, generation, IssueOrder(SYSTEM, request), now)
@@ -57,7 +93,7 @@ async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSig
         id=context.ledger.new_id(),
         generation_id=generation.id,
         key_provider=keeper,
-        key_algorithm=algorithm,
+        key_algorithm=generation.row.key_algorithm,
         key_reference=reference.reference,
         certificate=certified.der,
         not_before=row.not_before,
@@ -65,15 +101,9 @@ async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSig
     )
     subject = f"authority:{generation.path}"
     detail = {"fingerprint": row.fingerprint.hex(), "not_after": row.not_after.isoformat()}
-    change.join(
-        Change(
-            inserted=[signer],
-            events=[Event(EventKind.OCSP_SIGNER_ISSUED, now, SYSTEM.name, "", subject, detail)],
-            configures=True,
-        )
-    )
+    event = Event(EventKind.OCSP_SIGNER_ISSUED, now, SYSTEM.name, "", subject, detail)
+    change.join(Change(inserted=[signer], events=[event], configures=True))
     await context.ledger.commit(change)
-    await context.snapshots.refresh()
     return signer
 
 

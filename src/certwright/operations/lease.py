@@ -1,15 +1,17 @@
 """The right to a task that one process at a time may do: taken, renewed, given back.
 
 A lease is a row. Whoever renews or takes it replaces the row as it was read, so that of two who try at once
-one gets it; a holder that dies loses it when its time is over. Hosts' clocks must agree to a few seconds.
+one gets it; a holder that dies loses it when its time is over. Hosts' clocks must agree to a few seconds; a
+lease that lasts longer than any can was taken while a clock was ahead, and is void.
 
 What is done under a lease must do no harm when it is done twice: a process that stood still for longer than
 its lease finishes what it had begun beside its successor.
 """
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from ..core.clocks import of_the_future
 from ..core.errors import Moved
 from ..store.databases import Database, Duplicate
 from ..store.ledger import Change
@@ -30,6 +32,11 @@ async def read_leases(database: Database) -> dict[str, LeaseRow]:
     return {row.name: row for row in rows}
 
 
+def in_force(row: LeaseRow, now: datetime, duration: timedelta) -> bool:
+    """`duration`: for how long leases are taken."""
+    return now < row.expires_at and not of_the_future(row.expires_at - duration, now)
+
+
 async def take_lease(
     context: Context, name: str, holder: str, duration: timedelta, before: LeaseRow | None
 ) -> LeaseRow | None:
@@ -38,7 +45,7 @@ async def take_lease(
     `before` is its row as read. Raises Unavailable.
     """
     now = context.clock()
-    if before is not None and before.holder != holder and before.expires_at > now:
+    if before is not None and before.holder != holder and in_force(before, now, duration):
         return None
     after = LeaseRow(name, holder, now + duration)
     change = Change(inserted=[after]) if before is None else Change(replaced=[(before, after)])

@@ -39,6 +39,10 @@ class StatusLookups:
         """The feed tells of a change."""
         self._kept.pop((generation, serial), None)
 
+    def begin_again(self) -> None:
+        """The database was put back: nothing that is kept need be so any more."""
+        self._kept.clear()
+
     async def find(self, generation: int, serial: bytes) -> CertStatus:
         """`ocsp.UNKNOWN` for what was never issued. Raises Unavailable."""
         key = (generation, serial)
@@ -66,7 +70,7 @@ class StatusLookups:
             self._task = None
 
     async def _look_up(self, generation: int, asked: dict[bytes, "asyncio.Future[CertStatus]"]) -> None:
-        position = self._feed.seq
+        place = self._feed.place
         try:
             rows = await self._select(generation, list(asked))
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
@@ -74,7 +78,7 @@ class StatusLookups:
                 _fail(waiting, error)
             return
         found = {row.serial: _status_of(row) for row in rows}
-        if position == self._feed.seq:
+        if place is self._feed.place:
             self._keep(generation, found)
         for serial, waiting in asked.items():
             if not waiting.done():

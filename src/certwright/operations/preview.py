@@ -8,7 +8,7 @@ from ..core.plan import SERIAL_OCTETS, describe, make_plan, make_serial
 from ..core.policy import evaluate
 from ..core.seal import AUTHORITY_KINDS, Seal
 from ..core.template import fast_tbs
-from .check_key import check_key
+from .check_key import check_approved
 from .context import Context
 from .issue import IssueOrder, resolve, subject_of_issuance
 
@@ -21,10 +21,10 @@ def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     generation, profile, policy = resolve(context, order)
     subject = subject_of_issuance(generation, profile, order.endpoint)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
-    check_key(context, order.request)
     issuer = generation.as_issuer
     assert generation.public_key is not None
     approved = evaluate(order.request, profile, issuer, context.clock(), policy)
+    check_approved(context, approved)
     serial = make_serial(context.random(SERIAL_OCTETS))
     plan = make_plan(approved, serial, shard_of(serial, generation.authority.crl_shards))
     sealed = Seal(issuer.name, generation.public_key, AUTHORITY_KINDS).seal_certificate(plan, fast_tbs(plan))

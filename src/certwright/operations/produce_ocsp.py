@@ -1,7 +1,8 @@
 """Sign OCSP answers ahead for every live certificate of a generation, into one file of answers.
 
 The place in the status feed is taken before the first certificate is read: whatever changes later is newer
-than the file, and responders know.
+than the file, and responders know. The place after the last one tells which history of the database the file
+is of: another one never takes it into use.
 """
 
 import asyncio
@@ -14,7 +15,9 @@ from ..core.errors import IntegrityError, Unavailable
 from ..core.keys import KeyAlgorithm
 from ..core.ocsp import CertId, SingleResponse
 from ..core.revocation import RevocationFacts
-from ..store.answers import AnswerFile, AnswerWriter, Run, remove_older
+from ..store.answers import AnswerFile, AnswerWriter, Run, newest_number, remove_older
+from ..store.databases import Database
+from ..store.feed import Place, has_place, newest_place
 from ..store.ledger import Change
 from ..store.rows import CertificateRow, OcspSignerRow
 from ..store.snapshot import Generation
@@ -27,23 +30,24 @@ PAGE = 1_000
 
 async def produce_ocsp(context: Context, generation: Generation, folder: Path) -> int:
     """Produce one file below `folder`; how many answers it holds. Raises Unavailable, IntegrityError."""
-    row = context.snapshot.signers.get(generation.id)
     now = context.clock().replace(microsecond=0)
+    row = context.snapshot.signer(generation.id, now)
     until = min(now + VALIDITY, row.not_after, generation.as_issuer.not_after) if row else now
     if row is None or until <= now:
         raise Unavailable(f"authority {generation.path} has no OCSP signer in force")
     assert generation.certificate is not None
     assert generation.public_key is not None
     forms = ocsp.issuer_forms(generation.certificate.subject.public_bytes(), keys.spki(generation.public_key))
-    position = (await context.database.query('SELECT max("seq") FROM "status_change"'))[0][0] or 0
-    number = await context.ledger.take(f"ocsp/{generation.id}")
+    begun = await newest_place(context.database)
+    target = folder / str(generation.id)
+    number = max(await context.ledger.take(f"ocsp/{generation.id}"), newest_number(target) + 1)
     times = ocsp.Times(now, now, until)
     await context.keyring.ready(row)
-    run = Run(number, position, forms[0], context.keyring.ocsp_responder(row), times)
-    target = folder / str(generation.id)
+    run = Run(number, begun.seq, forms[0], context.keyring.ocsp_responder(row), times)
     with AnswerWriter(target, run, KeyAlgorithm(row.key_algorithm)) as writer:
         count = await _write(context, generation, _Signing(context, row, run), writer)
-        await asyncio.to_thread(_finish, writer, forms[0])
+        read_to = await _read_to(context.database, begun)
+        await asyncio.to_thread(_finish, writer, forms[0], read_to)
     remove_older(target)
     detail: dict[str, JsonValue] = {
         "answers": count,
@@ -55,9 +59,19 @@ async def produce_ocsp(context: Context, generation: Generation, folder: Path) -
     return count
 
 
-def _finish(writer: AnswerWriter, issuer: bytes) -> None:
+async def _read_to(database: Database, begun: Place) -> Place:
+    """Where the feed is now. Raises Unavailable if the database is another one than at the beginning."""
+    read_to = await newest_place(database)
+    if not await has_place(database, begun):
+        raise Unavailable(
+            "the database was put back while OCSP answers were produced; they are produced anew"
+        )
+    return read_to
+
+
+def _finish(writer: AnswerWriter, issuer: bytes, read_to: Place) -> None:
     """Finish the file, and read it as responders will. A damaged one is taken away: raises IntegrityError."""
-    path = writer.finish()
+    path = writer.finish(read_to)
     try:
         AnswerFile(path, issuer).verify()
     except IntegrityError:

@@ -2,19 +2,20 @@
 
 A file knows of the status feed up to a place. Before it comes into use the changes since that place are read
 from the store; from then on the feed tells of more. So nothing depends on when a process, a run or the feed
-began.
+began. A file of another history of the database is never used: see `store.feed`.
 """
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
+from ..core.clocks import CLOCK_LAG
 from ..core.errors import CertwrightError, Conflict, IntegrityError, Unavailable
 from ..core.ocsp import CertStatus
 from ..store.answers import AnswerFile, runs_in
 from ..store.databases import Database
-from ..store.feed import StatusFeed
+from ..store.feed import StatusFeed, has_place
 
 CHANGES_MAX = 200_000
 """Changes since a file was begun of which a process keeps note; with more the file is no longer of use."""
@@ -35,13 +36,16 @@ class ProducedAnswers:
         self._generation = generation
         self._folder = folder
         self._issuer = issuer
+        self._signers: frozenset[bytes] = frozenset()
         self._changed: set[bytes] = set()
+        self._begins = self._ends = datetime.max.replace(tzinfo=UTC)
         self._seen = -1
 
     def find(self, serial: bytes, now: datetime) -> bytes | None:
-        """An answer that holds: not past its nextUpdate, and nothing has changed since it was produced."""
+        """An answer that holds: neither of the future nor past its nextUpdate, and nothing has changed since
+        it was produced."""
         file = self.file
-        if file is None or serial in self._changed or file.run.times.next_update <= now:
+        if file is None or serial in self._changed or not self._begins <= now < self._ends:
             return None
         return file.answer(serial)
 
@@ -58,15 +62,30 @@ class ProducedAnswers:
             return
         self._changed.add(serial)
         if len(self._changed) > CHANGES_MAX:
-            self.file, self._changed = None, set()
+            self._leave()
 
-    async def refresh(self, report: Report) -> None:
-        """Take the newest whole file into use, if there is one that was not looked at yet.
+    def begin_again(self) -> None:
+        """The database was put back: what is in use may be of a history that is gone."""
+        self._leave()
+        self._seen = -1
 
-        What is in use stays so until then. A damaged file is reported and passed over for an older one.
-        Raises Unavailable; then the same is tried again next time.
+    def _leave(self) -> None:
+        self.file, self._changed = None, set()
+
+    async def refresh(self, signers: frozenset[bytes], report: Report) -> None:
+        """Take the newest whole file into use, if there is one that was not looked at yet; `signers` are the
+        certificates of the OCSP signers whose answers may be given.
+
+        What is in use stays so until then. A file that cannot be used is reported and passed over for an
+        older one. Raises Unavailable; then the same is tried again next time.
         """
+        if signers != self._signers:
+            self._signers = signers
+            if self.file is not None and not self._is_ours(self.file):
+                self._leave()
+            self._seen = self.file.run.number if self.file else -1
         runs = [run for run in runs_in(self._folder) if run[0] > self._seen]
+        begun = self._feed.begun
         for _, path in reversed(runs):
             try:
                 await self._take(path)
@@ -75,8 +94,11 @@ class ProducedAnswers:
                 continue
             except (IntegrityError, Conflict) as error:
                 report(error)
-        if runs:
+        if runs and begun == self._feed.begun:
             self._seen = runs[-1][0]
+
+    def _is_ours(self, file: AnswerFile) -> bool:
+        return not self._signers.isdisjoint(file.run.signer.certificates[:1])
 
     async def _take(self, path: Path) -> None:
         """Nothing may be awaited between the last look at the feed and taking the file into use."""
@@ -86,16 +108,31 @@ class ProducedAnswers:
             raise
         except OSError as error:
             raise Unavailable(f"{path}: {error.strerror}; answers are signed live until it works") from error
+        if not self._is_ours(file):
+            raise Conflict(f"{path}: its OCSP signer is not on record, or revoked; produce the file anew")
         await asyncio.to_thread(file.verify)
-        self._changed = await self._changed_since(file)
-        self.file = file
+        begun = self._feed.begun
+        await self._require_our_history(file)
+        changed = await self._changed_since(file)
+        if begun != self._feed.begun:
+            raise Unavailable("the database was put back; answers are signed live for a moment")
+        self.file, self._changed = file, changed
+        self._begins, self._ends = file.run.times.this_update - CLOCK_LAG, file.run.times.next_update
+
+    async def _require_our_history(self, file: AnswerFile) -> None:
+        """Raises Conflict for what was produced before the database was put back. The feed comes as far as
+        the file first, so that from then on it notices."""
+        if self._feed.place.seq < file.run.read_to.seq:
+            await self._feed.poll()
+        if not await has_place(self._database, file.run.read_to):
+            raise Conflict(f"{file.path}: is of a database that was put back since; produce the file anew")
 
     async def _changed_since(self, file: AnswerFile) -> set[bytes]:
         """Serials whose status changed after the file was begun, as of the feed's present place."""
         position = file.run.feed_position
         found: set[bytes] = set()
         while True:
-            told = self._feed.seq
+            told = self._feed.place
             # "+ 0" has SQLite go by the place in the feed, and not read all there ever was of a generation
             rows = await self._database.query(
                 'SELECT "seq", "serial" FROM "status_change" WHERE "seq" > ? AND "generation_id" + 0 = ? '
@@ -109,6 +146,6 @@ class ProducedAnswers:
                     f"{file.path}: more than {CHANGES_MAX} changes of status since it was produced; "
                     "answers are signed live until the next run"
                 )
-            if len(rows) < PAGE and told == self._feed.seq:
+            if len(rows) < PAGE and told is self._feed.place:
                 return found
             position = rows[-1][0] if rows else position

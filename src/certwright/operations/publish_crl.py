@@ -34,10 +34,6 @@ from .crl_contents import (
 
 SYSTEM = Actor("system:publication")
 ATTEMPTS = 5
-CLOCK_LAG = timedelta(minutes=5)
-"""By so much one host's clock may lag behind another's without a list of an earlier thisUpdate coming of
-it.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +91,11 @@ async def publish_crl(
 
 async def _publish(context: Context, publication: _Publication) -> tuple[CrlRow, bool]:
     """The complete list's row, and whether it knows of all changes."""
-    shard, scheduled = publication.shard, publication.scheduled
-    stand = await read_stand(context.database, shard)
-    publication = replace(publication, now=_this_update(publication, stand))
+    shard = publication.shard
+    stand = await read_stand(context.database, shard, publication.now)
+    publication = _placed(publication, stand)
     number = await context.ledger.take(f"crl/{shard.generation}/{shard.number}")
-    try:
-        contents = await next_contents(context.database, shard, stand, scheduled)
-        complete, delta = await _sign_both(context, publication, stand, number, contents)
-    except (IntegrityError, Malformed):
-        if stand.last is None:
-            raise
-        contents = await contents_from_record(context.database, shard, stand, scheduled)
-        complete, delta = await _sign_both(context, publication, stand, number, contents)
+    contents, complete, delta = await _make(context, publication, stand, number)
     after = CrlShardRow(shard.generation, shard.number, number, contents.covered, complete.next_update)
     change = Change(inserted=[complete, *([delta] if delta else [])])
     if stand.row is None:
@@ -118,20 +107,31 @@ async def _publish(context: Context, publication: _Publication) -> tuple[CrlRow,
     return complete, contents.whole
 
 
-def _this_update(publication: _Publication, stand: Stand) -> datetime:
-    """Now, or that of the list before if this clock lags a little: relying parties that hold both lists take
-    the
-    one of the later time. Lagging more, the clock has been put right. Raises Conflict past the authority's
-    end."""
-    now, generation = publication.now, publication.generation
+def _placed(publication: _Publication, stand: Stand) -> _Publication:
+    """As of the thisUpdate it gets; after a list of the future, scheduled. Raises Conflict past the
+    authority's end."""
+    generation, this_update = publication.generation, stand.this_update
     end = generation.as_issuer.not_after
-    if stand.last is not None and now < stand.last.this_update <= now + CLOCK_LAG:
-        now = stand.last.this_update
-    if now >= end:
+    if this_update >= end:
         raise Conflict(
             f"authority {generation.path} has ended, at {end:%Y-%m-%d %H:%M:%S} UTC; it signs no list"
         )
-    return now
+    return replace(publication, now=this_update, scheduled=publication.scheduled or stand.ahead)
+
+
+async def _make(
+    context: Context, publication: _Publication, stand: Stand, number: int
+) -> tuple[Contents, CrlRow, CrlRow | None]:
+    """Contents and signed lists; from the record where the list before is damaged, or of the future."""
+    if not stand.ahead:
+        try:
+            contents = await next_contents(context.database, publication.shard, stand, publication.scheduled)
+            return contents, *await _sign_both(context, publication, stand, number, contents)
+        except (IntegrityError, Malformed):
+            if stand.last is None:
+                raise
+    contents = await contents_from_record(context.database, publication.shard, stand, publication.scheduled)
+    return contents, *await _sign_both(context, publication, stand, number, contents)
 
 
 async def _sign_both(

@@ -61,8 +61,10 @@ async def _publish(context: Context, actor: Actor, generation: Generation) -> Pu
 def _ends_before_list(context: Context, generation: Generation, times: ListTimes) -> bool:
     """Where each signature takes a person, the signer is renewed with the list, so that one visit a year is
     enough."""
-    remaining = context.snapshot.signers[generation.id].not_after - context.clock()
-    return offline(generation) and remaining < times.complete - OFFLINE_MARGIN
+    now = context.clock()
+    signer = context.snapshot.signer(generation.id, now)
+    lasts = signer is not None and signer.not_after - now >= times.complete - OFFLINE_MARGIN
+    return offline(generation) and not lasts
 
 
 def usable_authorities(context: Context) -> list[str]:

@@ -12,8 +12,9 @@ from .context import Context
 ENROLMENT_KEPT = timedelta(days=90)
 """How long orders and authorizations stay after their end."""
 LISTS_KEPT = timedelta(minutes=1)
-"""How long a CRL stays that a newer one has replaced; a scheduled one stays until it is out of date as well,
-and the newest two scheduled ones, which the next list is made from, in any case."""
+"""How long a CRL stays that a newer one has replaced. The newest two scheduled ones, which the next list is
+made from, stay in any case, and so many as there are in a week of daily ones until they are out of date."""
+SCHEDULED_KEPT = 8
 LEASES_KEPT = timedelta(hours=1)
 CHUNK = 200
 LISTS_CHUNK = 5
@@ -44,13 +45,19 @@ async def _purge_enrolment(context: Context, before: datetime) -> int:
 
 
 async def _purge_lists(context: Context, now: datetime) -> int:
+    """What was signed while a clock was ahead is no base of others, so it does not count as newer."""
+    must_stay = f'CASE WHEN c."next_update" < ? THEN 2 ELSE {SCHEDULED_KEPT} END'
+    newer = (
+        '(SELECT count(*) FROM "crl" n WHERE n."generation_id" = c."generation_id" '
+        'AND n."shard" = c."shard" AND n."scheduled" AND n."base_number" = 0 '
+        'AND n."number" > c."number" AND n."this_update" <= ?)'
+    )
     replaced = await context.database.query(
         'SELECT c."id" FROM "crl" c JOIN "crl_shard" s ON s."generation_id" = c."generation_id" '
         'AND s."shard" = c."shard" WHERE c."number" < s."number" AND c."this_update" < ? '
-        'AND (NOT c."scheduled" OR (c."next_update" < ? AND (SELECT count(*) FROM "crl" n '
-        'WHERE n."generation_id" = c."generation_id" AND n."shard" = c."shard" AND n."scheduled" '
-        f'AND n."base_number" = 0 AND n."number" > c."number") > 1)) LIMIT {LISTS_CHUNK}',
+        f'AND (NOT c."scheduled" OR {newer} >= {must_stay}) LIMIT {LISTS_CHUNK}',
         now - LISTS_KEPT,
+        now,
         now - LISTS_KEPT,
     )
     if not replaced:

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ..core import ocsp
+from ..core.clocks import of_the_future
 from ..core.errors import IntegrityError, NotFound, Reason, Refused
 from ..core.keys import spki
 from ..store.answers import AnswerFile, Run, runs_in
 from ..store.databases import Database
+from ..store.feed import has_place
 from ..store.rows import OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
@@ -40,10 +42,13 @@ def newest_run(generation: Generation, folder: Path) -> Run | None:
 
 
 def answers_due(run: Run | None, signer: OcspSignerRow, now: datetime) -> bool:
-    """None yet, or past a third of their validity, or signed by another signer than today's."""
+    """None yet, or past a third of their validity, or of the future, or signed by another signer than
+    today's."""
     if run is None or run.signer.certificates[:1] != (signer.certificate,):
         return True
     times = run.times
+    if of_the_future(times.this_update, now):
+        return True
     third = times.this_update + (times.next_update - times.this_update) / 3
     return now >= max(third, times.produced_at + PAUSE)
 
@@ -56,19 +61,20 @@ async def produce_due_answers(context: Context, folder: Path) -> int:
     produced = 0
     for generation in lasting(context, context.clock()):
         now = context.clock()
-        signer = context.snapshot.signers.get(generation.id)
+        signer = context.snapshot.signer(generation.id, now)
         if signer is None or signer.not_after <= now:
             continue
         run = newest_run(generation, folder)
-        if answers_due(run, signer, now) or (run and await _much_has_changed(context.database, run)):
+        if answers_due(run, signer, now) or (run and await _is_behind(context.database, run)):
             await produce_ocsp(context, generation, folder)
             produced += 1
     return produced
 
 
-async def _much_has_changed(database: Database, run: Run) -> bool:
+async def _is_behind(database: Database, run: Run) -> bool:
+    """Much has changed since, or the database was put back to before it."""
     sql = f'SELECT 1 FROM "status_change" WHERE "seq" > ? ORDER BY "seq" LIMIT 1 OFFSET {CHANGES_MAX}'
-    return bool(await database.query(sql, run.feed_position))
+    return not await has_place(database, run.read_to) or bool(await database.query(sql, run.feed_position))
 
 
 # -- signers -------------------------------------------------------------------------------------

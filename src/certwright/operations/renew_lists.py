@@ -1,14 +1,16 @@
 """Which CRLs are to be signed anew, judged by what is on record; and signing one where there is a reason.
 
-A complete list is scheduled once a day, and in any case when the one before is past half its validity.
-Between schedules a list is signed when the status feed tells of a change, and when the delta is past half its
-validity. Since the reason is looked for anew before signing, asking twice signs once.
+A complete list is scheduled once a day, and in any case when the one before is past half its validity, or was
+signed while a clock was ahead. Between schedules a list is signed when the status feed tells of a change,
+and when the delta is past half its validity. Since the reason is looked for anew before signing, asking
+twice signs once.
 """
 
 import json
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from ..core.clocks import CLOCK_LAG
 from ..core.errors import NotFound, Reason, Refused
 from ..store.databases import Database
 from ..store.rows import CrlRow
@@ -47,9 +49,10 @@ async def lists_due(
     scheduled = await _scheduled(database, generation, now, shard)
     fresh = await _with_fresh_delta(database, generation, now, shard)
     changed = await changed_shards(database, generation, shard)
+    ahead = await shards_ahead(database, generation, now, shard)
     due = {}
     for one in wanted:
-        if one not in scheduled:
+        if one not in scheduled or one in ahead:
             due[one] = Due.SCHEDULED
         elif one not in fresh or one in changed:
             due[one] = Due.PLAIN
@@ -60,11 +63,13 @@ async def _scheduled(database: Database, generation: Generation, now: datetime, 
     """Shards whose newest scheduled list is not old."""
     rows = await database.query(
         'SELECT DISTINCT "shard" FROM "crl" WHERE "generation_id" = ? AND (? = -1 OR "shard" = ?) '
-        'AND "base_number" = 0 AND "scheduled" AND "this_update" > ? AND "next_update" >= ?',
+        'AND "base_number" = 0 AND "scheduled" AND "this_update" > ? AND "this_update" <= ? '
+        'AND "next_update" >= ?',
         generation.id,
         shard,
         shard,
         now - SCHEDULE,
+        now + CLOCK_LAG,
         _half(generation, now, TIMES.complete),
     )
     return {row[0] for row in rows}
@@ -75,10 +80,11 @@ async def _with_fresh_delta(
 ) -> set[int]:
     rows = await database.query(
         'SELECT DISTINCT "shard" FROM "crl" WHERE "generation_id" = ? AND (? = -1 OR "shard" = ?) '
-        'AND "base_number" > 0 AND "next_update" >= ?',
+        'AND "base_number" > 0 AND "this_update" <= ? AND "next_update" >= ?',
         generation.id,
         shard,
         shard,
+        now + CLOCK_LAG,
         _half(generation, now, TIMES.delta),
     )
     return {row[0] for row in rows}
@@ -98,6 +104,22 @@ async def changed_shards(database: Database, generation: Generation, shard: int 
         generation.id,
         shard,
         shard,
+    )
+    return {row[0] for row in rows}
+
+
+async def shards_ahead(
+    database: Database, generation: Generation, now: datetime, shard: int = EVERY_SHARD
+) -> set[int]:
+    """Shards whose newest list is of the future: a clock was ahead, and nobody takes that list now."""
+    rows = await database.query(
+        'SELECT l."shard" FROM "crl_shard" l JOIN "crl" c ON c."generation_id" = l."generation_id" '
+        'AND c."shard" = l."shard" AND c."number" = l."number" AND c."base_number" = 0 '
+        'WHERE l."generation_id" = ? AND (? = -1 OR l."shard" = ?) AND c."this_update" > ?',
+        generation.id,
+        shard,
+        shard,
+        now + CLOCK_LAG,
     )
     return {row[0] for row in rows}
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind
 from ..core.errors import Malformed
-from ..store.ledger import Change
+from ..store.ledger import Change, revision_after
 from ..store.rows import InstallationRow
 from .context import Context, decide_again
 
@@ -22,7 +22,7 @@ async def _save(context: Context, actor: Actor, url: str) -> InstallationRow:
         raise Malformed(f"{url[:200]!r} is no URL like http://pki.example")
     row = context.snapshot.installation
     # the row's revision guards it and is the configuration's, so it moves here and not by `configures`
-    after = row._replace(base_url=url, revision=row.revision + 1)
+    after = row._replace(base_url=url, revision=revision_after(row.revision))
     detail = {"setting": "url", "before": row.base_url, "after": url}
     event = Event(
         EventKind.SETTING_SAVED, context.clock(), actor.name, actor.source, "installation:1", detail

@@ -6,6 +6,8 @@ from dataclasses import replace
 from ..core.access import Actor, Subject, Verb, require, speaks_for_issuer
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict
+from ..core.lint import refuse_errors
+from ..core.lint.other_extensions import profile_findings
 from ..core.profile import Profile
 from ..core.profile_document import from_document, to_document
 from ..store.ledger import Change
@@ -17,7 +19,8 @@ async def save_profile(context: Context, actor: Actor, document: object) -> Prof
     """The profile as saved, one version up. `version` in the document is the one it was made from.
 
     One for authorities or OCSP signers is for whoever manages every authority. Raises Malformed naming the
-    field, Forbidden, Conflict when the profile has moved on since that version.
+    field, Forbidden, Refused for extensions that no certificate may have so, Conflict when the profile has
+    moved on since that version.
     """
     return await decide_again(context, lambda: _save(context, actor, document))
 
@@ -27,6 +30,7 @@ async def _save(context: Context, actor: Actor, document: object) -> Profile:
     require(actor, Verb.MANAGE_PROFILES, Subject(profile=wanted.name))
     if speaks_for_issuer(wanted):
         require(actor, Verb.MANAGE_AUTHORITIES, Subject())
+    refuse_errors(profile_findings(wanted))
     snapshot = context.snapshot
     current = snapshot.profiles.get(wanted.name)
     if current is not None and current.version != wanted.version:

@@ -4,12 +4,12 @@ The attempt is a fact in the authorization before any checking begins, so that a
 is done again by whoever sweeps. Every perspective leaves its own result; who completes the quorum decides.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from ..core import orders
 from ..core.acme_settings import AcmeSettings, acme_settings_from_document
@@ -23,9 +23,11 @@ from ..store.rows import AcmeAccountRow, AcmeAuthorizationRow, PerspectiveResult
 from ..store.snapshot import Endpoint
 from .check_caa import FindCaa, account_uris, caa_problem, require_caa
 from .context import Context
+from .turns import TurnLimits, Turns
 
-CHECKS_AT_ONCE = 200
-WAITING_MAX = 5_000
+LIMITS = TurnLimits(at_once=200, at_once_each=10, waiting=5_000, waiting_each=500)
+"""Checks of this process, and of each account: a client whose servers never answer waits for itself alone."""
+SWEPT_MAX = 200
 RECORD_ATTEMPTS = 3
 REASON_SHOWN = 1000
 
@@ -43,7 +45,7 @@ class Perspectives:
 
 @dataclass(slots=True)
 class Validations:
-    """Runs checks in the background of one event loop, a bounded number at a time.
+    """Runs checks in the background of one event loop, a bounded number at a time, account after account.
 
     `validators` by the kind of challenge; `services` are the `https://host[:port]` by which clients reach us,
     the usual one first. What cannot be done now is reported, and left to the next sweep.
@@ -55,24 +57,22 @@ class Validations:
     find_caa: FindCaa
     services: tuple[str, ...]
     report: Callable[[CertwrightError], None]
-    _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
-    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS_AT_ONCE))
+    _turns: Turns = field(default_factory=lambda: Turns(LIMITS))
 
-    def begin(self, identifier: int, settings: AcmeSettings) -> None:
-        """Check an attempted authorization soon, unless that is under way. Past WAITING_MAX it waits for the
-        sweep."""
-        if identifier in self._tasks or len(self._tasks) >= WAITING_MAX:
-            return
-        task = asyncio.get_running_loop().create_task(self._run(identifier, settings))
-        self._tasks[identifier] = task
-        task.add_done_callback(lambda _: self._tasks.pop(identifier, None))
+    def has_room(self, account: int) -> bool:
+        """Could a check for this account begin or wait now?"""
+        return self._turns.has_room(account)
+
+    def begin(self, identifier: int, account: int, settings: AcmeSettings) -> None:
+        """Check an account's attempted authorization when its turn comes, unless that is under way. Without
+        room for it, it is left to the sweep."""
+        self._turns.take(account, identifier, partial(self._run, identifier, settings))
 
     async def _run(self, identifier: int, settings: AcmeSettings) -> None:
-        async with self._slots:
-            try:
-                await self.validate(identifier, settings)
-            except CertwrightError as error:
-                self.report(error)
+        try:
+            await self.validate(identifier, settings)
+        except CertwrightError as error:
+            self.report(error)
 
     async def validate(self, identifier: int, settings: AcmeSettings) -> None:
         """Check one attempted authorization and record what was seen; decide it when enough has been seen.
@@ -135,17 +135,14 @@ class Validations:
         """
         rows = await unheard(self.context, "" if anyone else self.perspectives.here, before)
         by_endpoint = {one.row.id: one for one in self.context.snapshot.endpoints.values()}
-        for identifier, endpoint in rows:
+        for identifier, account, endpoint in rows:
             if endpoint in by_endpoint:
-                self.begin(identifier, acme_settings_from_document(by_endpoint[endpoint].settings))
+                self.begin(identifier, account, acme_settings_from_document(by_endpoint[endpoint].settings))
         return len(rows)
 
     async def close(self) -> None:
         """Give up what is under way; the attempt is on record, and swept later."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._turns.close()
 
 
 def _open(authorization: Authorization, now: datetime) -> bool:
@@ -160,22 +157,23 @@ async def _account_of(context: Context, authorization: Authorization) -> AcmeAcc
     return rows[0]
 
 
-async def unheard(context: Context, perspective: str, before: datetime) -> list[tuple[int, int]]:
-    """Authorizations (and their endpoints) attempted before a moment and unsettled, of which this perspective
-    has not spoken."""
+async def unheard(context: Context, perspective: str, before: datetime) -> list[tuple[int, int, int]]:
+    """Authorizations (with account and endpoint) attempted before a moment and unsettled, of which this
+    perspective has not spoken: of every account the oldest first, then the second of every account."""
     rows = await context.database.query(
-        'SELECT a."id", c."endpoint_id" FROM "acme_authorization" a '
+        'SELECT a."id", a."account_id", c."endpoint_id" FROM "acme_authorization" a '
         'JOIN "acme_account" c ON c."id" = a."account_id" '
         'WHERE a."attempted_at" IS NOT NULL AND a."attempted_at" <= ? '
         'AND a."validated_at" IS NULL AND a."failed_at" IS NULL AND a."deactivated_at" IS NULL '
         'AND a."expires_at" > ? AND NOT EXISTS (SELECT 1 FROM "perspective_result" r '
         'WHERE r."authorization_id" = a."id" AND r."attempt" = a."version" AND r."perspective" = ?) '
-        'ORDER BY a."attempted_at" LIMIT 200',
+        'ORDER BY row_number() OVER (PARTITION BY a."account_id" ORDER BY a."attempted_at"), '
+        f'a."attempted_at" LIMIT {SWEPT_MAX}',
         before,
         context.clock(),
         perspective,
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 async def _record(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ..core.clocks import of_the_future
 from ..core.errors import Unavailable
+from ..store.answers import Run
 from ..store.rows import CrlShardRow
 from ..store.snapshot import Generation
 from .context import Context
@@ -16,7 +18,7 @@ from .found_authority import offline
 from .issue_ocsp_signer import OFFLINE_MARGIN, needs_signer
 from .lease import LEASE_SECONDS, WORKER, read_leases
 from .renew_answers import newest_run
-from .renew_lists import changed_shards, lasting
+from .renew_lists import changed_shards, lasting, shards_ahead
 
 UNSEEN = timedelta(seconds=60)
 LIST_MARGIN = timedelta(days=1)
@@ -26,8 +28,9 @@ ANSWERS_LAST = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class WorkerHealth:
-    """`seen_at`: the newest sign of life of any worker, None when there was none within the hour; `lists_end`
-    and `answers_end`: the earliest nextUpdate of what a worker renews, None where there is nothing."""
+    """`seen_at`: the newest sign of life of any worker, None when there was none within the hour; one of the
+    future only where there is no other. `lists_end` and `answers_end`: the earliest nextUpdate of what a
+    worker renews, or now if a part of it is of the future; None where there is nothing."""
 
     seen_at: datetime | None
     lists_end: datetime | None
@@ -36,17 +39,33 @@ class WorkerHealth:
 
 async def worker_health(context: Context, folder: Path) -> WorkerHealth:
     """`folder` holds this host's produced answers. Raises Unavailable."""
-    leases = await read_leases(context.database)
-    beats = [row.expires_at for name, row in leases.items() if name.startswith(WORKER)]
-    generations = lasting(context, context.clock())
-    online = {one.id for one in generations if not offline(one)}
-    shards = await context.database.select(CrlShardRow, "1 = 1")
+    now = context.clock()
+    generations = lasting(context, now)
+    lists = [await _lists_end(context, one, now) for one in generations if not offline(one)]
     runs = [run for one in generations if (run := newest_run(one, folder))]
     return WorkerHealth(
-        max(beats) - timedelta(seconds=LEASE_SECONDS) if beats else None,
-        min((row.next_update for row in shards if row.generation_id in online), default=None),
-        min((run.times.next_update for run in runs), default=None),
+        await _seen_at(context, now),
+        min((end for end in lists if end), default=None),
+        min((_answers_end(run, now) for run in runs), default=None),
     )
+
+
+async def _seen_at(context: Context, now: datetime) -> datetime | None:
+    leases = await read_leases(context.database)
+    held = timedelta(seconds=LEASE_SECONDS)
+    beats = [row.expires_at - held for name, row in leases.items() if name.startswith(WORKER)]
+    return max((at for at in beats if not of_the_future(at, now)), default=min(beats, default=None))
+
+
+async def _lists_end(context: Context, generation: Generation, now: datetime) -> datetime | None:
+    rows = await context.database.select(CrlShardRow, '"generation_id" = ?', generation.id)
+    if await shards_ahead(context.database, generation, now):
+        return now
+    return min((row.next_update for row in rows), default=None)
+
+
+def _answers_end(run: Run, now: datetime) -> datetime:
+    return now if of_the_future(run.times.this_update, now) else run.times.next_update
 
 
 def require_lasting(health: WorkerHealth, now: datetime) -> None:
@@ -66,6 +85,9 @@ def require_worker(health: WorkerHealth, now: datetime) -> None:
     """Raises Unavailable when lists and answers are not being renewed, long before one is out of date."""
     if health.seen_at is None:
         raise Unavailable("no worker has been seen; start one, it renews CRLs and OCSP answers")
+    if of_the_future(health.seen_at, now):
+        text = f"the worker gave a sign of life at {health.seen_at:%Y-%m-%d %H:%M} UTC, in the future"
+        raise Unavailable(f"{text}; set the clocks of its host and this one right, and start it again")
     unseen = now - health.seen_at
     if unseen > UNSEEN:
         ends = min((end for end in (health.lists_end, health.answers_end) if end), default=None)
@@ -93,12 +115,11 @@ async def offline_tasks(context: Context) -> list[OfflineTask]:
     for generation in lasting(context, now):
         if not offline(generation):
             continue
-        shards = await context.database.select(CrlShardRow, '"generation_id" = ?', generation.id)
-        ends = min((row.next_update for row in shards), default=None)
+        ends = await _lists_end(context, generation, now)
         changed = await changed_shards(context.database, generation)
         if ends is None or ends - now < OFFLINE_MARGIN or changed:
             found.append(OfflineTask(generation, "crl", ends))
         if needs_signer(context, generation, now):
-            signer = context.snapshot.signers.get(generation.id)
+            signer = context.snapshot.signer(generation.id, now)
             found.append(OfflineTask(generation, "ocsp-signer", signer.not_after if signer else None))
     return found

@@ -6,6 +6,7 @@ into a problem document.
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
@@ -56,6 +57,16 @@ def header(scope: Scope, name: bytes) -> bytes | None:
             found: bytes = value
             return found
     return None
+
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([0-9a-z._-]{1,255}))(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+def host_name(host: str) -> str:
+    """The name or address of a Host field or of a URL's authority, lower case; empty for what is of another
+    form (RFC 9110 section 7.2)."""
+    match = _HOST.fullmatch(host)
+    return (match[1] or match[2]).lower() if match else ""
 
 
 def client_certificate(scope: Scope) -> tuple[bytes, ...]:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 import structlog
 
-from ..core.errors import CertwrightError, NotFound, Unavailable
+from ..core.errors import CertwrightError, Malformed, NotFound, Unavailable
 from ..protocols.asgi import (
     AsgiApplication,
     ClientGone,
@@ -194,6 +194,8 @@ class Redirect:
         self._base = service_url.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["raw_path"].startswith(b"/"):  # OPTIONS *
+            raise Malformed("this needs a path")
         query: bytes = scope["query_string"]
         location = self._base + scope["raw_path"] + (b"?" + query if query else b"")
         await respond(send, HTTPStatus.PERMANENT_REDIRECT, b"", [(b"location", location)])

@@ -1,6 +1,7 @@
 """Django behind the dispatcher: WSGI in a few threads, imported when first asked for.
 
-A serving process that only ever answers protocols never pays for Django's memory and start.
+A serving process that only ever answers protocols never pays for Django's memory and start. A thread is taken
+when the whole request is there, so that slow clients hold none.
 """
 
 import asyncio
@@ -9,13 +10,19 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..core.errors import Malformed, TooLarge
-from ..protocols.asgi import AsgiApplication, ClientGone, Message, Receive, Scope, Send, header
+from ..core.errors import Malformed, TooLarge, Unavailable
+from ..protocols.asgi import AsgiApplication, Message, Receive, Scope, Send, header, read_body
 from .probes import Probes
 
 READINESS = "certwright.readiness"
 REPORT_SECONDS = 5.0
 QUEUE_LENGTH = 8
+SMALL_OCTETS = 256 * 1024
+"""The most that is read from a caller who shows neither a session nor a token."""
+LARGE_AT_ONCE = 8
+"""How many larger bodies are read or worked on at once: each lies in memory, and a session is easily made
+up."""
+SESSION_COOKIE = b"__Host-certwright="
 
 
 class DjangoLane:
@@ -27,13 +34,27 @@ class DjangoLane:
         self._probes = probes
         self._application: AsgiApplication | None = None
         self._importing = asyncio.Lock()
+        self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._require_bounded_body(scope)
+        length = self._length(scope)
+        if length <= SMALL_OCTETS:
+            await self._answer(scope, receive, send)
+            return
+        if self._large >= LARGE_AT_ONCE:
+            raise Unavailable("too many large requests at once; try again", retry_after=1)
+        self._large += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._large -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await read_body(receive, self._body_octets)
         if self._application is None:
             await self._import()
         assert self._application is not None
-        await self._application(self._prepared(scope), _raising(receive), send)
+        await self._application(self._prepared(scope), _replaying(body), send)
 
     async def _import(self) -> None:
         async with self._importing:
@@ -41,13 +62,15 @@ class DjangoLane:
                 loop = asyncio.get_running_loop()
                 self._application = await loop.run_in_executor(None, _django, self._threads)
 
-    def _require_bounded_body(self, scope: Scope) -> None:
-        """WSGI has no notion of a body of unknown length."""
+    def _length(self, scope: Scope) -> int:
+        """Of the body; WSGI has no notion of one of unknown length. Raises Malformed, TooLarge."""
         if header(scope, b"transfer-encoding") is not None:
             raise Malformed("send the request body with a Content-Length")
         length = int(header(scope, b"content-length") or 0)
-        if length > self._body_octets:
-            raise TooLarge(f"the request body is larger than {self._body_octets} octets")
+        most = self._body_octets if _shows_credentials(scope) else min(SMALL_OCTETS, self._body_octets)
+        if length > most:
+            raise TooLarge(f"the request body is larger than {most} octets")
+        return length
 
     def _prepared(self, scope: Scope) -> Scope:
         """Without headers that WSGI cannot tell from others (`X_Forwarded_For`), and with the readiness
@@ -74,13 +97,16 @@ def _django(threads: int) -> Any:
     return WSGIMiddleware(wsgi.application, workers=threads, send_queue_size=QUEUE_LENGTH)
 
 
-def _raising(receive: Receive) -> Receive:
-    """Half a form must not look like a whole one: a client that is gone is an OSError to Django."""
+def _shows_credentials(scope: Scope) -> bool:
+    """Whether they are good, Django finds out."""
+    cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
+    return SESSION_COOKIE in cookies or header(scope, b"authorization") is not None
 
-    async def receive_or_raise() -> Message:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        return message
 
-    return receive_or_raise
+def _replaying(body: bytes) -> Receive:
+    """The whole body at once."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

@@ -100,7 +100,7 @@ class Instruments:
         if lists:
             self._lists_end.labels(generation.path).set(min(one.next_update for one in lists).timestamp())
         self._pending.labels(generation.path).set(sum(one.pending for one in lists))
-        signer = self._context.snapshot.signers.get(generation.id)
+        signer = self._context.snapshot.signer(generation.id, self._context.clock())
         self._signers_end.labels(generation.path).set(signer.not_after.timestamp() if signer else 0)
 
     async def follow(self, report: Report) -> None:

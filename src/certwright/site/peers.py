@@ -9,10 +9,11 @@ these names.
 import base64
 import binascii
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from ..core.errors import Malformed
-from ..protocols.asgi import CLIENT_CERTIFICATE, Scope, header
+from ..protocols.asgi import CLIENT_CERTIFICATE, Scope, header, host_name
 
 HOPS_MAX = 16
 CHAIN_MAX = 10
@@ -30,16 +31,14 @@ class HostNames:
     def require(self, scope: Scope) -> None:
         """Raises Malformed when the request's Host is not ours. HTTP/1.0 may come without."""
         host = header(scope, b"host")
-        if host is not None and not self._known(host.decode("latin-1").lower()):
+        if host is not None and not self._known(host_name(host.decode("latin-1"))):
             raise Malformed("nothing is served under this host name; the setting `hosts` adds names")
 
-    def _known(self, text: str) -> bool:
-        if text.startswith("["):
-            return _is_address(text[1:].partition("]")[0]) and "]" in text
-        bare = text.partition(":")[0]
-        return bare.rstrip(".") in self._names or _is_address(bare)
+    def _known(self, name: str) -> bool:
+        return name.rstrip(".") in self._names or _is_address(name)
 
 
+@lru_cache(maxsize=1024)
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)

@@ -109,20 +109,26 @@ class Transport(HttpToolsProtocol):
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
+        rest: bytes | None = data
+        while rest is not None:
+            rest = self._feed(rest)
+
+    def _feed(self, data: bytes) -> bytes | None:
+        """Parse; what is to be parsed again, if anything is."""
         self._read = len(data)
         if self._phase is Phase.HEAD:
             self._head += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(data[upgrade.args[0] :])
-            return
+            return self._without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             refusal = error.__context__
             self._refuse(refusal.status if isinstance(refusal, Refusal) else HTTPStatus.BAD_REQUEST)
-            return
+            return None
         if self._phase is not Phase.WHOLE or self.cycle.response_complete:
             self._await_rest()
+        return None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -140,7 +146,7 @@ class Transport(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
-            return  # the parser stops here; see _ignore_upgrade
+            return  # the parser stops here; see _without_upgrade
         if self._read + self._head > self._bounds.head_octets:
             self._measure_head()
         if len(self.headers) > self._bounds.headers:
@@ -168,18 +174,18 @@ class Transport(HttpToolsProtocol):
             self._calm()
         super().on_message_complete()
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
+    def _without_upgrade(self, rest: bytes) -> bytes | None:
         """RFC 9110 section 7.8: whoever does not want the offered protocol ignores the offer. The parser
         would lose the body, so the head is read again without it. (CONNECT is no offer.)"""
         method: bytes = self.parser.get_method()
         if method == b"CONNECT":
             self._refuse(HTTPStatus.BAD_REQUEST)
-            return
+            return None
         lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
         lines += [b"%b: %b" % field for field in self.headers if field[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
+        return b"\r\n".join([*lines, b"", b""]) + rest
 
     def _measure_head(self) -> None:
         """Several requests may share what was read, so only the sum of the parts is this head."""

@@ -23,7 +23,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ from ..core import der, ocsp
 from ..core.errors import Conflict, IntegrityError, Malformed, Unavailable
 from ..core.keys import KeyAlgorithm
 from ..core.revocation import Reason, RevocationFacts
+from .feed import CHAIN_OCTETS, START, Place
 
 SUFFIX = ".answers"
 RECORDS_MAX = 1 << 30
@@ -52,9 +53,10 @@ SIGNATURE_OCTETS = {
 }
 
 # magic, header size, record size, leading bits in the index; run, records, position in the status feed;
+# number and chain of the place there that it was read to;
 # producedAt, thisUpdate, nextUpdate, archive cutoff (0 for none); file size, SHA-256 of all after the header
-_FIXED = struct.Struct(">8sIII QQQ QQQQ Q32s")
-_MAGIC = b"cwOCSPa1"
+_FIXED = struct.Struct(f">8sIII QQQ Q{CHAIN_OCTETS}s QQQQ Q32s")
+_MAGIC = b"cwOCSPa2"
 _DIGEST_OCTETS = 32
 _RECORD = struct.Struct(">16sQH")
 _PAIR = struct.Struct(">II")
@@ -69,8 +71,8 @@ _NUMBER_DIGITS = 20
 class Run:
     """What all answers of one file share.
 
-    `number` rises from run to run; `feed_position` is the newest status change the answers know of;
-    `issuer` is one of `ocsp.issuer_forms`.
+    `number` rises from run to run; `feed_position` is the newest status change that all answers know of,
+    `read_to` the newest that any may know of; `issuer` is one of `ocsp.issuer_forms`.
     """
 
     number: int
@@ -78,6 +80,7 @@ class Run:
     issuer: bytes
     signer: ocsp.Responder
     times: ocsp.Times
+    read_to: Place = START
 
 
 class AnswerWriter:
@@ -130,14 +133,15 @@ class AnswerWriter:
         if len(self._buffer) >= _CHUNK_OCTETS:
             self._flush()
 
-    def finish(self) -> Path:
+    def finish(self, read_to: Place) -> Path:
         """Write index and header, sync, and rename into place; gives the file's path."""
         bits = min(_INDEX_BITS_MAX, max(0, len(self._leading).bit_length() - 2))
         self._buffer += _index(self._leading, bits)
         self._flush()
         size = self._file.tell()
+        run = replace(self._run, read_to=read_to)
         header = _header(
-            self._run, _RECORD.size + self._slot, bits, len(self._leading), size, self._digest.digest()
+            run, _RECORD.size + self._slot, bits, len(self._leading), size, self._digest.digest()
         )
         with _disk(self._path):
             self._file.seek(0)
@@ -208,6 +212,8 @@ def _header(run: Run, record_size: int, bits: int, count: int, file_size: int, d
         run.number,
         count,
         run.feed_position,
+        run.read_to.seq,
+        run.read_to.chain,
         int(times.produced_at.timestamp()),
         int(times.this_update.timestamp()),
         int(times.next_update.timestamp()),
@@ -233,7 +239,7 @@ class AnswerFile:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         fields = _FIXED.unpack_from(self._map)
         magic, self._records, self._record_size, bits, number, self.count, feed_position = fields[:7]
-        *moments, file_size, self._digest = fields[7:]
+        read_to, (*moments, file_size, self._digest) = Place(*fields[7:9]), fields[9:]
         if magic != _MAGIC:
             raise IntegrityError(f"{path}: not a file of OCSP answers of this version; produce it anew")
         self._index = self._records + self.count * self._record_size
@@ -241,7 +247,7 @@ class AnswerFile:
             raise IntegrityError(f"{path}: {size} octets where {file_size} were written; produce it anew")
         self._shift = 31 - bits
         names = self._checked_names()
-        self.run = _run(number, feed_position, names, moments)
+        self.run = replace(_run(number, feed_position, names, moments), read_to=read_to)
         if self.run.issuer != issuer:
             raise IntegrityError(f"{path}: holds answers about another issuer's certificates")
         self._template = ocsp.Template(self.run.signer, self.run.times, issuer)
@@ -330,6 +336,12 @@ def runs_in(folder: Path) -> list[tuple[int, Path]]:
     """Run numbers and paths of the files there, ascending; empty for a folder that does not exist."""
     found = (path for path in folder.glob("*" + SUFFIX) if path.stem.isdecimal())
     return sorted((int(path.stem), path) for path in found)
+
+
+def newest_number(folder: Path) -> int:
+    """The highest run number there, 0 for none. The next one is higher, whatever the database has counted:
+    it may have been put back."""
+    return max((number for number, _ in runs_in(folder)), default=0)
 
 
 def remove_older(folder: Path, keep: int = 2) -> None:

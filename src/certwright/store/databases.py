@@ -8,10 +8,10 @@ microseconds, a commit one disk flush); PostgreSQL is asynchronous. Values trave
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_type_hints
 
@@ -293,8 +293,62 @@ def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0] if isinstance(error, asyncpg.PostgresError) else type(error).__name__
 
 
+_SESSION = {
+    "idle_in_transaction_session_timeout": str(IDLE_MILLISECONDS),
+    # a plan is kept, and one that was made while its table was empty would walk through it when it has grown
+    "enable_seqscan": "off",
+}
+
+
 async def _keep_as_is(connection: Any) -> None:
     """We set nothing on a connection, so nothing needs a round trip to be set back."""
+
+
+_BY_KEY = {'"id" = ?': "id", '"certificate_id" = ?': "certificate_id"}
+"""Conditions that name one number, and their column."""
+
+
+class _Together:
+    """What is asked of one table by key while another question is under way goes into the next one: under
+    load a question is answered for many, and none is answered from before it was asked.
+
+    `fetch` gives the rows of many keys, which stand in their column `position`.
+    """
+
+    def __init__(self, fetch: Callable[[list[int]], Awaitable[list[Row]]], position: int) -> None:
+        self._fetch = fetch
+        self._position = position
+        self._waiting: dict[int, asyncio.Future[list[Row]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def find(self, key: int) -> list[Row]:
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            waiting = self._waiting[key] = asyncio.get_running_loop().create_future()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        return await asyncio.shield(waiting)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                asked, self._waiting = self._waiting, {}
+                await self._answer(asked)
+        finally:
+            self._task = None
+
+    async def _answer(self, asked: "dict[int, asyncio.Future[list[Row]]]") -> None:
+        found: dict[int, list[Row]] = {key: [] for key in asked}
+        try:
+            for row in await self._fetch(list(asked)):
+                found[row[self._position]].append(row)
+        except Exception as error:  # noqa: BLE001 - whoever asked gets it
+            for waiting in asked.values():
+                waiting.set_exception(error)
+                waiting.exception()  # who asked may be gone; then nobody else needs to hear of it
+            return
+        for key, waiting in asked.items():
+            waiting.set_result(found[key])
 
 
 class PostgresqlDatabase:
@@ -304,6 +358,7 @@ class PostgresqlDatabase:
 
     def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
         self._pool = pool
+        self._asked: dict[tuple[type[Row], str], _Together] = {}
 
     @classmethod
     async def open(cls, url: str) -> "PostgresqlDatabase":
@@ -315,7 +370,7 @@ class PostgresqlDatabase:
                 command_timeout=30,
                 timeout=10,
                 reset=_keep_as_is,
-                server_settings={"idle_in_transaction_session_timeout": str(IDLE_MILLISECONDS)},
+                server_settings=_SESSION,
             )
         except (*_LOST, asyncpg.PostgresError) as error:
             text = " ".join(str(error).split()) or type(error).__name__
@@ -323,8 +378,20 @@ class PostgresqlDatabase:
         return cls(pool)
 
     async def select(self, row_type: type[RowType], condition: str, *parameters: Any) -> list[RowType]:
-        rows = await self.query(select_sql(row_type, condition), *parameters)
+        if condition in _BY_KEY:
+            rows = await self._together(row_type, condition).find(*parameters)
+        else:
+            rows = await self.query(select_sql(row_type, condition), *parameters)
         return [row_type(*row) for row in rows]
+
+    def _together(self, row_type: type[Row], condition: str) -> "_Together":
+        found = self._asked.get((row_type, condition))
+        if found is None:
+            column = _BY_KEY[condition]
+            sql = select_sql(row_type, f'"{column}" = ANY(?)')
+            found = _Together(partial(self.query, sql), columns_of(row_type).index(column))
+            self._asked[row_type, condition] = found
+        return found
 
     async def query(self, sql: str, *parameters: Any) -> list[Row]:
         with _postgresql_errors():

@@ -55,7 +55,8 @@ async def with_authorizations_of_many(database: Database, rows: Sequence[AcmeOrd
     for start in range(0, len(identifiers), PARAMETERS_MAX):
         part = identifiers[start : start + PARAMETERS_MAX]
         marks = ",".join("?" * len(part))
-        for one in await database.select(AcmeAuthorizationRow, f'"id" IN ({marks})', *part):
+        condition = f'"id" IN ({marks})' if len(part) > 1 else '"id" = ?'
+        for one in await database.select(AcmeAuthorizationRow, condition, *part):
             found[one.id] = Authorization(one, authorization_facts(one))
     if len(found) < len(identifiers):
         missing = min(set(identifiers) - found.keys())

@@ -11,6 +11,7 @@ they have seen holds until the commit.
 """
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -37,8 +38,11 @@ from .rows import (
 )
 
 BATCH_MAX = 500
+WORTH_A_LANE = 16
+PATIENCE_SECONDS = 0.02
 Clock = Callable[[], datetime]
 STATUS_FEED = "status"
+REVISION_STEP_MAX = 1 << 30
 
 # How a row is found, and the column that says whether it moved; other tables: id, and version.
 _KEYS: dict[type[Row], tuple[tuple[str, ...], str]] = {
@@ -131,6 +135,7 @@ class Ledger:
         self._clock = clock
         self._queue: list[_Waiting] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._patience: asyncio.TimerHandle | None = None
         self._next = lanes[0].chain.writer << 32
 
     @classmethod
@@ -156,13 +161,28 @@ class Ledger:
         await done
 
     def _wake(self) -> None:
-        for lane in self._lanes:
-            if not lane.busy and self._queue:
-                lane.busy = True
-                task = asyncio.get_running_loop().create_task(self._run(lane))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-                return
+        """Set a lane to work. While one works, a few changes had better wait for its next batch, for a commit
+        costs the same for one as for many; but not for long, it may be waiting for a database that is gone.
+        """
+        idle = [lane for lane in self._lanes if not lane.busy]
+        if not idle or not self._queue:
+            return
+        if len(idle) == len(self._lanes) or len(self._queue) >= WORTH_A_LANE:
+            self._start(idle[0])
+        elif self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        idle = [lane for lane in self._lanes if not lane.busy]
+        if idle and self._queue:
+            self._start(idle[0])
+
+    def _start(self, lane: _Lane) -> None:
+        lane.busy = True
+        task = asyncio.get_running_loop().create_task(self._run(lane))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _run(self, lane: _Lane) -> None:
         try:
@@ -260,9 +280,9 @@ class Ledger:
                 elif not await _replace(transaction, before, after):
                     raise _Fault(waiting, Moved(f"the {table_of(type(before))} has changed meanwhile"))
             rows = [row for waiting in batch for row in waiting.change.inserted]
-            rows += await _numbered_changes(transaction, batch)
-            rows += self._outbox(batch)
             chain, events = _chained(lane.chain, batch)
+            rows += await _numbered_changes(transaction, batch, chain.head)
+            rows += self._outbox(batch)
             if events:
                 await _advance(transaction, lane.chain, chain)
             for row_type, group in _by_table([*rows, *events]):
@@ -349,15 +369,22 @@ def _stands_on_guarded(change: Change) -> bool:
     return any(guard.row_type is CompromisedKeyRow for guard in change.absent)
 
 
+def revision_after(revision: int) -> int:
+    """Revisions grow by random steps: where the database was put back, none comes a second time, and whoever
+    holds one of what is gone notices."""
+    return revision + 1 + secrets.randbelow(REVISION_STEP_MAX)
+
+
 async def _check_revision(transaction: Transaction, batch: list[_Waiting]) -> None:
     configures = any(waiting.change.configures for waiting in batch)
     if not configures and all(waiting.change.revision is None for waiting in batch):
         return
     if configures:
-        sql = 'UPDATE "installation" SET "revision" = "revision" + 1 WHERE "id" = 1 RETURNING "revision" - 1'
+        step = revision_after(0)
+        sql = 'UPDATE "installation" SET "revision" = "revision" + ? WHERE "id" = 1 RETURNING "revision" - ?'
+        rows = await transaction.execute(sql, (step, step))
     else:
-        sql = 'SELECT "revision" FROM "installation" WHERE "id" = 1'
-    rows = await transaction.execute(sql)
+        rows = await transaction.execute('SELECT "revision" FROM "installation" WHERE "id" = 1')
     current = rows[0][0] if rows else 0
     for waiting in batch:
         if waiting.change.revision not in (None, current):
@@ -430,14 +457,14 @@ async def _advance_counter(transaction: Transaction, name: str, by: int) -> int:
     return value
 
 
-async def _numbered_changes(transaction: Transaction, batch: list[_Waiting]) -> list[Row]:
+async def _numbered_changes(transaction: Transaction, batch: list[_Waiting], chain: bytes) -> list[Row]:
     """Places in the status feed are taken under the counter's lock, so they appear in commit order."""
     changes = [row for waiting in batch for row in waiting.change.status_changes]
     if not changes:
         return []
     last = await _advance_counter(transaction, STATUS_FEED, len(changes))
     first = last - len(changes) + 1
-    return [row._replace(seq=first + offset) for offset, row in enumerate(changes)]
+    return [row._replace(seq=first + offset, chain=chain) for offset, row in enumerate(changes)]
 
 
 def _chained(chain: audit.Chain, batch: list[_Waiting]) -> tuple[audit.Chain, list[AuditEventRow]]:

@@ -76,6 +76,7 @@ class AuthorityGenerationRow(NamedTuple):
     spki_sha256: bytes
     subject: str
     profile: str
+    ordered: str
     csr: bytes | None
     certificate: bytes | None
     chain: bytes
@@ -160,6 +161,7 @@ class StatusChangeRow(NamedTuple):
     reason: int
     invalidity_date: datetime | None
     at: datetime
+    chain: bytes = bytes(32)
 
 
 class CrlShardRow(NamedTuple):

@@ -6,6 +6,7 @@ the ledger.
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from cryptography import x509
 
 from ..core import keys
 from ..core.access import Actor, Grant, Role
+from ..core.clocks import of_the_future
 from ..core.der import Reader
 from ..core.errors import CertwrightError, Conflict, NotFound, Unauthenticated, Unavailable
 from ..core.issuer import Issuer, Pointers, issuer_of
@@ -38,6 +40,7 @@ Found = TypeVar("Found")
 POLL_SECONDS = 0.25
 LOOK_AGAIN_SECONDS = 0.05
 STALE_SECONDS = 10.0
+TOGETHER = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class Snapshot:
     by_path: dict[str, Generation]
     profiles: dict[str, Profile]
     endpoints: dict[str, Endpoint]
-    signers: dict[int, OcspSignerRow]
+    signers_of: dict[int, tuple[OcspSignerRow, ...]]
+    """By generation, the one that lasts longest first; without those whose certificate is revoked."""
     tokens: dict[bytes, Token]
     derived: dict[Any, Any] = field(default_factory=dict)
     """What others compute from this snapshot and want to forget with it."""
@@ -153,6 +157,18 @@ class Snapshot:
         mine = [generation for generation in self.generations.values() if generation.authority.name == name]
         return sorted(mine, key=lambda generation: -generation.row.number)
 
+    @property
+    def signers(self) -> dict[int, OcspSignerRow]:
+        """All OCSP signers that are not revoked, by their own identifiers."""
+        return {row.id: row for rows in self.signers_of.values() for row in rows}
+
+    def signer(self, generation: int, now: datetime) -> OcspSignerRow | None:
+        """Of a generation's OCSP signers that have begun, the one that lasts longest; it may have ended."""
+        for row in self.signers_of.get(generation, ()):
+            if not of_the_future(row.not_before, now):
+                return row
+        return None
+
     def token_actor(self, digest: bytes, now: datetime, source: str) -> Actor | None:
         """Who holds the token with this SHA-256, if it is good now."""
         token = self.tokens.get(digest)
@@ -187,7 +203,7 @@ async def load_snapshot(database: Database) -> Snapshot:
         by_path={generation.path: generation for generation in generations.values()},
         profiles=await _profiles(database),
         endpoints={endpoint.path: endpoint for endpoint in endpoints},
-        signers=await _signers(database),
+        signers_of=await _signers(database),
         tokens=await _tokens(database),
     )
 
@@ -198,7 +214,7 @@ def _generation(row: AuthorityGenerationRow, authority: AuthorityRow, base_url: 
         return Generation(row, authority, None, chain, None, None, ())
     certificate = x509.load_der_x509_certificate(row.certificate)
     public_key: Any = certificate.public_key()
-    issuer = issuer_of(row.certificate, pointers(base_url, f"{authority.name}/{row.number}"))
+    issuer = issuer_of(row.certificate, pointers(base_url, f"{authority.name}/{row.number}"), chain)
     served = tuple(der for der in (row.certificate, *chain) if not _self_issued(der))
     return Generation(row, authority, certificate, chain, public_key, issuer, served)
 
@@ -235,10 +251,29 @@ async def _profiles(database: Database) -> dict[str, Profile]:
     }
 
 
-async def _signers(database: Database) -> dict[int, OcspSignerRow]:
-    """The signer that lasts longest, for each generation."""
-    rows = await database.select(OcspSignerRow, '1 = 1 ORDER BY "not_after"')
-    return {row.generation_id: row for row in rows}
+async def _signers(database: Database) -> dict[int, tuple[OcspSignerRow, ...]]:
+    rows = await database.select(OcspSignerRow, '1 = 1 ORDER BY "not_after" DESC, "id" DESC')
+    fingerprints = {row.id: hashlib.sha256(row.certificate).digest() for row in rows}
+    revoked = await _revoked(database, list(fingerprints.values()))
+    found: dict[int, tuple[OcspSignerRow, ...]] = {}
+    for row in rows:
+        if fingerprints[row.id] not in revoked:
+            found[row.generation_id] = (*found.get(row.generation_id, ()), row)
+    return found
+
+
+async def _revoked(database: Database, fingerprints: list[bytes]) -> set[bytes]:
+    """Those of certificates that are revoked, or on hold."""
+    found: set[bytes] = set()
+    for start in range(0, len(fingerprints), TOGETHER):
+        some = fingerprints[start : start + TOGETHER]
+        rows = await database.query(
+            f'SELECT "fingerprint" FROM "certificate" WHERE "fingerprint" IN ({",".join("?" * len(some))}) '
+            'AND "revoked_at" IS NOT NULL',
+            *some,
+        )
+        found.update(row[0] for row in rows)
+    return found
 
 
 async def _tokens(database: Database) -> dict[bytes, Token]:

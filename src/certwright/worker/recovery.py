@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 
 from ..operations.context import Context
-from ..operations.lease import WORKER, read_leases
+from ..operations.lease import LEASE_SECONDS, WORKER, in_force, read_leases
 from ..operations.record_recovery import record_recovery
 from .durable import Durable, DurableSettings, State
 
@@ -46,7 +46,7 @@ class Recovery:
         return {
             name.removeprefix(WORKER): int(row.holder)
             for name, row in leases.items()
-            if name.startswith(WORKER) and row.expires_at > now
+            if name.startswith(WORKER) and in_force(row, now, timedelta(seconds=LEASE_SECONDS))
         }
 
     def _is_left(self, state: State, living: dict[str, int]) -> bool:

@@ -347,24 +347,3 @@ def test_reasons() -> None:
         with pytest.raises(AcmeProblem, match="0, 1, 3, 4, 5, 9") as refusal:
             rules.check_revocation_reason(Revocation(b"", reason))
         assert refusal.value.type == "badRevocationReason"
-
-
-def test_who_holds_authorizations_for_all_names_may_revoke() -> None:
-    wildcard, base = _dns("*.example.org", "example.org")
-    for_wildcard = replace(VALID, target=target_of(wildcard))
-    for_base = replace(VALID, target=target_of(base))
-    rules.check_revocation_right((WWW,), (PENDING, VALID), NOW)
-    rules.check_revocation_right((wildcard, base, WWW), (for_wildcard, for_base, VALID), NOW)
-    for names, held in (
-        ((WWW,), ()),
-        ((WWW,), (PENDING,)),
-        ((WWW,), (deactivate(VALID, NOW),)),
-        ((WWW,), (replace(VALID, valid_until=NOW),)),
-        ((WWW,), (for_wildcard, for_base)),
-        ((wildcard,), (for_base,)),
-        ((base,), (for_wildcard,)),
-        ((WWW, base), (VALID,)),
-    ):
-        with pytest.raises(AcmeProblem, match="no authorization for") as refusal:
-            rules.check_revocation_right(names, held, NOW)
-        assert (refusal.value.type, refusal.value.status) == ("unauthorized", 403)

@@ -4,12 +4,12 @@ from functools import lru_cache
 
 from ..errors import Reason, Refused
 from ..profile import Profile
-from . import cabf_smime, cabf_tls, keys, profile, rfc5280
+from . import cabf_smime, cabf_tls, keys, other_extensions, profile, rfc5280
 from .decoded import Decoded
 from .finding import Finding, Part, Rule, Severity
 
 SETS: dict[str, tuple[Rule, ...]] = {
-    "rfc5280": rfc5280.RULES,
+    "rfc5280": rfc5280.RULES + other_extensions.RULES,
     "profile": profile.RULES,
     "keys": keys.RULES,
     "cabf-tls": cabf_tls.RULES,

@@ -23,6 +23,7 @@ _REFUSALS = {
     Resource.NEW_ACCOUNT: ProblemType.BAD_PUBLIC_KEY,
     Resource.KEY_CHANGE: ProblemType.BAD_PUBLIC_KEY,
     Resource.FINALIZE: ProblemType.BAD_CSR,
+    Resource.REVOKE_CERTIFICATE: ProblemType.BAD_REVOCATION_REASON,
 }
 
 

@@ -15,15 +15,13 @@ from ...core import orders
 from ...core.acme_settings import AcmeSettings, acme_settings_from_document
 from ...core.errors import CertwrightError, Conflict, Moved, NotFound, Reconfigured, Refused, Unavailable
 from ...core.pem import pem
-from ...core.revocation import Reason, RevocationFacts
-from ...operations import acme_accounts, acme_lookups, acme_orders
+from ...core.revocation import Reason
+from ...operations import acme_accounts, acme_lookups, acme_orders, acme_revocation
 from ...operations.acme_request import Signed, record_refused, spend_nonce
 from ...operations.context import DECISIONS_MAX, Context
 from ...operations.finalize_order import finalize_order
 from ...operations.find_certificate import certificate_der
-from ...operations.revoke import revoke_row
 from ...operations.validate import Validations
-from ...store.databases import Duplicate
 from ...store.enrolment import Authorization, Order, load_authorization, load_order
 from ...store.rows import AcmeAccountRow
 from ...store.snapshot import Endpoint, Snapshot
@@ -47,11 +45,12 @@ from .messages import (
     parse_revocation,
 )
 from .nonces import UNIQUE_OCTETS, CheckedNonce, bad_nonce
-from .problems import AcmeProblem, ProblemType, malformed, unauthorized
+from .problems import AcmeProblem, ProblemType, malformed, rate_limited, unauthorized
 from .resources import Place, Resource, Urls, parse_path
 from .wire import Asked, Wire, check_method, error_answer, refused_subject
 
 ORDERS_PAGE = 50
+CHECKS_SECONDS = 10
 _key_of = lru_cache(maxsize=10_000)(public_key)
 
 
@@ -420,13 +419,18 @@ class AcmeApplication:
             raise NotFound("the authorization offers no such challenge")
         if not is_post_as_get(call.payload):
             parse_challenge_response(call.payload)
-            rules.respond(authorization.facts, kind, call.now)
+            if rules.respond(authorization.facts, kind, call.now) is not authorization.facts:
+                self._require_room(call.signer)
             authorization, begun = await acme_orders.attempt_challenge(
                 self._context, authorization, kind, call.signed
             )
             if begun:
-                self._validations.begin(authorization.row.id, call.settings)
+                self._validations.begin(authorization.row.id, call.signer.id, call.settings)
         return answers.challenge_answer(call.urls, authorization.facts, kind, call.now)
+
+    def _require_room(self, account: AcmeAccountRow) -> None:
+        if not self._validations.has_room(account.id):
+            raise rate_limited("too many challenges of this account wait to be checked", CHECKS_SECONDS)
 
     # -- certificates ----------------------------------------------------------------------------
 
@@ -445,26 +449,22 @@ class AcmeApplication:
             call.verify(require_jwk(call.jws))
         message = parse_revocation(call.payload)
         rules.check_revocation_reason(message)
-        row = await acme_lookups.certificate_by_der(self._context, call.endpoint, message.certificate)
-        if call.account is None:
-            require_key_of(message.certificate, call.jws.header.jwk)
-            actor = acme_lookups.key_holder(row, call.source)
-        else:
-            actor = acme_accounts.account_actor(call.account, call.endpoint, call.source)
-        if call.account is not None and row.requester != f"acme:{call.account.id}":
-            names = await acme_lookups.names(self._context, row)
-            held = await acme_lookups.held(self._context, call.account, names, call.now)
-            rules.check_revocation_right(names, held, call.now)
-        facts = RevocationFacts(call.now, Reason(message.reason or 0))
+        reason = Reason(message.reason or 0)
         try:
-            await revoke_row(self._context, actor, row, facts, call.signed.spent)
-        except Duplicate as error:  # another certificate of this key is being revoked: decide again
-            raise Moved(error.detail) from error
+            await self._revoke_by(call, message.certificate, reason)
         except Moved:
             raise
         except Conflict as error:
             raise AcmeProblem(ProblemType.ALREADY_REVOKED, error.detail) from error
         return Answer()
+
+    async def _revoke_by(self, call: Call, certificate: bytes, reason: Reason) -> None:
+        how = (certificate, reason, call.signed)
+        if call.account is None:
+            require_key_of(certificate, call.jws.header.jwk)
+            await acme_revocation.revoke_by_key(self._context, call.endpoint, *how)
+        else:
+            await acme_revocation.revoke_by_account(self._context, call.endpoint, call.account, *how)
 
     async def _renewal_info(self, place: Place) -> Answer:
         key = renewal.parse_certificate_key(place.key)

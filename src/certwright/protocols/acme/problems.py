@@ -106,6 +106,11 @@ def unauthorized(detail: str, status: int = 403) -> AcmeProblem:
     return AcmeProblem(ProblemType.UNAUTHORIZED, detail, status=status)
 
 
+def rate_limited(detail: str, seconds: int) -> AcmeProblem:
+    """To be tried again after so many seconds (RFC 8555 section 6.6)."""
+    return AcmeProblem(ProblemType.RATE_LIMITED, detail, retry_after=seconds)
+
+
 def document(problem: AcmeProblem) -> JsonObject:
     """The problem document, without the identifier RFC 8555 forbids at its top."""
     members: JsonObject = {
@@ -137,7 +142,8 @@ def stored_document(problem: Problem) -> JsonObject:
 
 def problem_of(error: Exception, refusal: ProblemType = ProblemType.REJECTED_IDENTIFIER) -> AcmeProblem:
     """The ACME problem for any error. `refusal` is the type that a Refused means at this resource:
-    badCSR at finalize, badPublicKey for account keys, rejectedIdentifier at newOrder.
+    badCSR at finalize, badPublicKey for account keys, badRevocationReason at revokeCert, rejectedIdentifier
+    at newOrder.
 
     An error that is not ours says nothing of itself to the client.
     """

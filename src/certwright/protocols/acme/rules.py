@@ -8,12 +8,10 @@ from ...core.errors import Conflict, Malformed
 from ...core.names import Identifier, IdentifierKind, parse_identifier
 from ...core.orders import (
     AuthorizationFacts,
-    AuthorizationStatus,
     ChallengeStatus,
     OrderFacts,
     OrderStatus,
     attempt,
-    authorization_status,
     challenge_status,
     order_status,
     target_of,
@@ -22,7 +20,7 @@ from .challenges import DEFAULT_CHALLENGES, challenge_kinds
 from .encoding import shown
 from .jwk import Jwk
 from .messages import CONTACT_MAX, CONTACTS_MAX, NewAccount, NewOrder, Revocation
-from .problems import AcmeProblem, ProblemType, Subproblem, malformed, unauthorized
+from .problems import AcmeProblem, ProblemType, Subproblem, malformed
 from .renewal import CertificateKey, parse_certificate_key
 
 REVOCATION_REASONS = (0, 1, 3, 4, 5, 9)
@@ -268,15 +266,3 @@ def check_revocation_reason(message: Revocation) -> None:
         raise AcmeProblem(
             ProblemType.BAD_REVOCATION_REASON, f"the reason is not one of {allowed} (RFC 5280 5.3.1)"
         )
-
-
-def check_revocation_right(
-    names: Iterable[Identifier], held: Iterable[AuthorizationFacts], now: datetime
-) -> None:
-    """May an account that did not order a certificate revoke it (section 7.6)? It may when it holds valid
-    authorizations for all its names. Raises AcmeProblem unauthorized naming one that is missing."""
-    valid = {each.target for each in held if authorization_status(each, now) is AuthorizationStatus.VALID}
-    missing = next((name for name in names if target_of(name) not in valid), None)
-    if missing is not None:
-        name = shown(missing.value)
-        raise unauthorized(f"this account did not order the certificate and has no authorization for {name}")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from ...core.errors import CertwrightError, Malformed, Refused
+from ..asgi import host_name
 from .answers import Answer, Header, allow, methods_of, problem_answer, refusal_at
 from .jws import ParsedJws, check_content_type, parse_request
 from .nonces import CheckedNonce, NonceMaker, UsedNonces
@@ -54,10 +54,7 @@ class Wire:
         return urls.account_key(kid)
 
     def _is_ours(self, host: str) -> bool:
-        try:
-            return (urlsplit(f"//{host}").hostname or "") in self._hosts
-        except ValueError:
-            return False
+        return host_name(host) in self._hosts
 
     def unwrap(
         self, body: bytes, content_type: str, asked: Asked, query: str, now: datetime

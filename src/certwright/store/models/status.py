@@ -17,6 +17,9 @@ class StatusChange(models.Model):
     reason = models.BigIntegerField()
     invalidity_date = models.DateTimeField(null=True)
     at = models.DateTimeField()
+    chain = models.BinaryField(
+        help_text="where the commit has left its audit writer: no other history has it"
+    )
 
     class Meta:
         db_table = "status_change"

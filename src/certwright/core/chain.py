@@ -1,0 +1,98 @@
+"""Does a path lead to an authority's certificate, as relying parties will ask? (RFC 5280 section 6.1)"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from .constraints import mail_permitted, permitted
+from .distinguished_name import EMAIL_ADDRESS, name_from_x509
+from .errors import Reason, Refused
+from .general_names import decode_general_name
+from .issuer import AuthorityCertificate, constraints_of, path_length_left, read_authority
+
+# every code a refusal of an authority from outside can carry, for docs/reference/findings.md
+REASONS: dict[str, str] = {
+    "authority.chain": "A certificate is not signed by the next one of the chain.",
+    "authority.dates": "A certificate of the chain is not valid now.",
+    "authority.key-usage": "A keyUsage of the chain lacks keyCertSign, or the authority's own cRLSign.",
+    "authority.path-length": "A certificate of the chain permits fewer authorities below it.",
+    "authority.name-constraints": "A certificate of the chain excludes a name of one below it.",
+    "authority.key": "The certificate is for another key.",
+    "authority.subject": "The certificate is for another name.",
+    "authority.crl": "The revocation list is not one of the authority, or cannot be carried on.",
+}
+
+
+def check_chain(certificate: bytes, chain: Sequence[bytes], now: datetime) -> x509.Certificate:
+    """The authority certificate (DER), read, if a path leads to it down `chain`, its own issuer first.
+
+    Raises Malformed, and Refused with every reason against it.
+    """
+    path = [read_authority(der) for der in (certificate, *chain)]
+    reasons = [*_signatures(path), *_dates(path, now), *_key_uses(path), *_names(path)]
+    if (path_length_left(path) or 0) < 0:
+        text = "a path length above leaves no room for this authority"
+        reasons.append(Reason("authority.path-length", text, "RFC 5280 4.2.1.9"))
+    if reasons:
+        raise Refused(tuple(reasons))
+    return path[0].parsed
+
+
+def _signatures(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:
+    for child, parent in zip(path, path[1:] or path[:1], strict=False):
+        try:
+            child.parsed.verify_directly_issued_by(parent.parsed)
+        except (ValueError, TypeError, InvalidSignature):
+            text = f"{_named(child)} is not signed by {_named(parent)}; give the chain from issuer to root"
+            yield Reason("authority.chain", text)
+
+
+def _dates(path: Sequence[AuthorityCertificate], now: datetime) -> Iterator[Reason]:
+    for one in path:
+        if not one.parsed.not_valid_before_utc <= now <= one.parsed.not_valid_after_utc:
+            yield Reason("authority.dates", f"{_named(one)} is not valid now")
+
+
+def _key_uses(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:
+    """RFC 5280 6.1.4 (n); the authority itself signs lists too (section 4.2.1.3)."""
+    for index, one in enumerate(path):
+        needed = {"keyCertSign"} if index else {"keyCertSign", "cRLSign"}
+        if one.key_uses is not None and (missing := needed - one.key_uses):
+            text = f"the keyUsage of {_named(one)} lacks {' and '.join(sorted(missing))}"
+            yield Reason("authority.key-usage", text, "RFC 5280 4.2.1.3")
+
+
+def _names(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:
+    """RFC 5280 6.1.3 (b) and (c)."""
+    for index, one in enumerate(path):
+        constraints = constraints_of(path[index + 1 :])
+        if not constraints or one.self_issued:
+            continue
+        mails = name_from_x509(one.parsed.subject).values(EMAIL_ADDRESS)
+        outside = [mail for mail in mails if not mail_permitted(constraints, mail)]
+        outside += [
+            str(name)
+            for name in map(decode_general_name, _alternative_names(one.parsed))
+            if not permitted(constraints, name)
+        ]
+        for name in outside:
+            text = f"{name} of {_named(one)} is outside the name constraints above it"
+            yield Reason("authority.name-constraints", text, "RFC 5280 4.2.1.10")
+
+
+_CONSTRAINED = (x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier, x509.IPAddress)
+
+
+def _alternative_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
+    """Those of kinds that name constraints can be about."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return [name for name in names if isinstance(name, _CONSTRAINED)]
+
+
+def _named(one: AuthorityCertificate) -> str:
+    return one.parsed.subject.rfc4514_string()[:200]

@@ -1,0 +1,89 @@
+"""Work of many parties in one event loop, done so that no party holds up the others.
+
+Of each party so much is under way at once, and of all together; the parties' next pieces are taken in turn.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+
+Work = Callable[[], Coroutine[None, None, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """How many pieces are under way at once, and how many wait: of all parties, and of each."""
+
+    at_once: int
+    at_once_each: int
+    waiting: int
+    waiting_each: int
+
+
+@dataclass(slots=True)
+class Turns:
+    """A piece of work is known by its key until it is done."""
+
+    limits: TurnLimits
+    _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    _under_way: Counter[int] = field(default_factory=Counter)
+    _queues: dict[int, deque[tuple[int, Work]]] = field(default_factory=dict)
+    _waiting: set[int] = field(default_factory=set)
+    _next: dict[int, None] = field(default_factory=dict)
+    """The parties whose turn will come: those with work that waits and may begin, in order."""
+
+    def has_room(self, party: int) -> bool:
+        """Would one more piece of this party be taken?"""
+        queue = self._queues.get(party, ())
+        return len(queue) < self.limits.waiting_each and len(self._waiting) < self.limits.waiting
+
+    def take(self, party: int, key: int, work: Work) -> bool:
+        """Do it when the party's turn comes. False: there is no room; what is known already has its room."""
+        if key in self._tasks or key in self._waiting:
+            return True
+        if not self.has_room(party):
+            return False
+        self._queues.setdefault(party, deque()).append((key, work))
+        self._waiting.add(key)
+        self._line_up(party)
+        self._begin()
+        return True
+
+    def _line_up(self, party: int) -> None:
+        if party in self._queues and self._under_way[party] < self.limits.at_once_each:
+            self._next.setdefault(party)
+
+    def _begin(self) -> None:
+        while self._next and len(self._tasks) < self.limits.at_once:
+            party = next(iter(self._next))
+            del self._next[party]
+            queue = self._queues[party]
+            key, work = queue.popleft()
+            if not queue:
+                del self._queues[party]
+            self._waiting.discard(key)
+            self._under_way[party] += 1
+            task = asyncio.get_running_loop().create_task(work())
+            self._tasks[key] = task
+            task.add_done_callback(partial(self._done, party, key))
+            self._line_up(party)
+
+    def _done(self, party: int, key: int, _: asyncio.Task[None]) -> None:
+        del self._tasks[key]
+        self._under_way[party] -= 1
+        if not self._under_way[party]:
+            del self._under_way[party]
+        self._line_up(party)
+        self._begin()
+
+    async def close(self) -> None:
+        """Give up what waits and what is under way."""
+        self._queues.clear()
+        self._waiting.clear()
+        self._next.clear()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,135 @@
+"""Paths to authorities from outside, and their last lists."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from certwright.core.chain import REASONS, check_chain
+from certwright.core.errors import Malformed, Refused
+from certwright.core.last_list import NUMBER_MAX, number_of_last_list
+from tests.core.toy_chain import Outside, Wish, constraints, outside, revocation_list
+
+
+def check(one: Outside, later: timedelta = timedelta(0)) -> x509.Certificate:
+    return check_chain(one.der, one.path[1:], datetime.now(UTC) + later)
+
+
+def refusal(act: Callable[[], object]) -> list[str]:
+    with pytest.raises(Refused) as found:
+        act()
+    codes = [reason.code for reason in found.value.reasons]
+    assert set(codes) <= REASONS.keys()
+    return codes
+
+
+ROOT = outside("CN=Root")
+PERMITTED = Wish(constraints=constraints((x509.RFC822Name("Corp.Example"), x509.DNSName("corp.example"))))
+
+
+def test_good_paths() -> None:
+    assert check(ROOT).subject == ROOT.name
+    below = outside("CN=Middle", ROOT, Wish(path_length=1))
+    assert check(outside("CN=Issuing", below)).issuer == below.name
+    without = outside("CN=Old", outside("CN=Old Root", wish=Wish(uses=None)), Wish(uses=None))
+    assert check(without).subject == without.name
+    named = Wish(names=(x509.DNSName("ca.Corp.example"), x509.DirectoryName(ROOT.name)))
+    check(outside("CN=x,1.2.840.113549.1.9.1=ca@corp.example", outside("CN=R", wish=PERMITTED), named))
+
+
+@pytest.mark.parametrize("uses", [set(), {"keyCertSign"}, {"cRLSign"}])
+def test_an_authority_of_ours_signs_certificates_and_lists(uses: set[str]) -> None:
+    one = outside("CN=Issuing", ROOT, Wish(uses=frozenset(uses)))
+    assert refusal(lambda: check(one)) == ["authority.key-usage"]
+
+
+def test_those_above_it_sign_certificates() -> None:
+    fine = outside("CN=Middle", ROOT, Wish(uses=frozenset({"keyCertSign"})))
+    check(outside("CN=Issuing", fine))
+    lists_only = outside("CN=Middle", ROOT, Wish(uses=frozenset({"cRLSign"})))
+    assert refusal(lambda: check(outside("CN=Issuing", lists_only))) == ["authority.key-usage"]
+
+
+def test_path_lengths_above() -> None:
+    root = outside("CN=Root", wish=Wish(path_length=0))
+    check(outside("CN=Root", root))
+    check(outside("CN=Issuing", outside("CN=Middle", outside("CN=Root", wish=Wish(path_length=2)))))
+    assert refusal(lambda: check(outside("CN=Issuing", root, Wish()))) == ["authority.path-length"]
+    again = outside("CN=Lower", outside("CN=Middle", root), Wish(path_length=4))
+    assert refusal(lambda: check(again)) == ["authority.path-length"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "names"),
+    [
+        ("CN=x,1.2.840.113549.1.9.1=ca@evil.example", ()),
+        ("CN=x", (x509.DNSName("ca.evil.example"),)),
+        ("CN=x", (x509.RFC822Name("ca@www.corp.example"),)),
+    ],
+)
+def test_names_of_authorities_are_within_the_constraints_above(
+    subject: str, names: tuple[x509.GeneralName, ...]
+) -> None:
+    one = outside(subject, outside("CN=Root", wish=PERMITTED), Wish(names=names))
+    assert refusal(lambda: check(one)) == ["authority.name-constraints"]
+
+
+def test_signatures_dates_and_what_is_no_authority() -> None:
+    stranger = outside("CN=Root")
+    mixed = Outside(ROOT.name, ROOT.key, (outside("CN=Issuing", ROOT).der, stranger.der))
+    assert refusal(lambda: check(mixed)) == ["authority.chain"]
+    assert refusal(lambda: check(ROOT, timedelta(days=901))) == ["authority.dates"]
+    with pytest.raises(Malformed, match="not an authority's"):
+        check(outside("CN=x", ROOT, Wish(authority=False, uses=None)))
+    odd = Wish(constraints=constraints(excluded=(x509.RFC822Name("*.test"),)))
+    with pytest.raises(Malformed, match=r"name constraint email:\*\.test: a base has no wildcard"):
+        check(outside("CN=x", wish=odd))
+
+
+# -- last lists ------------------------------------------------------------------------------------
+
+
+def number(content: bytes) -> int:
+    return number_of_last_list(content, ROOT.parsed)
+
+
+def test_the_number_goes_on() -> None:
+    assert number(revocation_list(ROOT, 4711)) == 4711
+    assert number(revocation_list(ROOT, None)) == 0
+    pem = x509.load_der_x509_crl(revocation_list(ROOT, 3)).public_bytes(Encoding.PEM)
+    assert number(b"\n" + pem) == 3
+
+
+POINT = x509.IssuingDistributionPoint(
+    [x509.UniformResourceIdentifier("http://a.test/1.crl")], None, False, False, None, False, False
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (
+            lambda: revocation_list(ROOT, 1, revoked=(7, 8)),
+            "names 2 certificates, which cannot be carried on yet",
+        ),
+        (lambda: revocation_list(outside("CN=Root"), 1), "not signed with the authority's key"),
+        (lambda: revocation_list(outside("CN=Else", key=ROOT.key), 1), "and in its name"),
+        (lambda: revocation_list(ROOT, 2, x509.DeltaCRLIndicator(1)), "speaks of some certificates only"),
+        (lambda: revocation_list(ROOT, 2, POINT), "speaks of some certificates only"),
+        (lambda: revocation_list(ROOT, NUMBER_MAX + 1), "is the largest that can be carried on"),
+    ],
+)
+def test_lists_that_are_not_taken(made: Callable[[], bytes], says: str) -> None:
+    assert refusal(lambda: number(made())) == ["authority.crl"]
+    with pytest.raises(Refused, match=says):
+        number(made())
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"]
+)
+def test_what_is_no_list(content: bytes) -> None:
+    with pytest.raises(Malformed, match="the revocation list cannot be read"):
+        number(content)

@@ -1,0 +1,91 @@
+"""One account's challenges that are never answered hold up no other account's."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from secrets import token_hex
+
+from certwright.operations.context import Context
+from certwright.operations.validate import unheard
+from certwright.store.enrolment import load_authorization
+from certwright.store.ledger import Change
+from tests.protocols.acme.raw_client import RawClient, Reply
+from tests.protocols.acme.served import ZONE, Acme
+from tests.real.challenge_ports import HTTP_PORT
+
+
+@contextmanager
+def tarpit(address: str) -> Iterator[list[socket.socket]]:
+    """Takes every connection and never says a word; the connections."""
+    taken: list[socket.socket] = []
+    with socket.create_server((address, HTTP_PORT), backlog=512) as listening:
+
+        def accept() -> None:
+            while True:
+                try:
+                    taken.append(listening.accept()[0])
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield taken
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+    for one in taken:
+        one.close()
+
+
+def names_at(acme: Acme, address: str, count: int) -> list[str]:
+    """Names nobody has had yet, which lead to this address."""
+    labels = [f"t{token_hex(5)}" for _ in range(count)]
+    for label in labels:
+        acme.dns.add(ZONE, label, "A", address)
+    return [f"{label}.{ZONE}" for label in labels]
+
+
+def attempts(client: RawClient, names: list[str]) -> Iterator[Reply]:
+    """Respond to the http-01 challenges of all names."""
+    for start in range(0, len(names), 100):
+        for url in client.order(*names[start : start + 100]).json["authorizations"]:
+            yield client.post(f"{url.replace('/authorization/', '/challenge/')}/http-01", {})
+
+
+def test_a_tarpit_stops_its_own_account_alone(acme: Acme, client: RawClient) -> None:
+    digits = acme.home.ports["https"]
+    address = f"127.78.{digits >> 8}.{digits & 255}"
+    attacker = acme.registered()
+    with tarpit(address) as taken:
+        replies = attempts(attacker, names_at(acme, address, 600))
+        limited = next(reply for reply in replies if reply.status != 200)
+        assert limited.refusal == (429, "rateLimited")
+        assert int(limited.headers["retry-after"]) > 0
+        acme.issue(client, acme.name())
+        assert 0 < len(taken) < 100
+
+
+def test_a_sweep_finds_something_of_every_account(acme: Acme) -> None:
+    many, one = acme.registered(), acme.registered()
+    urls = [
+        client.order(*(acme.name() for _ in range(count))).json["authorizations"]
+        for client, count in ((many, 90), (many, 90), (many, 90), (one, 1))
+    ]
+    identifiers = [int(url.rpartition("/")[2]) for part in urls for url in part]
+
+    async def act(context: Context) -> None:
+        """As if all had been attempted long before, those of `one` last, and the processes had died."""
+        found = await asyncio.gather(*(load_authorization(context.database, each) for each in identifiers))
+        long_ago = context.clock() - timedelta(hours=2)
+        rows = [
+            (each.row, each.row._replace(attempted="dns-01", attempted_at=long_ago + timedelta(seconds=at)))
+            for at, each in enumerate(found)
+        ]
+        await context.ledger.commit(Change(replaced=list(rows)))
+        owed = [row[0] for row in await unheard(context, "", context.clock() - timedelta(hours=1))]
+        assert identifiers[-1] in owed[:2]
+        assert len(owed) == 200
+
+    acme.home.run(act)
