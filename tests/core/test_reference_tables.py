@@ -2,10 +2,13 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from certwright.core.acme_settings import AcmeSettings, acme_settings_from_document
+from certwright.core.policy import endpoint_policy_from_document
 from certwright.core.profile_document import from_document
 from tests.core.reference_tables import REFERENCE, filled, marked, tables
 
@@ -20,6 +23,14 @@ def test_the_tables_are_up_to_date(page: Path) -> None:
 
 def test_every_table_is_on_a_page() -> None:
     assert set.union(*[marked(page.read_text()) for page in PAGES]) == tables().keys()
+
+
+def test_every_setting_of_an_acme_endpoint_is_told() -> None:
+    text = (REFERENCE / "endpoints.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == [one.name for one in fields(AcmeSettings)]
+    [example] = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    assert acme_settings_from_document(example["settings"]).require_account_binding
+    assert endpoint_policy_from_document(example["policy"]).maximum_lifetime
 
 
 def test_the_example_profiles_can_be_read() -> None:

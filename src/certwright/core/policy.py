@@ -174,7 +174,7 @@ EVERYTHING = EndpointPolicy()
 
 
 def endpoint_policy_from_document(document: object) -> EndpointPolicy:
-    """From an endpoint's JSON document (docs/reference/profiles.md). Raises Malformed naming the field."""
+    """From an endpoint's JSON document (docs/reference/endpoints.md). Raises Malformed naming the field."""
     fields = Fields(document, "policy")
     names = fields.inside("names")
     allow = _patterns(names.inside("allow")) if names.has("allow") else None

@@ -7,7 +7,8 @@ from ..core.acme_settings import AcmeSettings
 from ..core.caa import CaaRequest, CaaSet, check_caa
 from ..core.errors import CertwrightError, Reason, Refused, Unavailable
 from ..core.names import Identifier, IdentifierKind
-from ..core.orders import AuthorizationFacts, Problem
+from ..core.orders import Problem
+from ..store.enrolment import Authorization, first_looked_at
 
 FindCaa = Callable[[str], Awaitable[CaaSet]]
 GOOD_FOR = timedelta(hours=8)
@@ -49,18 +50,17 @@ async def caa_problem(
 async def require_caa(
     find: FindCaa,
     settings: AcmeSettings,
-    authorizations: tuple[AuthorizationFacts, ...],
+    authorizations: tuple[Authorization, ...],
     account_uris: tuple[str, ...],
     now: datetime,
 ) -> None:
-    """Ask again about what was validated too long ago. Raises Refused, Unavailable."""
-    for facts in authorizations:
-        if facts.validated_at is not None and now - facts.validated_at < GOOD_FOR:
+    """Ask again about what any perspective has looked at too long ago. Raises Refused, Unavailable."""
+    for authorization in authorizations if settings.check_caa else ():
+        looked = first_looked_at(authorization.row)
+        if looked is not None and now - looked < GOOD_FOR:
             continue
-        target = facts.target
-        problem = await caa_problem(
-            find, settings, target.identifier, target.wildcard, account_uris, facts.attempted_kind
-        )
+        target, method = authorization.facts.target, authorization.facts.attempted_kind
+        problem = await caa_problem(find, settings, target.identifier, target.wildcard, account_uris, method)
         if problem is not None:
             raise Refused((Reason("caa.refused", problem.detail, "RFC 8659"),))
 

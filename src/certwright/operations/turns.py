@@ -35,12 +35,14 @@ class Turns:
     """The parties whose turn will come: those with work that waits and may begin, in order."""
 
     def has_room(self, party: int) -> bool:
-        """Would one more piece of this party be taken?"""
-        queue = self._queues.get(party, ())
-        return len(queue) < self.limits.waiting_each and len(self._waiting) < self.limits.waiting
+        """Would one more piece of this party be taken? What others have waiting does not matter."""
+        return len(self._queues.get(party, ())) < self.limits.waiting_each
 
     def take(self, party: int, key: int, work: Work) -> bool:
-        """Do it when the party's turn comes. False: there is no room; what is known already has its room."""
+        """Do it when the party's turn comes. False: there is no room; what is known already has its room.
+
+        When too much waits in all, the newest piece of the longest queue is given up for it.
+        """
         if key in self._tasks or key in self._waiting:
             return True
         if not self.has_room(party):
@@ -49,7 +51,18 @@ class Turns:
         self._waiting.add(key)
         self._line_up(party)
         self._begin()
-        return True
+        if len(self._waiting) > self.limits.waiting:
+            self._shorten()
+        return key in self._tasks or key in self._waiting
+
+    def _shorten(self) -> None:
+        """Of queues equally long, the last that came."""
+        party = max(reversed(self._queues), key=lambda one: len(self._queues[one]))
+        key, _ = self._queues[party].pop()
+        self._waiting.discard(key)
+        if not self._queues[party]:
+            del self._queues[party]
+            self._next.pop(party, None)
 
     def _line_up(self, party: int) -> None:
         if party in self._queues and self._under_way[party] < self.limits.at_once_each:

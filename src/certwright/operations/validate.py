@@ -123,10 +123,10 @@ class Validations:
         return replace(evidence, problem=problem.type, detail=problem.detail) if problem else evidence
 
     async def check_caa_again(self, order: Order, endpoint: Endpoint, now: datetime) -> None:
-        """Before issuance: CAA of names validated more than eight hours ago. Raises Refused, Unavailable."""
+        """Before issuance: CAA of names looked at more than eight hours ago. Raises Refused, Unavailable."""
         settings = acme_settings_from_document(endpoint.settings)
         uris = account_uris(self.services, endpoint.row.name, order.row.account_id)
-        await require_caa(self.find_caa, settings, order.facts.authorizations, uris, now)
+        await require_caa(self.find_caa, settings, order.authorizations, uris, now)
 
     async def sweep(self, before: datetime, *, anyone: bool = False) -> int:
         """Begin the checks that this perspective owes since before a moment; how many there were.

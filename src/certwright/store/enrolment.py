@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from ..core.errors import IntegrityError, NotFound
 from ..core.names import Identifier, IdentifierKind
@@ -84,6 +85,15 @@ def authorization_facts(row: AcmeAuthorizationRow) -> AuthorizationFacts:
         deactivated_at=row.deactivated_at,
         revoked_at=row.revoked_at,
     )
+
+
+def first_looked_at(row: AcmeAuthorizationRow) -> datetime | None:
+    """When the first of those looked on whose evidence a valid authorization rests; None for another. Others
+    may have looked days later, and completed the quorum."""
+    if row.validated_at is None:
+        return None
+    looked = [datetime.fromisoformat(one[1]) for one in json.loads(row.evidence or "[]")]
+    return min([row.validated_at, *looked])
 
 
 def with_authorization_facts(row: AcmeAuthorizationRow, facts: AuthorizationFacts) -> AcmeAuthorizationRow:

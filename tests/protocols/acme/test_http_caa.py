@@ -1,5 +1,6 @@
 """CAA at an endpoint that looks it up: issuer, account, method, wildcard, and again when it is old."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -117,6 +118,25 @@ def test_what_was_looked_up_long_ago_is_looked_up_again(acme: Acme, strict: RawC
     assert strict.post(order["url"]).json["status"] == "ready"
     records(acme, name, f'0 issue "{OURS}"')
     assert strict.finalize(order, make_csr((name,))).json["status"] == "valid"
+
+
+async def _age_first_evidence(context: Context, authorization: int) -> None:
+    """As if one perspective had looked nine hours before the last one completed the quorum."""
+    found = await load_authorization(context.database, authorization)
+    assert found.row.validated_at
+    early = (found.row.validated_at - timedelta(hours=9)).isoformat()
+    evidence = [["far away", early, "", "[]"], *json.loads(found.row.evidence)]
+    after = found.row._replace(evidence=json.dumps(evidence))
+    await context.ledger.commit(Change(replaced=[(found.row, after)]))
+
+
+def test_the_oldest_look_counts(acme: Acme, strict: RawClient) -> None:
+    name = acme.name()
+    order = acme.ready(strict, name)
+    records(acme, name, '0 issue "other.test"')
+    identifier = int(order["authorizations"][0].rpartition("/")[2])
+    acme.home.run(lambda context: _age_first_evidence(context, identifier))
+    assert strict.finalize(order, make_csr((name,))).refusal == (403, "caa")
 
 
 def test_what_was_looked_up_just_now_is_not(acme: Acme, strict: RawClient) -> None:

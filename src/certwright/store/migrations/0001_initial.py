@@ -529,6 +529,10 @@ class Migration(migrations.Migration):
             model_name='acmeauthorization',
             index=models.Index(fields=['account', 'value'], name='acme_authorization_reuse'),
         ),
+        migrations.AddIndex(
+            model_name='acmeauthorization',
+            index=models.Index(condition=models.Q(('attempted_at__isnull', False), ('deactivated_at__isnull', True), ('failed_at__isnull', True), ('validated_at__isnull', True)), fields=['attempted_at'], name='acme_authorization_unsettled'),
+        ),
         migrations.AddConstraint(
             model_name='authoritygeneration',
             constraint=models.UniqueConstraint(fields=('authority', 'number'), name='authority_generation_number'),

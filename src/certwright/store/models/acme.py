@@ -89,7 +89,19 @@ class AcmeAuthorization(models.Model):
 
     class Meta:
         db_table = "acme_authorization"
-        indexes = [models.Index(fields=["account", "value"], name="acme_authorization_reuse")]
+        indexes = [
+            models.Index(fields=["account", "value"], name="acme_authorization_reuse"),
+            models.Index(
+                fields=["attempted_at"],
+                condition=models.Q(
+                    attempted_at__isnull=False,
+                    validated_at__isnull=True,
+                    failed_at__isnull=True,
+                    deactivated_at__isnull=True,
+                ),
+                name="acme_authorization_unsettled",
+            ),
+        ]
 
 
 class AcmeNonce(models.Model):
