@@ -3,6 +3,9 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
+from certwright.core.clocks import CLOCK_LAG
 from certwright.operations.context import Context
 from certwright.operations.lease import give_back, read_leases, take_lease
 from certwright.store.rows import LeaseRow
@@ -58,5 +61,29 @@ def test_what_is_given_back_is_free_at_once_and_no_others_is(database: Database)
         assert second is not None
         await give_back(context, first)
         assert await read(context) == second
+
+    with_installation(database, body)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(days=365)], ids=str)
+def test_one_that_was_taken_while_a_clock_was_ahead_holds_nobody_up(
+    database: Database, ahead: timedelta
+) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        clock.offset += ahead
+        assert await take(context, "gone")
+        clock.offset -= ahead
+        assert await take(context, "one", await read(context))
+        assert await take(context, "two", await read(context)) is None
+
+    with_installation(database, body)
+
+
+def test_one_of_a_host_whose_clock_is_a_little_ahead_holds(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        clock.offset += CLOCK_LAG
+        assert await take(context, "one")
+        clock.offset -= CLOCK_LAG
+        assert await take(context, "two", await read(context)) is None
 
     with_installation(database, body)

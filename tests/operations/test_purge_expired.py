@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from certwright.operations import purge_expired as purging
 from certwright.operations.context import Context
-from certwright.operations.purge_expired import ENROLMENT_KEPT, purge_expired
+from certwright.operations.publish_crl import OFFLINE_TIMES, publish_crl
+from certwright.operations.purge_expired import ENROLMENT_KEPT, SCHEDULED_KEPT, purge_expired
 from certwright.operations.renew_lists import renew_list
 from certwright.store.ledger import Change
 from certwright.store.rows import (
@@ -17,7 +18,8 @@ from certwright.store.rows import (
 )
 from tests.operations.installed import issued, later, revoked, row_of, with_installation
 from tests.real.databases import Database
-from tests.real.pki import MovableClock
+from tests.real.pki import ADMINISTRATOR, MovableClock
+from tests.status.test_crl_contents import remade
 
 LIFETIME = timedelta(days=7)
 
@@ -90,6 +92,26 @@ def test_lists_that_newer_ones_have_replaced_go_and_the_next_is_made_all_the_sam
         row = await renew_list(context, generation, 0)
         assert row is not None
         assert row.entries == len(rows)
+
+    with_installation(database, body)
+
+
+def test_however_often_somebody_publishes_so_many_lists_stay(database: Database) -> None:
+    """Those of an offline authority hold for a year each."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        generation, numbers = context.snapshot.issuing("issuing"), []
+        for _ in range(SCHEDULED_KEPT + 5):
+            row = await publish_crl(context, generation, 0, True, OFFLINE_TIMES, ADMINISTRATOR)
+            numbers.append(row.number)
+        later(clock, minutes=2)
+        await all_of_it(context)
+        for base in ("= 0", "> 0"):
+            kept = await context.database.select(CrlRow, f'"base_number" {base} ORDER BY "number"')
+            assert [row.number for row in kept] == numbers[-SCHEDULED_KEPT:]
+        before = await remade(context)
+        await publish_crl(context, generation, 0, True, OFFLINE_TIMES, ADMINISTRATOR)
+        assert await remade(context) == before == 0
 
     with_installation(database, body)
 

@@ -1,8 +1,14 @@
 """When OCSP answers are produced and signers renewed."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from certwright.core.errors import Reconfigured, Refused
+from certwright.core.profile_document import to_document
 from certwright.operations.context import Context
 from certwright.operations.issue_ocsp_signer import issue_ocsp_signer
 from certwright.operations.renew_answers import (
@@ -11,9 +17,13 @@ from certwright.operations.renew_answers import (
     renew_signer,
     signers_due,
 )
+from certwright.operations.save_base_url import save_base_url
+from certwright.operations.save_profile import save_profile
+from certwright.plugins.keys.software import SoftwareKeys
+from certwright.ports import KeyReference, KeySpec
 from tests.operations.installed import later, with_installation
 from tests.real.databases import Database
-from tests.real.pki import MovableClock
+from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, opened
 
 
 def test_answers_are_produced_when_a_third_of_their_time_is_over(database: Database, tmp_path: Path) -> None:
@@ -80,3 +90,55 @@ def test_a_signer_is_renewed_after_two_thirds_of_its_life_and_once(database: Dat
         assert await renew_signer(context, issuing.id) is None
 
     with_installation(database, body)
+
+
+class CountedKeys(SoftwareKeys):
+    """Counts what it was asked to make and to destroy."""
+
+    made = 0
+    destroyed = 0
+
+    def create(self, spec: KeySpec) -> KeyReference:
+        self.made += 1
+        return super().create(spec)
+
+    def destroy(self, reference: KeyReference) -> None:
+        self.destroyed += 1
+        super().destroy(reference)
+
+
+def with_counted_keys(database: Database, body: Callable[[Context, CountedKeys], Awaitable[None]]) -> None:
+    async def main() -> None:
+        kept = Secrets()
+        counted = CountedKeys(SoftwareKeys.Settings(kept.key_encryption_key))
+        async with opened(database.url, kept, MovableClock(), {"counted": counted}) as context:
+            await found(context, provider="counted")
+            counted.made = 0
+            await body(context, counted)
+
+    asyncio.run(main())
+
+
+def test_no_key_is_made_for_a_signer_that_policy_refuses(database: Database) -> None:
+    async def body(context: Context, counted: CountedKeys) -> None:
+        document = to_document(context.snapshot.profile("ocsp-signer"))
+        await save_profile(context, ADMINISTRATOR, {**document, "keys": ["rsa-4096"]})
+        with pytest.raises(Refused, match=r"policy\.key\.profile"):
+            await issue_ocsp_signer(context, context.snapshot.issuing("issuing"))
+        assert counted.made == 0
+
+    with_counted_keys(database, body)
+
+
+def test_a_key_whose_certificate_cannot_be_recorded_is_destroyed(database: Database) -> None:
+    """The configuration moves before the commit."""
+
+    async def body(context: Context, counted: CountedKeys) -> None:
+        held = context.snapshot
+        await save_base_url(context, ADMINISTRATOR, "http://other.test")
+        context.snapshots.current = held
+        with pytest.raises(Reconfigured):
+            await issue_ocsp_signer(context, held.issuing("issuing"))
+        assert (counted.made, counted.destroyed) == (1, 1)
+
+    with_counted_keys(database, body)

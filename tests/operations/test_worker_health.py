@@ -25,9 +25,9 @@ from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, opened
 
 
-async def beat(context: Context) -> None:
+async def beat(context: Context, executor: str = "one") -> None:
     before = None
-    await take_lease(context, WORKER + "one", "1", timedelta(seconds=LEASE_SECONDS), before)
+    await take_lease(context, WORKER + executor, "1", timedelta(seconds=LEASE_SECONDS), before)
 
 
 async def check(context: Context, folder: Path) -> None:
@@ -45,6 +45,24 @@ def test_a_dead_worker_is_noticed_after_a_minute(database: Database, tmp_path: P
         await check(context, tmp_path)
         later(clock, seconds=2)
         with pytest.raises(Unavailable, match="not been seen for 61 s; what it has signed lasts until"):
+            await check(context, tmp_path)
+
+    with_installation(database, body)
+
+
+def test_a_sign_of_life_from_the_future_is_a_fault_until_there_is_another(
+    database: Database, tmp_path: Path
+) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        later(clock, days=365)
+        await beat(context)
+        later(clock, days=-365)
+        with pytest.raises(Unavailable, match="in the future; set the clocks"):
+            await check(context, tmp_path)
+        await beat(context, "two")
+        await check(context, tmp_path)
+        later(clock, seconds=61)
+        with pytest.raises(Unavailable, match="not been seen for 61 s"):
             await check(context, tmp_path)
 
     with_installation(database, body)
@@ -97,6 +115,13 @@ def test_what_only_a_person_can_renew_is_told_in_good_time(database: Database) -
             assert tasks["crl"] is not None
             assert tasks["crl"] > clock()
             await visit(context)
+            assert await offline_tasks(context) == []
+            later(clock, days=300)
+            await visit(context)
+            later(clock, days=-300)
+            assert {task.what for task in await offline_tasks(context)} == {"crl"}
+            await visit(context)
+            assert await offline_tasks(context) == []
             later(clock, days=100)
             await visit(context)
             later(clock, days=319)

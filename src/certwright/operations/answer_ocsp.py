@@ -137,7 +137,7 @@ class OcspResponder:
     ) -> Answer:
         """Answer one parsed request. Raises Unavailable when we cannot speak, whatever the client asked."""
         source = self._sources.get(generation.id) or self._source(generation)
-        usual = len(cert_ids) == 1 and not nonce
+        usual, live = len(cert_ids) == 1 and not nonce, self._live
         if self._feed.stale:
             kept = self._produced(source, cert_ids[0], now) if self._edge and usual else None
             self.answered["produced" if kept else "try-later"] += 1
@@ -147,7 +147,7 @@ class OcspResponder:
             if kept is not None:
                 self.answered["produced"] += 1
                 return kept
-            kept = self._live.find(generation.id, cert_ids[0], now)
+            kept = live.find(generation.id, cert_ids[0], now)
             if kept is not None:
                 self.answered["kept"] += 1
                 return kept
@@ -159,7 +159,7 @@ class OcspResponder:
         answer = await self._sign(generation, source, singles, nonce, now)
         # that a serial stays unknown nobody would tell us, so it is not kept
         if usual and singles[0].status != ocsp.UNKNOWN and place is self._feed.place:
-            self._live.keep(generation.id, cert_ids[0], answer)
+            live.keep(generation.id, cert_ids[0], answer)
         self.answered["signed"] += 1
         return answer
 
