@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.verification import PolicyBuilder, Store
 
+from certwright.cli import files
 from certwright.cli.requests import make_csr, make_key
 from certwright.core.distinguished_name import parse_name
 from certwright.core.keys import KeyAlgorithm
@@ -230,3 +231,21 @@ def test_what_is_revoked_is_not_renewed(shell: Shell) -> None:
     shell.does("revoke", first["serial"])
     assert "the certificate is revoked" in shell.refuses("renew", first["serial"], "--out", "two")
     assert not (shell.folder / "two").exists()
+
+
+def test_a_key_is_not_written_into_a_file_that_others_have_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even one who guesses the passing name gets nothing: neither a file of his nor a link is opened."""
+    monkeypatch.setattr(files, "token_hex", lambda octets: "guessed")
+    for make in (
+        lambda path: path.touch(0o666),
+        lambda path: path.symlink_to(tmp_path / "elsewhere"),
+    ):
+        trap = tmp_path / ".key.pem.guessed.new"
+        make(trap)
+        with pytest.raises(FileExistsError):
+            files.write_file(tmp_path / "key.pem", b"secret", files.PRIVATE)
+        assert trap.is_symlink() or trap.read_bytes() == b""
+        assert not (tmp_path / "elsewhere").exists()
+        trap.unlink()

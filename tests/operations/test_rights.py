@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from certwright.core.access import Actor, Grant, Role
 from certwright.core.distinguished_name import parse_name
 from certwright.core.errors import CertwrightError, Conflict, Forbidden
+from certwright.core.keys import KeyAlgorithm
 from certwright.core.profile_document import to_document
 from certwright.core.request import AuthorityTerms, parse_csr, request_for
 from certwright.core.revocation import Reason
 from certwright.operations.context import Context
-from certwright.operations.found_authority import sign_subordinate
+from certwright.operations.found_authority import AuthorityOrder, found_authority, sign_subordinate
 from certwright.operations.found_installation import EndpointOrder, save_endpoint
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.preview import preview
@@ -126,8 +127,26 @@ def test_a_revoked_authority_issues_no_more(database: Database) -> None:
         order = IssueOrder(ADMINISTRATOR, parse_csr(make_csr("a.test")), "issuing", "tls-server")
         await issue(context, order)
         await revoke_certificate(context, ADMINISTRATOR, reference, Reason.KEY_COMPROMISE, context.clock())
-        with pytest.raises(Conflict, match="issuing has no"):
+        with pytest.raises(Conflict, match="issuing is revoked"):
             await issue(context, order)
+
+    with_installation(database, body)
+
+
+def test_what_another_process_has_just_founded_is_retired_too(database: Database) -> None:
+    """Who revokes may not have heard of the authority whose certificate it is."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        before = context.snapshot
+        name = parse_name("CN=New")
+        order = AuthorityOrder("new", "issuing", name, KeyAlgorithm.ECDSA_P256, "software", "root")
+        await found_authority(context, ADMINISTRATOR, order)
+        reference = (await authority_certificate(context, "new")).fingerprint.hex()
+        context.snapshots.current = before
+        await revoke_certificate(context, ADMINISTRATOR, reference, Reason.SUPERSEDED, context.clock())
+        await context.snapshots.refresh()
+        with pytest.raises(Conflict, match="new is revoked"):
+            context.snapshot.issuing("new")
 
     with_installation(database, body)
 
@@ -191,5 +210,19 @@ def test_an_authority_is_not_renewed_without_its_terms(database: Database) -> No
         row, _ = await sign_subordinate(context, ADMINISTRATOR, "root", request, "issuing-authority")
         with pytest.raises(Conflict, match="with its terms"):
             await renew_certificate(context, ADMINISTRATOR, row.fingerprint.hex())
+
+    with_installation(database, body)
+
+
+def test_a_renewal_with_the_same_key_keeps_must_staple(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        document = to_document(context.snapshot.profile("tls-server"))
+        await save_profile(context, ADMINISTRATOR, {**document, "must_staple": "on-request"})
+        for wanted in (True, False):
+            request = replace(parse_csr(make_csr("a.test")), must_staple=wanted)
+            row = (await issue(context, IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server"))).row
+            renewed = await renew_certificate(context, ADMINISTRATOR, row.fingerprint.hex())
+            extensions = x509.load_der_x509_certificate(renewed.der).extensions
+            assert any(isinstance(one.value, x509.TLSFeature) for one in extensions) is wanted
 
     with_installation(database, body)

@@ -55,6 +55,16 @@ def parse_identifier(kind: IdentifierKind | str, text: str) -> Identifier:
     return Identifier(kind, _PARSERS[kind](text))
 
 
+def identifier_in(common_name: str) -> Identifier | None:
+    """The address or DNS name that a common name is; None for other text."""
+    for kind in (IdentifierKind.IP, IdentifierKind.DNS):
+        try:
+            return parse_identifier(kind, common_name)
+        except Malformed:
+            continue
+    return None
+
+
 def normalize_dns(text: str) -> str:
     """A DNS name as lower-case A-labels, `*.` allowed in front. Raises Malformed."""
     if "\x00" in text or len(text) > 4 * NAME_OCTETS_MAX:

@@ -4,7 +4,7 @@ A certificate under one of our keys must be on record; a record must say what it
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,11 @@ from ..core.distinguished_name import name_from_x509
 from ..core.errors import CertwrightError
 from ..core.general_names import decode_general_name
 from ..store.databases import Database
-from ..store.rows import CertificateBodyRow, CertificateNameRow, CertificateRow, IssuanceIntentRow
+from ..store.rows import CertificateNameRow, CertificateRow, IssuanceIntentRow
 from ..store.snapshot import Generation, Snapshot
+from .walk_certificates import Progress, walk_certificates
 
-PAGE = 500
 INTENTS_MAX = 10_000
-Progress = Callable[[int, int], None]
 _UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
@@ -122,33 +121,18 @@ async def check_records(
     `progress` is told how many of how many records have been read.
     """
     require(actor, Verb.VIEW_AUDIT, Subject())
-    total: int = (await database.query('SELECT count(*) FROM "certificate"'))[0][0]
-    last, done = -1, 0
-    while True:
-        rows = await database.select(CertificateRow, f'"id" > ? ORDER BY "id" LIMIT {PAGE}', last)
-        if not rows:
-            return
-        last, done = rows[-1].id, done + len(rows)
-        bodies, names = await _bodies(database, rows), await _names(database, rows)
-        for row in rows:
+    async for page in walk_certificates(database, "1 = 1", progress):
+        names = await _names(database, [row for row, _ in page])
+        for row, der in page:
             subject = f"certificate:{row.fingerprint.hex()}"
             try:
-                wrong = _differences(row, bodies.get(row.id), names.get(row.id, []), snapshot)
+                wrong = _differences(row, der, names.get(row.id, []), snapshot)
             except (*_UNREADABLE, CertwrightError) as error:
                 yield Contradiction("different", subject, f"the stored certificate cannot be read: {error}")
                 continue
             if wrong:
                 text = f"the record and the certificate disagree: {', '.join(wrong)}"
                 yield Contradiction("different", subject, text)
-        progress(done, total)
-
-
-async def _bodies(database: Database, rows: list[CertificateRow]) -> dict[int, bytes]:
-    marks = ",".join("?" * len(rows))
-    found = await database.select(
-        CertificateBodyRow, f'"certificate_id" IN ({marks})', *[row.id for row in rows]
-    )
-    return {row.certificate_id: row.der for row in found}
 
 
 async def _names(database: Database, rows: list[CertificateRow]) -> dict[int, list[tuple[str, str]]]:

@@ -5,8 +5,7 @@ from dataclasses import replace
 from ..core import orders
 from ..core.access import Actor
 from ..core.distinguished_name import COMMON_NAME, DistinguishedName
-from ..core.errors import Malformed
-from ..core.names import Identifier, IdentifierKind, parse_identifier
+from ..core.names import Identifier, identifier_in
 from ..core.request import CertificateRequest
 from ..store.enrolment import Order, with_order_facts
 from ..store.ledger import Change
@@ -57,15 +56,6 @@ async def finalize_order(
 def _proven(subject: DistinguishedName, identifiers: tuple[Identifier, ...]) -> DistinguishedName:
     """Of a CSR's subject the common names that are among the order's: of nothing else the account has shown
     that it may speak for it."""
-    named = [_identifier(value) for value in subject.values(COMMON_NAME)]
+    named = [identifier_in(value) for value in subject.values(COMMON_NAME)]
     proven = dict.fromkeys(one.value for one in named if one in identifiers)
     return DistinguishedName(tuple([((COMMON_NAME, value),) for value in proven]))
-
-
-def _identifier(common_name: str) -> Identifier | None:
-    for kind in (IdentifierKind.IP, IdentifierKind.DNS):
-        try:
-            return parse_identifier(kind, common_name)
-        except Malformed:
-            continue
-    return None

@@ -4,7 +4,7 @@ What was without error when it was signed is without error for ever: a finding m
 certificate was changed, or that the lints have learnt something since.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from json import loads
 
 from cryptography import x509
@@ -17,11 +17,10 @@ from ..core.lint.finding import Severity
 from ..core.profile import Profile
 from ..core.profile_document import from_document
 from ..store.databases import Database
-from ..store.rows import CertificateBodyRow, CertificateRow, ProfileRow
+from ..store.rows import CertificateRow, ProfileRow
 from .check_issuance import Contradiction
+from .walk_certificates import Progress, walk_certificates
 
-PAGE = 500
-Progress = Callable[[int, int], None]
 Profiles = dict[tuple[str, int], Profile]
 
 
@@ -34,23 +33,11 @@ async def lint_records(
     passed. Raises Forbidden, Unavailable.
     """
     require(actor, Verb.VIEW_AUDIT, Subject())
-    ours = '"generation_id" IS NOT NULL'
-    total: int = (await database.query(f'SELECT count(*) FROM "certificate" WHERE {ours}'))[0][0]
     profiles: Profiles = {}
-    last, done = -1, 0
-    while True:
-        rows = await database.select(CertificateRow, f'"id" > ? AND {ours} ORDER BY "id" LIMIT {PAGE}', last)
-        if not rows:
-            return
-        last, done = rows[-1].id, done + len(rows)
-        marks = ",".join("?" * len(rows))
-        condition = f'"certificate_id" IN ({marks})'
-        bodies = await database.select(CertificateBodyRow, condition, *[row.id for row in rows])
-        ders = {body.certificate_id: body.der for body in bodies}
-        for row in rows:
-            for text in await _judge(database, profiles, row, ders.get(row.id)):
+    async for page in walk_certificates(database, '"generation_id" IS NOT NULL', progress):
+        for row, der in page:
+            for text in await _judge(database, profiles, row, der):
                 yield Contradiction("finding", f"certificate:{row.fingerprint.hex()}", text)
-        progress(done, total)
 
 
 async def _judge(database: Database, profiles: Profiles, row: CertificateRow, der: bytes | None) -> list[str]:

@@ -42,7 +42,7 @@ async def revoke_certificate(
         try:
             return await revoke_row(context, actor, row, RevocationFacts(now, reason, invalidity_date), also)
         except (Moved, Duplicate):
-            continue
+            await context.snapshots.refresh()
     raise Conflict("the certificate is being changed by others at the same time; try again")
 
 
@@ -90,8 +90,8 @@ async def release_certificate(
         status_changes=[_status_change(row, generation, False, facts, now)],
         follow_ups=[(PUBLISH_CRL, _shard_of(row))],
         events=[_event(EventKind.CERTIFICATE_RELEASED, actor, row, now, {})],
-        configures=speaks_for_us(context, row),
     )
+    change.join(_told(context, row))
     await context.ledger.commit(change)
     return after
 
@@ -105,7 +105,7 @@ def _out_of_service(context: Context, row: CertificateRow, facts: RevocationFact
     every process is told. Raises Conflict for a hold."""
     generation = authority_of(context, row)
     if generation is None or generation.row.retired_at:
-        return Change(configures=speaks_for_us(context, row))
+        return _told(context, row)
     if facts.reason is Reason.CERTIFICATE_HOLD:
         raise Conflict(f"authority {generation.path} cannot be put on hold; retire it, or revoke it for good")
     after = generation.row._replace(retired_at=facts.revoked_at)
@@ -117,7 +117,17 @@ def _out_of_service(context: Context, row: CertificateRow, facts: RevocationFact
         f"authority:{generation.path}",
         {"reason": facts.reason.label},
     )
-    return Change(replaced=[(generation.row, after)], events=[event], configures=True)
+    change = _told(context, row)
+    change.join(Change(replaced=[(generation.row, after)], events=[event]))
+    return change
+
+
+def _told(context: Context, row: CertificateRow) -> Change:
+    """Every process is told of a certificate that speaks for us, and that it is one was seen in the newest
+    configuration."""
+    if not speaks_for_us(context, row):
+        return Change()
+    return Change(revision=context.snapshot.revision, configures=True)
 
 
 def facts_of(row: CertificateRow) -> RevocationFacts | None:

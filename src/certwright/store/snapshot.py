@@ -150,6 +150,8 @@ class Snapshot:
         for generation in self.of_authority(name):
             if generation.certificate is not None and generation.row.retired_at is None:
                 return generation
+        if any(generation.row.retired_at for generation in self.of_authority(name)):
+            raise Conflict(f"the certificate of authority {name} is revoked; use another authority")
         raise Conflict(f"authority {name} has no certificate to issue under yet")
 
     def of_authority(self, name: str) -> list[Generation]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ...core.errors import Conflict, Malformed
-from ...core.names import Identifier, IdentifierKind, parse_identifier
+from ...core.names import Identifier, IdentifierKind, identifier_in, parse_identifier
 from ...core.orders import (
     AuthorizationFacts,
     ChallengeStatus,
@@ -230,20 +230,11 @@ def check_csr_names(
     A commonName that is no DNS name and no address names nothing. Raises AcmeProblem badCSR.
     """
     wanted, found = set(ordered), set(alternative_names)
-    found.update(name for text in common_names if (name := _name_in(text)) is not None)
+    found.update(name for text in common_names if (name := identifier_in(text)) is not None)
     if wanted != found:
         parts = ("lacks", wanted - found), ("has, beyond the order,", found - wanted)
         detail = " and ".join(f"{verb} {_listed(names)}" for verb, names in parts if names)
         raise AcmeProblem(ProblemType.BAD_CSR, f"the CSR {detail}; it must name exactly what was ordered")
-
-
-def _name_in(common_name: str) -> Identifier | None:
-    for kind in (IdentifierKind.IP, IdentifierKind.DNS):
-        try:
-            return parse_identifier(kind, common_name)
-        except Malformed:
-            continue
-    return None
 
 
 def _listed(names: set[Identifier]) -> str:
