@@ -129,7 +129,9 @@ def _signatures() -> Iterator[Bad]:
         403,
         proof,
     )
-    yield Bad("signature-of-nothing", good[: good.rindex(b"\x03")] + b"\x03\x01\x00", 400)
+    info = der.Reader(good).inside().whole()
+    yield Bad("signature-of-nothing", der.sequence(info, ECDSA_WITH_SHA256, der.bit_string(b"")), 403, proof)
+    yield Bad("signature-without-an-octet", der.sequence(info, ECDSA_WITH_SHA256, b"\x03\x00"), 400)
     builder = x509.CertificateSigningRequestBuilder(x509.Name([]))
     builder = builder.add_extension(
         x509.SubjectAlternativeName([x509.DNSName("a.example.test")]), critical=False
