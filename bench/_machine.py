@@ -20,9 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from certwright.core.access import Actor, Grant, Role
 from certwright.core.audit import Event, EventKind
 from certwright.core.keys import KeyAlgorithm
+from certwright.core.policy import endpoint_policy_to_document
 from certwright.operations.context import Context
+from certwright.operations.found_installation import EndpointOrder, save_endpoint
 from certwright.site.configuration import Configuration
 from certwright.site.installation import initialize
 from certwright.site.wiring import open_context
@@ -126,6 +129,7 @@ def installation(
 
 
 async def _make_token(configuration: Configuration) -> str:
+    """Also, one ACME client may order more in an hour than anybody needs but a bench."""
     secret = secrets.token_urlsafe(32)
     async with open_context(configuration, "bench") as context:
         now = context.clock()
@@ -134,6 +138,12 @@ async def _make_token(configuration: Configuration) -> str:
         grant = RoleGrantRow(context.ledger.new_id(), "token:bench", "administrator", "*")
         event = Event(EventKind.TOKEN_CREATED, now, "local:bench", "", "token:bench", {})
         await context.ledger.commit(Change(inserted=[token, grant], events=[event], configures=True))
+        default = context.snapshot.endpoint("acme", "default")
+        settings = {**default.settings, "new_orders_per_hour": 1_000_000}
+        actor = Actor("local:bench", (Grant(Role.ADMINISTRATOR),))
+        policy = endpoint_policy_to_document(default.policy)
+        order = EndpointOrder("acme", "default", default.authority, default.profiles, policy, settings)
+        await save_endpoint(context, actor, order)
     return secret
 
 

@@ -97,6 +97,8 @@ def wishes(api: Api) -> dict[str, Wish]:
             "/endpoints/acme/for-kept/external-account-keys", lambda who: {"name": f"by-{who}"}
         ),
         "DELETE /external-account-keys/{name}": Wish("/external-account-keys/revoke-CALLER"),
+        "GET /endpoints/acme/{endpoint}/accounts": Wish("/endpoints/acme/for-kept/accounts"),
+        "DELETE /endpoints/acme/{endpoint}/accounts/{account}": Wish("/endpoints/acme/for-kept/accounts/1"),
         "GET /whoami": Wish("/whoami"),
         "GET /tokens": Wish("/tokens"),
         "POST /tokens": Wish("/tokens", lambda who: {"name": f"by-{who}", "grants": [held]}),

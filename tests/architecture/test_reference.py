@@ -1,9 +1,11 @@
 """Every port, setting, audit event and finding code stands in docs/reference."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from certwright.core.audit import EventKind
 from tests.architecture.made_up import made_up
 from tests.architecture.reference import SUBJECTS, Subject, reference, undocumented
 from tests.architecture.source import CHECKOUT, modules, told
@@ -60,3 +62,12 @@ def test_a_missing_one_is_found(subject: Subject, tmp_path: Path) -> None:
     (tmp_path / "docs/reference").mkdir(parents=True)
     (tmp_path / "docs/reference/all.md").write_text(" ".join(f"| `{name}` |" for name in names[:-1]))
     assert undocumented(names, reference(tmp_path)) == names[-1:]
+
+
+def test_every_audit_event_happens() -> None:
+    """The reference tells of nothing that no code puts on record."""
+    written = "".join(path.read_text() for path in (CHECKOUT / "src").rglob("*.py"))
+    never = [
+        f"EventKind.{kind.name}" for kind in EventKind if not re.search(rf"EventKind\.{kind.name}\b", written)
+    ]
+    assert not never, told(never, "Put these on record where they happen, or take them away:")

@@ -1,4 +1,4 @@
-"""`certwright profile`, `endpoint`, `acme key` and `token`: what an installation is set up to do."""
+"""`certwright profile`, `endpoint`, `acme` and `token`: what an installation is set up to do."""
 
 import base64
 import hashlib
@@ -7,11 +7,15 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from certwright.core.access import Actor
+from certwright.operations.acme_accounts import AccountKey, Applicant, create_account
 from certwright.operations.acme_lookups import binding_context
+from certwright.operations.acme_request import Signed
 from certwright.operations.context import Context
 from certwright.site.command import SiteWiring
+from certwright.store.ledger import Change
 from certwright.store.rows import AcmeExternalAccountKeyRow
 from tests.cli.conftest import Shell
 
@@ -131,6 +135,48 @@ def test_account_keys_are_listed_and_revoked_and_never_shown_again(shell: Shell)
     assert "no external account key 'bob'" in shell.refuses("acme", "key", "revoke", "bob")
     assert "no acme endpoint 'nope'" in shell.refuses("acme", "key", "create", "x", "--endpoint", "nope")
     assert "is no key name" in shell.refuses("acme", "key", "create", "a b")
+
+
+# -- accounts ------------------------------------------------------------------------------------
+
+
+def make_accounts(shell: Shell, *contacts: str) -> list[str]:
+    """As clients make them; their identifiers."""
+
+    async def make(context: Context, actor: Actor) -> list[str]:
+        endpoint, made = context.snapshot.endpoint("acme", "default"), []
+        for contact in contacts:
+            public_key = ec.generate_private_key(ec.SECP256R1()).public_key()
+            key = AccountKey("{}", hashlib.sha256(contact.encode()).hexdigest()[:43], public_key)
+            applicant = Applicant(key, (contact,), True, None, "")
+            signed = Signed("", Change(), context.clock())
+            made.append(str((await create_account(context, endpoint, applicant, signed)).id))
+        return made
+
+    return SiteWiring().run(shell.home, make)
+
+
+def test_accounts_are_listed_page_by_page(shell: Shell) -> None:
+    assert shell.gives("acme", "account", "list") == {"accounts": []}
+    one, two, three = make_accounts(shell, "mailto:a@b.test", "mailto:b@b.test", "mailto:c@b.test")
+    listed = shell.gives("acme", "account", "list", "--limit", "2")["accounts"]
+    assert [account["id"] for account in listed] == [three, two]
+    assert listed[0]["status"] == "valid"
+    assert listed[0]["external_account_binding"] is False
+    (last,) = shell.gives("acme", "account", "list", "--before", two)["accounts"]
+    assert (last["id"], last["contacts"]) == (one, ["mailto:a@b.test"])
+    told = shell.does("acme", "account", "list")
+    assert [line.split()[0] for line in told.splitlines()[-3:]] == [three, two, one]
+    assert "no acme endpoint 'nope'" in shell.refuses("acme", "account", "list", "--endpoint", "nope")
+
+
+def test_an_account_is_revoked_once(shell: Shell) -> None:
+    (account,) = make_accounts(shell, "mailto:a@b.test")
+    assert shell.gives("acme", "account", "revoke", account)["status"] == "revoked"
+    assert "is revoked already" in shell.refuses("acme", "account", "revoke", account)
+    assert shell.gives("acme", "account", "list")["accounts"][0]["status"] == "revoked"
+    for nobody in ("1", "x", "9" * 30):
+        assert "no such account" in shell.refuses("acme", "account", "revoke", nobody)
 
 
 # -- tokens --------------------------------------------------------------------------------------

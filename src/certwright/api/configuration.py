@@ -1,25 +1,18 @@
-"""`/profiles`, `/endpoints` and external account keys."""
+"""`/profiles` and `/endpoints`."""
 
 from typing import Any
 
 from django.http import HttpRequest
 from ninja import Body, Path, Router
 
-from ..core.access import Actor, Subject, Verb, may, require
+from ..core.access import Subject, Verb, may, require
 from ..core.errors import Malformed, NotFound
 from ..core.policy import endpoint_policy_to_document
 from ..core.profile_document import to_document
 from ..operations.bridge import bridge
-from ..operations.context import Context
-from ..operations.external_account_keys import (
-    create_account_key,
-    list_account_keys,
-    revoke_account_key,
-)
 from ..operations.found_installation import EndpointOrder, save_endpoint
 from ..operations.remove_endpoint import remove_endpoint
 from ..operations.save_profile import save_profile
-from ..store.rows import AcmeExternalAccountKeyRow
 from ..store.snapshot import Endpoint as StoredEndpoint
 from . import schemas
 from .web import Document, actor_of, run
@@ -124,60 +117,4 @@ def _endpoint(endpoint: StoredEndpoint) -> Document:
         "policy": endpoint_policy_to_document(endpoint.policy),
         "settings": endpoint.settings,
         "enabled": endpoint.row.enabled,
-    }
-
-
-# -- external account keys -----------------------------------------------------------------------
-
-KEYS = "/endpoints/acme/{endpoint}/external-account-keys"
-
-
-@router.get(
-    KEYS,
-    response=schemas.AccountKeyList,
-    tags=["external account keys"],
-    operation_id="list_external_account_keys",
-)
-def list_keys(request: HttpRequest, endpoint: str) -> Document:
-    """List the external account keys of an ACME endpoint; never the keys themselves."""
-
-    async def act(context: Context, actor: Actor) -> list[AcmeExternalAccountKeyRow]:
-        return await list_account_keys(context.database, context.snapshot, actor, endpoint)
-
-    return {"external_account_keys": [_key(row) for row in run(request, act)]}
-
-
-@router.post(
-    KEYS,
-    response={201: schemas.NewAccountKey},
-    tags=["external account keys"],
-    operation_id="create_external_account_key",
-)
-def create_key(request: HttpRequest, endpoint: str, body: schemas.AccountKeyBody) -> Document:
-    """Make a key with which one ACME account can be bound (RFC 8555 section 7.3.4)."""
-    made = run(
-        request,
-        lambda context, actor: create_account_key(context, actor, endpoint, body.name, body.expires_at),
-    )
-    return _key(made.row) | {"key": made.key}
-
-
-@router.delete(
-    "/external-account-keys/{name}",
-    response=schemas.AccountKey,
-    tags=["external account keys"],
-    operation_id="revoke_external_account_key",
-)
-def revoke_key(request: HttpRequest, name: Path[schemas.Name]) -> Document:
-    """Let a key bind no account any more; one that it has bound goes on."""
-    return _key(run(request, lambda context, actor: revoke_account_key(context, actor, name)))
-
-
-def _key(row: AcmeExternalAccountKeyRow) -> Document:
-    return {
-        "name": row.name,
-        "created_at": row.created_at.isoformat(),
-        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
-        "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
-        "account": str(row.account) if row.account is not None else None,
     }

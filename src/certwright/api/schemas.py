@@ -338,6 +338,25 @@ class AccountKeyList(Answer):
     external_account_keys: list[AccountKey]
 
 
+class PageQuery(Query):
+    after: Cursor | None = Field(None, description="`next` of an earlier page.")
+    limit: Limit = 100
+
+
+class AcmeAccount(Answer):
+    id: str
+    status: str
+    contacts: list[str]
+    thumbprint: str = Field(description="Of its key (RFC 7638), SHA-256, base64url.")
+    external_account_binding: bool
+    created_at: Time
+
+
+class AcmeAccountList(Answer):
+    accounts: list[AcmeAccount]
+    next: Next
+
+
 # -- access --------------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""`certwright acme key`: keys of external account binding."""
+"""`certwright acme`: keys of external account binding, and accounts."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ Document = dict[str, Any]
 app = group("ACME.")
 keys = group("Keys that bind an ACME account to somebody (external account binding).")
 app.add_typer(keys, name="key")
+accounts = group("Accounts that ACME clients have made.")
+app.add_typer(accounts, name="account")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The key identifier that the client gives.")]
 Endpoint = Annotated[str, typer.Option("--endpoint", metavar="NAME", help="At which ACME endpoint.")]
@@ -102,3 +104,51 @@ def _document(row: AcmeExternalAccountKeyRow) -> Document:
         "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
         "account": str(row.account) if row.account else None,
     }
+
+
+@accounts.command("list")
+def list_accounts(
+    context: typer.Context,
+    endpoint: Endpoint = "default",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")] = 100,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="ACCOUNT", help="Only those older than this one.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """List the accounts of an endpoint, the newest first."""
+    from ..operations.manage_acme_accounts import account_document, list_accounts
+
+    session = begin(context, home, as_json)
+
+    async def act(reading: Reading) -> list[Document]:
+        actor, snapshot = reading.actor, reading.snapshot
+        rows = await list_accounts(reading.database, snapshot, actor, endpoint, limit, before)
+        return [account_document(row) for row in rows]
+
+    found = session.read(act)
+    rows = [
+        (one["id"], one["status"], one["created_at"][:16].replace("T", " "), ", ".join(one["contacts"]))
+        for one in found
+    ]
+    session.output.show({"accounts": found}, columns(("ACCOUNT", "STATUS", "MADE", "CONTACTS"), rows))
+
+
+@accounts.command("revoke")
+def revoke_one(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The last part of the account's URL.")],
+    endpoint: Endpoint = "default",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Take away an account's rights for good; its certificates stay as they are."""
+    from ..operations.manage_acme_accounts import account_document, revoke_account
+
+    session = begin(context, home, as_json)
+
+    async def act(context: Context, actor: Actor) -> Document:
+        return account_document(await revoke_account(context, actor, endpoint, account))
+
+    session.output.show(session.run(act), f"Revoked account {account} of endpoint {endpoint}")

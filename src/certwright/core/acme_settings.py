@@ -11,7 +11,8 @@ CHALLENGES = ("http-01", "dns-01", "tls-alpn-01")
 @dataclass(frozen=True, slots=True)
 class AcmeSettings:
     """`check_caa`: look CAA records up (RFC 8659), for one of `caa_identities`. `challenges` in the order
-    clients see them; http-01 first, because several clients stop at one they do not know."""
+    clients see them; http-01 first, because several clients stop at one they do not know. `new_..._per_hour`
+    in each process, of one account that is bound, or one network of those that are not; 0: no limit."""
 
     require_account_binding: bool = False
     terms_of_service: str = ""
@@ -22,6 +23,8 @@ class AcmeSettings:
     identifiers_max: int = 100
     order_lifetime: timedelta = timedelta(days=7)
     authorization_lifetime: timedelta = timedelta(days=30)
+    new_accounts_per_hour: int = 300
+    new_orders_per_hour: int = 3_000
 
 
 def acme_settings_from_document(document: object) -> AcmeSettings:
@@ -40,6 +43,8 @@ def acme_settings_from_document(document: object) -> AcmeSettings:
         fields.number("identifiers_max", 100, least=1, most=1000),
         timedelta(seconds=fields.duration("order_lifetime", "7d")),
         timedelta(seconds=fields.duration("authorization_lifetime", "30d")),
+        fields.number("new_accounts_per_hour", 300),
+        fields.number("new_orders_per_hour", 3_000),
     )
     fields.finish()
     return settings

@@ -64,8 +64,6 @@ class EventKind(Described):
     """Everything that is put on record: its name, and what has happened when it stands there."""
 
     INSTALLATION_FOUNDED = "installation.founded", "This installation was set up."
-    SERVICE_STARTED = "service.started", "A process of the service started and became a writer."
-    SERVICE_STOPPED = "service.stopped", "A process of the service stopped in order."
 
     AUTHORITY_FOUNDED = "authority.founded", "An authority was founded with a new key."
     AUTHORITY_IMPORTED = "authority.imported", "An authority with its key was taken over."
@@ -81,33 +79,20 @@ class EventKind(Described):
         "authority.subordinate-signed",
         "An outside subordinate authority's certificate was signed by one of ours.",
     )
-    AUTHORITY_CROSS_SIGNED = (
-        "authority.cross-signed",
-        "A certificate for another authority's name and key was signed by one of ours.",
-    )
-    AUTHORITY_GENERATION_ADDED = (
-        "authority.generation-added",
-        "An authority got a further generation: a new certificate, with or without a new key.",
-    )
     AUTHORITY_RETIRED = "authority.retired", "An authority was retired and issues no longer."
 
     KEY_CREATED = "key.created", "A private key was made by a key provider."
     KEY_OPENED = "key.opened", "A key kept under a passphrase was opened for one act."
-    KEY_DESTROYED = "key.destroyed", "A private key was destroyed."
 
     PROFILE_SAVED = "profile.saved", "A version of a certificate profile was saved."
     ENDPOINT_SAVED = "endpoint.saved", "An enrolment endpoint was made or changed."
     ENDPOINT_REMOVED = "endpoint.removed", "An enrolment endpoint was removed."
     SETTING_SAVED = "setting.saved", "A setting of the installation was changed."
 
-    USER_CREATED = "user.created", "A user was made."
-    USER_REMOVED = "user.removed", "A user was removed."
     GRANT_GIVEN = "grant.given", "A role within a scope was given to somebody."
     GRANT_WITHDRAWN = "grant.withdrawn", "A role within a scope was withdrawn from somebody."
     TOKEN_CREATED = "token.created", "An access token was made."
     TOKEN_REVOKED = "token.revoked", "An access token was revoked."
-    LOGIN_SUCCEEDED = "login.succeeded", "Somebody logged in."
-    LOGIN_FAILED = "login.failed", "Somebody failed to log in."
     ACCESS_DENIED = "access.denied", "A known actor was refused an act."
 
     CERTIFICATE_INTENDED = (
@@ -120,10 +105,6 @@ class EventKind(Described):
     CERTIFICATE_HELD = "certificate.held", "A certificate was put on hold."
     CERTIFICATE_RELEASED = "certificate.released", "A certificate was released from hold."
 
-    CRL_INTENDED = (
-        "crl.intended",
-        "A CRL is about to be signed by a key outside this process; recorded before.",
-    )
     CRL_PUBLISHED = "crl.published", "A CRL, whole, delta or shard, was signed and published."
     OCSP_PRODUCED = "ocsp.produced", "A batch of OCSP answers was signed ahead."
     OCSP_SIGNER_ISSUED = "ocsp-signer.issued", "A delegated OCSP signer got its certificate."
@@ -131,9 +112,9 @@ class EventKind(Described):
     ACME_ACCOUNT_CREATED = "acme.account-created", "An ACME account was made."
     ACME_ACCOUNT_CHANGED = "acme.account-changed", "An ACME account's contacts were changed."
     ACME_ACCOUNT_DEACTIVATED = "acme.account-deactivated", "An ACME account was deactivated."
+    ACME_ACCOUNT_REVOKED = "acme.account-revoked", "An ACME account was revoked by an administrator."
     ACME_ACCOUNT_KEY_CHANGED = "acme.account-key-changed", "An ACME account changed its key."
     ACME_ORDER_CREATED = "acme.order-created", "An ACME order was placed."
-    ACME_ORDER_FAILED = "acme.order-failed", "An ACME order became invalid, or ran out."
     ACME_AUTHORIZATION_VALIDATED = (
         "acme.authorization-validated",
         "Control of an identifier was proved.",
@@ -159,8 +140,6 @@ class EventKind(Described):
     WORKER_JOB_FAILED = "worker.job-failed", "A piece of durable work failed for good."
     AUDIT_EXPORTED = "audit.exported", "The audit log was exported."
     AUDIT_DISCREPANCY_FOUND = "audit.discrepancy-found", "The audit log failed its verification."
-    BACKUP_CREATED = "backup.created", "A backup was made."
-    BACKUP_RESTORED = "backup.restored", "A backup was restored."
 
 
 @dataclass(frozen=True, slots=True)

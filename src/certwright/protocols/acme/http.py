@@ -46,6 +46,7 @@ from .messages import (
 )
 from .nonces import UNIQUE_OCTETS, CheckedNonce, bad_nonce
 from .problems import AcmeProblem, ProblemType, malformed, rate_limited, unauthorized
+from .quotas import Quotas
 from .resources import Place, Resource, Urls, parse_path
 from .wire import Asked, Wire, check_method, error_answer, refused_subject
 
@@ -109,6 +110,7 @@ class AcmeApplication:
         self._context = context
         self._validations = validations
         self._wire = Wire(nonce_key, hosts, context.clock())
+        self._quotas = Quotas()
         self._handlers: dict[Resource, Callable[[Call], Awaitable[Answer]]] = {
             Resource.DIRECTORY: self._read_signed,
             Resource.NEW_NONCE: self._read_signed,
@@ -227,7 +229,7 @@ class AcmeApplication:
         except NotFound as error:
             raise AcmeProblem(ProblemType.ACCOUNT_DOES_NOT_EXIST, error.detail) from error
         call.verify(Jwk(account.jwk))
-        _require_valid(account)
+        rules.check_standing(account.deactivated_at, account.revoked_at)
         return account
 
     # -- accounts --------------------------------------------------------------------------------
@@ -238,14 +240,16 @@ class AcmeApplication:
         message = parse_new_account(call.payload)
         existing = await acme_accounts.find_account(self._context, call.endpoint, jwk.thumbprint)
         if existing is not None:
-            _require_valid(existing)
+            rules.check_standing(existing.deactivated_at, existing.revoked_at)
             await self._context.ledger.commit(call.signed.spent)
             return self._account_answer(call, existing, 200)
         if message.only_return_existing:
             raise AcmeProblem(ProblemType.ACCOUNT_DOES_NOT_EXIST, "no account has this key")
         contacts = rules.check_new_account(message, call.rules)
         binding, document = None, ""
-        if message.binding is not None:
+        if message.binding is None:
+            self._quotas.take_account(call.endpoint.path, call.source, call.settings, call.now)
+        else:
             parsed = nested.parse_binding(message.binding, call.jws.header.url)
             binding = await acme_lookups.binding_key(
                 self._context, call.endpoint, parsed.key_identifier, call.now, nested.unknown_binding()
@@ -310,6 +314,8 @@ class AcmeApplication:
 
     async def _new_order(self, call: Call) -> Answer:
         account, message = call.signer, parse_new_order(call.payload)
+        bound = str(account.id) if account.external_account_key is not None else ""
+        self._quotas.take_order(bound, call.endpoint.path, call.source, call.settings, call.now)
         request = rules.check_new_order(message, call.rules, call.now)
         if request.not_before is not None:
             raise malformed("this endpoint sets notBefore itself; order without it")
@@ -357,7 +363,7 @@ class AcmeApplication:
         return row.id
 
     async def _owned_order(self, call: Call, account: AcmeAccountRow) -> Order:
-        order = await load_order(self._context.database, _number(call.place.key))
+        order = await load_order(self._context.database, call.place.number)
         if order.row.account_id != account.id:
             raise unauthorized("this is another account's order")
         return order
@@ -397,7 +403,7 @@ class AcmeApplication:
         return await self._order_answer(call, order, 200)
 
     async def _owned_authorization(self, call: Call, account: AcmeAccountRow) -> Authorization:
-        authorization = await load_authorization(self._context.database, _number(call.place.key))
+        authorization = await load_authorization(self._context.database, call.place.number)
         if authorization.row.account_id != account.id:
             raise unauthorized("this is another account's authorization")
         return authorization
@@ -436,7 +442,7 @@ class AcmeApplication:
 
     async def _certificate(self, call: Call) -> Answer:
         account = call.require_read()
-        row = await acme_lookups.certificate(self._context, _number(call.place.key))
+        row = await acme_lookups.certificate(self._context, call.place.number)
         if row.requester != f"acme:{account.id}" or call.place.detail not in ("", "0"):
             raise unauthorized("this is another account's certificate, or there is no such chain")
         der = await certificate_der(self._context.database, row.id)
@@ -480,20 +486,8 @@ def _endpoint_rules(snapshot: Snapshot, endpoint: Endpoint) -> tuple[AcmeSetting
     return settings, rules_of(settings, endpoint.policy, profiles)
 
 
-def _require_valid(account: AcmeAccountRow) -> None:
-    status = orders.account_status(account.deactivated_at, account.revoked_at)
-    if status is not orders.AccountStatus.VALID:
-        raise unauthorized(f"the account is {status}", 401)
-
-
 def _account_key(jwk: Jwk) -> acme_accounts.AccountKey:
     return acme_accounts.AccountKey(jwk.canonical, jwk.thumbprint, _key_of(jwk))
-
-
-def _number(key: str) -> int:
-    if not key.isdecimal() or len(key) > acme_lookups.KEY_DIGITS_MAX:
-        raise NotFound("there is no such ACME resource")
-    return int(key)
 
 
 def _text(scope: Scope, name: bytes) -> str:

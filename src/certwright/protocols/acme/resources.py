@@ -31,6 +31,7 @@ class Resource(StrEnum):
     RENEWAL_INFO = "renewal-info"
 
 
+NUMBER_DIGITS_MAX = 18  # every such number fits the column
 _KEY = "[A-Za-z0-9_-]{1,64}"
 _BELOW = {
     Resource.DIRECTORY: "",
@@ -59,6 +60,13 @@ class Place:
     resource: Resource
     key: str = ""
     detail: str = ""
+
+    @property
+    def number(self) -> int:
+        """The key of a row that is known by a number. Raises NotFound for what is none."""
+        if not self.key.isdecimal() or len(self.key) > NUMBER_DIGITS_MAX:
+            raise _nowhere()
+        return int(self.key)
 
 
 def parse_path(path: str) -> Place:

@@ -7,10 +7,12 @@ from datetime import datetime
 from ...core.errors import Conflict, Malformed
 from ...core.names import Identifier, IdentifierKind, identifier_in, parse_identifier
 from ...core.orders import (
+    AccountStatus,
     AuthorizationFacts,
     ChallengeStatus,
     OrderFacts,
     OrderStatus,
+    account_status,
     attempt,
     challenge_status,
     order_status,
@@ -20,7 +22,7 @@ from .challenges import DEFAULT_CHALLENGES, challenge_kinds
 from .encoding import shown
 from .jwk import Jwk
 from .messages import CONTACT_MAX, CONTACTS_MAX, NewAccount, NewOrder, Revocation
-from .problems import AcmeProblem, ProblemType, Subproblem, malformed
+from .problems import AcmeProblem, ProblemType, Subproblem, malformed, unauthorized
 from .renewal import CertificateKey, parse_certificate_key
 
 REVOCATION_REASONS = (0, 1, 3, 4, 5, 9)
@@ -68,6 +70,13 @@ def check_new_account(message: NewAccount, rules: EndpointRules) -> tuple[str, .
             "this endpoint wants an externalAccountBinding; ask its administrator for a key identifier",
         )
     return check_contacts(message.contacts)
+
+
+def check_standing(deactivated_at: datetime | None, revoked_at: datetime | None) -> None:
+    """Raises AcmeProblem unauthorized for an account that is not valid any more (section 7.3.6)."""
+    status = account_status(deactivated_at, revoked_at)
+    if status is not AccountStatus.VALID:
+        raise unauthorized(f"the account is {status}", 401)
 
 
 def check_contacts(contacts: object) -> tuple[str, ...]:
