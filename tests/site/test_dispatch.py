@@ -118,14 +118,24 @@ def test_health_and_readiness(site: Site) -> None:
     for listener in ("http", "https", "mtls"):
         assert site.get(listener, "/healthz").json() == {"status": "ok"}
     ready = site.get("http", "/readyz")
-    assert ready.json() == {"status": "ready", "checks": {"toy": "ok", "also": "ok"}}
+    assert ready.json() == {"status": "ready", "checks": {"toy": "ok", "also": "ok"}, "warnings": {}}
     (site.home / "unready").touch()
     until(lambda: site.get("http", "/readyz").status_code == 503)
     broken = site.get("http", "/readyz").json()
-    assert broken == {"status": "unavailable", "checks": {"toy": "the toy is not ready", "also": "ok"}}
+    checks = {"toy": "the toy is not ready", "also": "ok"}
+    assert broken == {"status": "unavailable", "checks": checks, "warnings": {}}
     assert site.get("http", "/healthz").status_code == 200
     (site.home / "unready").unlink()
     until(lambda: site.get("http", "/readyz").status_code == 200)
+
+
+def test_a_warning_takes_nothing_out_of_service(site: Site) -> None:
+    (site.home / "wobbly").touch()
+    until(lambda: site.get("http", "/readyz").json()["warnings"] == {"balance": "the toy wobbles"})
+    ready = site.get("http", "/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    (site.home / "wobbly").unlink()
+    until(lambda: not site.get("http", "/readyz").json()["warnings"])
 
 
 def test_metrics_are_for_loopback_or_the_token_over_tls(site: Site) -> None:

@@ -79,6 +79,10 @@ async def build(configuration: Configuration) -> Application:
     def also_ready() -> None:
         return None
 
+    def warning() -> None:
+        if (home / "wobbly").exists():
+            raise Unavailable("the toy wobbles")
+
     async def exchange_certificate(listeners: Listeners) -> None:
         while not (home / "renewed.pem").exists():  # noqa: ASYNC110 - the test writes a file
             await asyncio.sleep(0.05)
@@ -102,6 +106,7 @@ async def build(configuration: Configuration) -> Application:
         ),
         tls=material(home, "listener"),
         readiness={"toy": readiness, "also": also_ready},
+        warnings={"balance": warning},
         on_startup=(on_startup,),
         on_shutdown=(on_shutdown,),
     )

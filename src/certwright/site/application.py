@@ -15,7 +15,7 @@ from ..operations.audit_health import require_signed
 from ..operations.context import Context
 from ..operations.record_denial import Denials
 from ..operations.serve_status import PublishedLists
-from ..operations.worker_health import require_lasting, worker_health
+from ..operations.worker_health import WorkerHealth, require_lasting, require_worker, worker_health
 from ..protocols.acme.http import AcmeApplication
 from ..protocols.crl.http import PublicationApplication
 from ..protocols.ocsp.http import OcspApplication
@@ -76,9 +76,10 @@ async def build(configuration: Configuration) -> Application:
         readiness={
             "configuration": background.check_snapshot,
             "status": background.check_feed,
-            "worker": background.check_worker,
+            "lists": background.check_lists,
             "audit": background.check_audit,
         },
+        warnings={"worker": background.check_worker},
         on_startup=(background.start,),
         on_shutdown=(close,),
     )
@@ -148,10 +149,16 @@ class Background:
         if self._context.snapshots.stale:
             raise Unavailable("the configuration could not be confirmed for ten seconds")
 
-    async def check_worker(self) -> None:
+    async def check_lists(self) -> None:
         """What the worker renews must last for days."""
-        health = await worker_health(self._context, self._configuration.home / "ocsp")
-        require_lasting(health, self._context.clock())
+        require_lasting(await self._worker_health(), self._context.clock())
+
+    async def check_worker(self) -> None:
+        """Without one, answers are good until what it has signed ends: days."""
+        require_worker(await self._worker_health(), self._context.clock())
+
+    async def _worker_health(self) -> WorkerHealth:
+        return await worker_health(self._context, self._configuration.home / "ocsp")
 
     def check_feed(self) -> None:
         if self._feed.stale and not self._configuration.ocsp_edge:

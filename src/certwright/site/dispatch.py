@@ -69,6 +69,7 @@ class Application:
     handlers: tuple[Handler, ...]
     tls: TlsMaterial | None = None
     readiness: Mapping[str, Check] = field(default_factory=dict)
+    warnings: Mapping[str, Check] = field(default_factory=dict)
     on_startup: tuple[Callable[[Listeners], Awaitable[None]], ...] = ()
     on_shutdown: tuple[Callable[[], Awaitable[None]], ...] = ()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.errors import Malformed, TooLarge, Unavailable
 from ..protocols.asgi import AsgiApplication, Message, Receive, Scope, Send, header, read_body
-from .probes import Probes
+from .probes import Probes, Report
 
 READINESS = "certwright.readiness"
 REPORT_SECONDS = 5.0
@@ -79,11 +79,11 @@ class DjangoLane:
         extensions = {**scope["extensions"], READINESS: self._readiness()}
         return {**scope, "headers": headers, "extensions": extensions}
 
-    def _readiness(self) -> Callable[[], dict[str, str]]:
+    def _readiness(self) -> Callable[[], Report]:
         """The report, for a thread to call."""
         loop = asyncio.get_running_loop()
 
-        def report() -> dict[str, str]:
+        def report() -> Report:
             return asyncio.run_coroutine_threadsafe(self._probes.report(), loop).result(REPORT_SECONDS)
 
         return report

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -20,35 +21,49 @@ Check = Callable[[], Awaitable[None] | None]
 """Returns when all is well; raises Unavailable, or any error of ours, with a line that strangers may read.
 Called in the event loop: one that is not a coroutine must not block."""
 
+OK = "ok"
 CHECK_SECONDS = 2.0
 REPORT_AGE_SECONDS = 0.25
 NO_STORE = [(b"cache-control", b"no-store")]
 FORWARDING_HEADERS = (b"forwarded", b"x-forwarded-for", b"via")
 
 
-class Probes:
-    """Health and readiness of this process. A readiness report is shared by all who ask within 250 ms."""
+class Report(NamedTuple):
+    """Each check's name with `ok` or what is wrong; `warnings` only of those that found something."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    checks: dict[str, str]
+    warnings: dict[str, str]
+
+    @property
+    def ready(self) -> bool:
+        return all(state == OK for state in self.checks.values())
+
+
+class Probes:
+    """Health and readiness of this process. A readiness report is shared by all who ask within 250 ms.
+
+    `warnings` tell of what a person should look at while this process still answers well: they take nothing
+    out of a load balancer."""
+
+    def __init__(self, checks: Mapping[str, Check], warnings: Mapping[str, Check]) -> None:
         self.draining = False
         self._checks = checks
-        self._report: asyncio.Task[dict[str, str]] | None = None
+        self._warnings = warnings
+        self._report: asyncio.Task[Report] | None = None
         self._made = 0.0
 
-    async def report(self) -> dict[str, str]:
-        """Every check's name with `ok` or what is wrong."""
+    async def report(self) -> Report:
         now = asyncio.get_running_loop().time()
         if self._report is None or (self._report.done() and now - self._made > REPORT_AGE_SECONDS):
             self._report = asyncio.create_task(self._run_all())
             self._made = now
         return await asyncio.shield(self._report)
 
-    async def _run_all(self) -> dict[str, str]:
-        found = await asyncio.gather(*(_run(name, check) for name, check in self._checks.items()))
-        report = dict(zip(self._checks, found, strict=True))
+    async def _run_all(self) -> Report:
+        checks, warnings = await asyncio.gather(_run_each(self._checks), _run_each(self._warnings))
         if self.draining:
-            report["process"] = "shutting down"
-        return report
+            checks["process"] = "shutting down"
+        return Report(checks, {name: state for name, state in warnings.items() if state != OK})
 
     async def healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The process runs and answers; says nothing about what it depends on."""
@@ -57,9 +72,13 @@ class Probes:
     async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Whether requests should be sent here."""
         report = await self.report()
-        ready = all(state == "ok" for state in report.values())
-        document = {"status": "ready" if ready else "unavailable", "checks": report}
-        await respond_json(send, 200 if ready else 503, document, NO_STORE)
+        document = {"status": "ready" if report.ready else "unavailable", **report._asdict()}
+        await respond_json(send, 200 if report.ready else 503, document, NO_STORE)
+
+
+async def _run_each(checks: Mapping[str, Check]) -> dict[str, str]:
+    found = await asyncio.gather(*(_run(name, check) for name, check in checks.items()))
+    return dict(zip(checks, found, strict=True))
 
 
 async def _run(name: str, check: Check) -> str:
@@ -75,7 +94,7 @@ async def _run(name: str, check: Check) -> str:
     except Exception:
         log.exception("a readiness check failed", check=name)
         return "failed; see the log"
-    return "ok"
+    return OK
 
 
 class MetricsPage:

@@ -105,7 +105,7 @@ class Service:
         """Serve until told to stop. Raises what the factory raises."""
         self._catch_signals()
         application = await load_factory(self._arguments.application)(self._configuration)
-        probes = Probes(application.readiness)
+        probes = Probes(application.readiness, application.warnings)
         listeners = await self._open(application, probes)
         for hook in application.on_startup:
             await hook(listeners)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from ... import __version__
 from ...store.models import AuthorityGeneration, Endpoint, Installation
 from ..django_lane import READINESS
+from ..probes import Report
 from ..settings import CONFIGURATION
 
 ROWS_MAX = 20
@@ -33,11 +34,11 @@ class Root:
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
     """Says what is wrong even when the database is."""
-    report: dict[str, str] = request.META["asgi.scope"]["extensions"][READINESS]()
+    report: Report = request.META["asgi.scope"]["extensions"][READINESS]()
     context = {
         "version": __version__,
         "report": report,
-        "ready": all(state == "ok" for state in report.values()),
+        "ready": report.ready,
     }
     try:
         context |= _facts()
