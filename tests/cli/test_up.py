@@ -231,10 +231,8 @@ def test_url_and_token_from_the_environment(
     served: Elsewhere, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, url, _, token, *root = served.options
-    monkeypatch.setenv("CERTWRIGHT_URL", url)
-    assert "CN=localhost" in shell.does(
-        "certificates"
-    )  # a setting of this machine's, as long as there is no token
+    monkeypatch.setenv("CERTWRIGHT_SERVER", url)
+    assert "CERTWRIGHT_SERVER need a token" in shell.refuses("certificates")
     monkeypatch.setenv("CERTWRIGHT_TOKEN", token)
     order = ("issue", "--profile", "tls-server", "--dns", "environment.test")
     assert shell.gives(*order, *root)["requester"] == "token:remote"
@@ -242,8 +240,8 @@ def test_url_and_token_from_the_environment(
 
 def test_what_is_wrong_with_the_other_side_is_told(served: Elsewhere, shell: Shell, tmp_path: Path) -> None:
     _, url, _, token, *_ = served.options
-    assert "--url needs a token" in shell.refuses("certificates", "--url", url)
-    assert "neither --url nor CERTWRIGHT_URL" in shell.refuses("certificates", "--token", token)
+    assert "need a token" in shell.refuses("certificates", "--url", url)
+    assert "neither --url nor CERTWRIGHT_SERVER" in shell.refuses("certificates", "--token", token)
     plain = ("--url", url.replace("https", "http"), "--token", token)
     assert "a token goes over TLS alone" in shell.refuses("certificates", *plain)
     wrong = ("--url", url, "--token", "cw_wrong", "--root", served.home / "root.pem")

@@ -155,6 +155,12 @@ def test_a_child_process_sees_the_same(load: Load, monkeypatch: pytest.MonkeyPat
         ('url = "http://pki.example/path"', "url: "),
         ('proxies = ["10.0.0.1/8"]', "proxies.0: '10.0.0.1/8' is no network"),
         ('[validation]\nresolvers = ["dns.example"]', "validation.resolvers.0: 'dns.example' is no"),
+        (
+            '[validation]\nother_zones = ["north"]\nquorum = 2',
+            "validation: a quorum of 2 wants that many other_zones, not 1",
+        ),
+        ('[validation]\nother_zones = ["north", "north"]', "other_zones must be different from each other"),
+        ('[validation]\nother_zones = ["local"]', "and from 'local', the primary"),
         ('database = "mysql://x"', "database must be sqlite:///absolute/path or postgresql://"),
         ('database = "sqlite:///relative"', "database must be sqlite:///absolute/path"),
         (MODULE, "pkcs11.0: exactly one of pin and pin_file must be given"),

@@ -46,7 +46,7 @@ Url = Annotated[
         "--url",
         metavar="URL",
         help="Do this over the REST API of the installation at this URL, with --token. "
-        "Default: $CERTWRIGHT_URL, where there is a token.",
+        "Default: $CERTWRIGHT_SERVER.",
     ),
 ]
 Token = Annotated[

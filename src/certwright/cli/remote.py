@@ -99,18 +99,15 @@ def _told(status: int, content: bytes) -> CertwrightError:
 
 
 def remote_of(session: Session, url: str, token: str, root: Path | None) -> Remote | None:
-    """The installation that options or environment name; None to act on this machine. Raises Malformed.
-
-    CERTWRIGHT_URL counts where there is a token only, since it is a setting of an installation too.
-    """
+    """The installation that options or environment name; None to act on this machine. Raises Malformed."""
     token = token or os.environ.get("CERTWRIGHT_TOKEN", "")
-    if not token:
-        if url:
-            raise Malformed("--url needs a token; give --token or CERTWRIGHT_TOKEN")
+    url = (url or os.environ.get("CERTWRIGHT_SERVER", "")).rstrip("/")
+    if not token and not url:
         return None
-    url = (url or os.environ.get("CERTWRIGHT_URL", "")).rstrip("/")
+    if not token:
+        raise Malformed("--url and CERTWRIGHT_SERVER need a token; give --token or CERTWRIGHT_TOKEN")
     if not url:
-        raise Malformed("there is a token, but neither --url nor CERTWRIGHT_URL says where to use it")
+        raise Malformed("there is a token, but neither --url nor CERTWRIGHT_SERVER says where to use it")
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.path or parts.query or parts.username:
         raise Malformed(f"{url[:200]!r} is no https://host[:port]; a token goes over TLS alone")

@@ -145,6 +145,19 @@ class Validation(Table):
         description="DNS resolvers: IP addresses, with `:port` where it is not 53. None: the system's.",
     )
 
+    @model_validator(mode="after")
+    def _zones_can_agree(self) -> Self:
+        primary = self.primary_zone or self.zone
+        if len({primary, *self.other_zones}) <= len(self.other_zones):
+            raise ValueError(
+                f"other_zones must be different from each other and from {primary!r}, the primary"
+            )
+        if self.quorum > len(self.other_zones):
+            raise ValueError(
+                f"a quorum of {self.quorum} wants that many other_zones, not {len(self.other_zones)}"
+            )
+        return self
+
 
 class Limits(Table):
     """Bounds on what a client may make us hold or wait for. Per process."""
