@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from certwright.operations import check_issuance
 from tests.cli.conftest import Outcome, Shell
 
 
@@ -163,13 +164,25 @@ def test_a_record_that_says_something_else_is_found(sql: str, named: str, shell:
     assert named in found["text"]
 
 
-def test_an_intent_that_came_to_nothing_is_named(shell: Shell) -> None:
+def intend(shell: Shell) -> None:
     change(
         shell,
         "INSERT INTO issuance_intent (id, generation_id, serial, tbs_sha256, profile, requester, at) "
         "SELECT 77, id, x'4100', x'00', 'tls-server', 'local:x', '2026-01-01 00:00:00' "
         "FROM authority_generation LIMIT 1",
     )
+
+
+def test_intents_that_are_not_named_are_counted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_issuance, "INTENTS_MAX", 0)
+    intend(shell)
+    (shell.folder / "empty").mkdir()
+    told = shell.does("audit", "verify", "--certificates", "empty")
+    assert "intents without a certificate: 1 more" in told
+
+
+def test_an_intent_that_came_to_nothing_is_named(shell: Shell) -> None:
+    intend(shell)
     (shell.folder / "empty").mkdir()
     document = shell.gives("audit", "verify", "--certificates", "empty")["certificates"]
     assert [one["serial"] for one in document["unresolved_intents"]] == ["4100"]

@@ -16,6 +16,7 @@ from ..core.extensions import CertificatePolicy, NameConstraints
 from ..core.pem import pem
 from ..core.profile_document import parse_subtree
 from ..core.request import AuthorityTerms, parse_csr
+from ..core.unreadable import UNREADABLE
 from ..operations.accept_certificate import Accepted, accept_certificate, authority_csr
 from ..operations.authority_health import GenerationHealth, authority_health
 from ..operations.bridge import bridge
@@ -168,7 +169,7 @@ def _certificates(text: str, field: str) -> tuple[bytes, ...]:
         return ()
     try:
         found = x509.load_pem_x509_certificates(text.encode("ascii"))
-    except ValueError as error:
+    except UNREADABLE as error:
         raise Malformed(f"body.{field}: cannot be read as certificates in PEM") from error
     if len(found) > CHAIN_MAX:
         raise Malformed(f"body.{field}: has {len(found)} certificates; {CHAIN_MAX} are the most")

@@ -218,8 +218,12 @@ def _compare(session: Session, folder: Path) -> Document:
         with session.output.progress("records") as progress:
             async for one in check_records(reading.database, reading.snapshot, reading.actor, progress):
                 seen.add(one)
-        intents = await unresolved_intents(reading.database, reading.actor)
-        return seen.document() | {"unresolved_intents": [_intent(one, reading) for one in intents]}
+        count, first = await unresolved_intents(reading.database, reading.actor)
+        intents = {
+            "unresolved_intents": [_intent(one, reading) for one in first],
+            "unresolved_intents_count": count,
+        }
+        return seen.document() | intents
 
     return session.read(look)
 
@@ -296,6 +300,8 @@ def _compared_text(document: Document) -> str:
         f" by {one['requester']}, {one['at'][:19]} UTC"
         for one in document["unresolved_intents"]
     ]
+    if more := document["unresolved_intents_count"] - len(document["unresolved_intents"]):
+        lines.append(f"intents without a certificate: {more} more")
     looked = f"{document['certificates']} certificates in {document['files']} files, and every record"
     lines.append(f"{looked}: {document['found'] or 'no'} contradictions")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography import x509
 
 from ..core.errors import Malformed
+from ..core.unreadable import UNREADABLE
 
 CERTIFICATES_MAX = 20
 _PEM = re.compile(
@@ -33,7 +34,7 @@ def _is_certificate(content: bytes) -> bool:
     """Many things are DER: keys, lists, requests."""
     try:
         x509.load_der_x509_certificate(content)
-    except ValueError:
+    except UNREADABLE:
         return False
     return True
 

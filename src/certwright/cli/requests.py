@@ -15,6 +15,7 @@ from ..core.errors import Malformed
 from ..core.extensions import SUBJECT_ALTERNATIVE_NAME, SubjectAlternativeName
 from ..core.keys import SIGNATURES, KeyAlgorithm, PrivateKey
 from ..core.names import Identifier, IdentifierKind, parse_identifier
+from ..core.unreadable import UNREADABLE
 
 KINDS = (
     IdentifierKind.DNS,
@@ -117,5 +118,5 @@ def subject_of(certificate: bytes) -> DistinguishedName:
     """The subject of a certificate in DER. Raises Malformed."""
     try:
         return name_from_x509(x509.load_der_x509_certificate(certificate).subject)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise Malformed(f"the certificate cannot be read: {error}") from error

@@ -20,6 +20,7 @@ from cryptography import x509
 from . import der
 from .errors import IntegrityError, Malformed
 from .revocation import Reason, RevocationFacts, StatusChange
+from .unreadable import UNREADABLE
 
 Buffer = bytes | bytearray | memoryview
 
@@ -295,15 +296,6 @@ class Expected:
     absent: tuple[int, ...] = ()
 
 
-_UNREADABLE = (
-    ValueError,
-    Malformed,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-
-
 def check_crl(
     tbs: bytes,
     header: CrlHeader,
@@ -326,7 +318,7 @@ def check_crl(
             _same(f"entry {serial:x}", _found(crl, serial), _seconds(facts))
         for serial in absent:
             _same(f"entry {serial:x}", _found(crl, serial), None)
-    except _UNREADABLE as error:
+    except (*UNREADABLE, Malformed) as error:
         raise IntegrityError(f"the CRL to be signed cannot be read back: {error}") from error
 
 

@@ -21,17 +21,11 @@ from .extensions import (
     read_extension,
 )
 from .keys import KeyAlgorithm, PublicKey
+from .unreadable import UNREADABLE
 
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _FIRST = datetime(1950, 1, 1, tzinfo=UTC)
 # TypeError is cryptography's word about a BIT STRING in a name
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
 _READ = ("2.5.29.19", "2.5.29.30", "2.5.29.14", "2.5.29.15")
 
 
@@ -152,7 +146,7 @@ def read_authority(certificate: bytes) -> AuthorityCertificate:
         public_key = parsed.public_key()
     except UnsupportedAlgorithm as error:
         raise Refused((Reason("key.unsupported", f"the authority's key: {error}"),)) from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Malformed(f"the authority's certificate cannot be read: {error}") from error
     read = [read_extension(values[oid]).value for oid in _READ if oid in values]
     basic = next((value for value in read if isinstance(value, BasicConstraints)), None)

@@ -4,6 +4,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from .errors import Malformed, Reason, Refused
+from .unreadable import UNREADABLE
 
 NUMBER_MAX = 1 << 62
 """Ours are kept as 64 bits, and many come after it."""
@@ -18,7 +19,7 @@ def number_of_last_list(content: bytes, authority: x509.Certificate) -> int:
     try:
         crl = _load(content)
         extensions = [(found.value, found.critical) for found in crl.extensions]
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise Malformed(f"the revocation list cannot be read: {error}") from error
     number = next((value.crl_number for value, _ in extensions if isinstance(value, x509.CRLNumber)), 0)
     partial = any(critical for _, critical in extensions)

@@ -18,11 +18,11 @@ from .extensions import CertificatePolicy, NameConstraints
 from .general_names import decode_general_name
 from .keys import KeyAlgorithm, PublicKey
 from .names import Identifier
+from .unreadable import UNREADABLE
 
 CSR_OCTETS_MAX = 64 * 1024
 NAMES_MAX = 100
 # TypeError is cryptography's word about a BIT STRING in a name
-_UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _MUST_STAPLE = x509.TLSFeatureType.status_request
 _PEM = re.compile(rb"\s*-----BEGIN (NEW )?CERTIFICATE REQUEST-----")
 
@@ -80,7 +80,7 @@ def parse_csr(data: bytes, maximum_names: int = NAMES_MAX) -> CertificateRequest
     _verify(csr, public_key)
     try:
         subject, extensions = csr.subject, csr.extensions
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Malformed(f"the CSR's subject or extensions cannot be read: {_one_line(error)}") from error
     identifiers, must_staple, ignored = _requested(extensions, maximum_names)
     spki = keys.spki(public_key)
@@ -95,7 +95,7 @@ def _load(data: bytes) -> tuple[x509.CertificateSigningRequest, PublicKey]:
         public_key: Any = csr.public_key()
     except UnsupportedAlgorithm as error:
         raise Refused((Reason("key.unsupported", f"the CSR's key: {_one_line(error)}"),)) from error
-    except (ValueError, x509.InvalidVersion) as error:
+    except UNREADABLE as error:
         raise Malformed(f"not a PKCS #10 request in DER or PEM: {_one_line(error)}") from error
     return csr, public_key
 

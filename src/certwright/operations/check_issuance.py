@@ -17,13 +17,14 @@ from ..core.access import Actor, Subject, Verb, require
 from ..core.distinguished_name import name_from_x509
 from ..core.errors import CertwrightError
 from ..core.general_names import decode_general_name
+from ..core.unreadable import UNREADABLE
 from ..store.databases import Database
 from ..store.rows import CertificateNameRow, CertificateRow, IssuanceIntentRow
 from ..store.snapshot import Generation, Snapshot
 from .walk_certificates import Progress, walk_certificates
 
-INTENTS_MAX = 10_000
-_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+INTENTS_MAX = 1_000
+_UNREADABLE = (*UNREADABLE, UnsupportedAlgorithm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +192,17 @@ def _wrong_issuer(row: CertificateRow, certificate: x509.Certificate, snapshot: 
     return [] if signed else ["signature"]
 
 
-async def unresolved_intents(database: Database, actor: Actor) -> list[IssuanceIntentRow]:
-    """Signatures that were intended and of which no certificate is on record. Raises Forbidden.
+async def unresolved_intents(database: Database, actor: Actor) -> tuple[int, list[IssuanceIntentRow]]:
+    """Signatures that were intended and of which no certificate is on record: how many, and the first
+    INTENTS_MAX of them. Raises Forbidden.
 
     A crash or a lost key module in between leaves them; the signature may exist in the module's own log.
     """
     require(actor, Verb.VIEW_AUDIT, Subject())
-    return await database.select(
-        IssuanceIntentRow,
+    unresolved = (
         'NOT EXISTS (SELECT 1 FROM "certificate" c WHERE c."generation_id" = '
-        '"issuance_intent"."generation_id" AND c."serial" = "issuance_intent"."serial") '
-        f'ORDER BY "id" LIMIT {INTENTS_MAX}',
+        '"issuance_intent"."generation_id" AND c."serial" = "issuance_intent"."serial")'
     )
+    count = await database.query(f'SELECT count(*) FROM "issuance_intent" WHERE {unresolved}')
+    first = await database.select(IssuanceIntentRow, f'{unresolved} ORDER BY "id" LIMIT {INTENTS_MAX}')
+    return count[0][0], first

@@ -78,6 +78,24 @@ def test_another_key(acme: Acme, client: RawClient) -> None:
     assert stranger.post_by_key(url, payload, client.key).refusal == (403, "unauthorized")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a003020102", "a003020103"),  # of version 4
+        ("06072a8648ce3d0201", "06072a8648ce3d0209"),  # with a key of no known kind
+        ("06082a8648ce3d030107", "06082a8648ce3d030177"),  # on no known curve
+    ],
+)
+def test_what_is_hardly_a_certificate(acme: Acme, client: RawClient, before: str, after: str) -> None:
+    _, (leaf, *_) = acme.issue(client, acme.name())
+    octets = der(leaf).replace(bytes.fromhex(before), bytes.fromhex(after))
+    assert octets != der(leaf)
+    payload, stranger = {"certificate": text64(octets)}, acme.client()
+    reply = stranger.post_by_key(stranger.directory["revokeCert"], payload, stranger.key)
+    assert reply.refusal == (400, "malformed"), reply.content
+    assert client.post(client.directory["revokeCert"], payload).status in (400, 403, 404)
+
+
 def test_a_signature_that_is_none_learns_nothing(acme: Acme, client: RawClient) -> None:
     """Whether a certificate is ours is not told to one who has not signed with any key."""
     _, (leaf, *_) = acme.issue(client, acme.name())

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from .. import der, keys
+from .. import der, keys, unreadable
 from ..distinguished_name import DistinguishedName, name_from_x509
 from ..errors import IntegrityError, Malformed, Refused
 from ..extensions import (
@@ -148,7 +148,7 @@ def parse(tbs: bytes, layout: Layout, skipped: int = 0) -> x509.Certificate:
     whole = der.tlv(der.SEQUENCE, tbs + layout.signature_identifier + _NO_SIGNATURE)
     try:
         return x509.load_der_x509_certificate(whole)
-    except (ValueError, x509.InvalidVersion) as error:
+    except unreadable.UNREADABLE as error:
         raise Malformed(f"TBSCertificate: {error}") from error
 
 
@@ -164,15 +164,7 @@ def decode(tbs: bytes) -> Decoded:
         raise IntegrityError(f"the certificate to be signed cannot be read back: {error}") from error
 
 
-UNREADABLE = (
-    Malformed,
-    Refused,
-    ValueError,
-    TypeError,  # cryptography, about a BIT STRING in a name
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-    UnsupportedAlgorithm,
-)
+UNREADABLE = (*unreadable.UNREADABLE, UnsupportedAlgorithm, Malformed, Refused)
 
 
 def read_frame(

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from ...core import der
 from ...core.egress import Purpose, Unreached
 from ...core.names import Identifier, IdentifierKind
+from ...core.unreadable import UNREADABLE
 from ...ports import Challenge, Evidence
 from ...protocols.acme.challenges import TLS_ALPN_01, tls_alpn_01_digest
 from ..egress import Destination, Journey, Tls, connect, unverified_context
@@ -79,7 +80,7 @@ def judge_certificate(presented: bytes, challenge: Challenge) -> None:
         certificate = x509.load_der_x509_certificate(presented)
         extensions = certificate.extensions
         _check_self_signed(certificate)
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise _wrong("cannot be read") from error
     except UnsupportedAlgorithm as error:
         raise _wrong("has a key or signature of an unknown algorithm") from error

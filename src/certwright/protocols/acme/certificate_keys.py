@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from ...core.errors import CertwrightError
 from ...core.names import Identifier
 from ...core.request import CertificateRequest, parse_csr
+from ...core.unreadable import UNREADABLE
 from .jwk import Jwk, jwk_of
 from .problems import AcmeProblem, ProblemType, malformed, unauthorized
 from .rules import check_csr_key, check_csr_names
@@ -32,7 +34,7 @@ def require_key_of(certificate: bytes, key: Jwk | None) -> None:
     malformed for what is no certificate, unauthorized for another key than its own."""
     try:
         held = jwk_of(x509.load_der_x509_certificate(certificate).public_key())
-    except ValueError as error:
+    except (*UNREADABLE, UnsupportedAlgorithm) as error:
         raise malformed("the certificate to be revoked cannot be read") from error
     if key is None or held != key:
         raise unauthorized("the request is not signed by the certificate's key")
