@@ -253,15 +253,15 @@ def test_what_stands_above_an_imported_authority_binds_it(database: Database) ->
 @pytest.mark.parametrize("shards", [1, 2])
 def test_the_numbers_of_its_lists_go_on(shards: int, database: Database) -> None:
     async def body(context: Context, _clock: MovableClock) -> None:
-        one = outside("CN=Legacy")
-        generation = await bring(context, "legacy", one, revocation_list(one, 4711), crl_shards=shards)
-        for shard in range(shards):
-            row = await publish_crl(context, generation, shard, True, ListTimes())
-            assert row.number == 4712
-            found = x509.load_der_x509_crl(row.der).extensions.get_extension_for_class(x509.CRLNumber)
-            assert found.value.crl_number == 4712
-        fresh = await bring(context, "fresh", outside("CN=Fresh"))
-        assert (await publish_crl(context, fresh, 0, True, ListTimes())).number == 1
+        now = int(context.clock().timestamp())
+        for name, last in (("legacy", 4711), ("prolific", 1 << 52)):
+            one = outside(f"CN={name}")
+            generation = await bring(context, name, one, revocation_list(one, last), crl_shards=shards)
+            for shard in range(shards):
+                row = await publish_crl(context, generation, shard, True, ListTimes())
+                assert row.number >= max(last + 1, now)
+                found = x509.load_der_x509_crl(row.der).extensions.get_extension_for_class(x509.CRLNumber)
+                assert found.value.crl_number == row.number
 
     with_installation(database, body)
 

@@ -7,21 +7,25 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_der_x509_crl
 from cryptography.x509.ocsp import OCSPCertStatus
 
 from certwright.core.errors import Conflict
 from certwright.core.revocation import Reason
 from certwright.operations.context import Context
 from certwright.operations.produce_ocsp import produce_ocsp
+from certwright.operations.publish_crl import ListTimes, publish_crl
 from certwright.operations.renew_answers import produce_due_answers, renew_signer, signers_due
 from certwright.operations.revoke import release_certificate, revoke_certificate
 from certwright.operations.save_base_url import save_base_url
+from certwright.operations.serve_status import PublishedLists
 from certwright.store.feed import StatusFeed, newest_place
-from certwright.store.rows import CertificateRow, StatusChangeRow
+from certwright.store.rows import CertificateRow, CrlShardRow, StatusChangeRow
 from tests.faults.interposed import QUERY, Interposed, nothing
 from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR, MovableClock
@@ -180,6 +184,83 @@ def test_a_place_is_not_taken_for_another_that_says_the_same(database: Database,
         assert await told(await responding(context, tmp_path), row) == {REVOKED}
 
     with_certificates(database, 3, body)
+
+
+async def lose(context: Context, row: CertificateRow) -> None:
+    """As if it had been issued, and answers produced, after the backup."""
+    async with context.database.transaction(0) as transaction:
+        await transaction.execute('DELETE FROM "ocsp_run"', ())
+        for table in ("status_change", "certificate_name", "certificate_body"):
+            await transaction.execute(f'DELETE FROM "{table}" WHERE "certificate_id" = ?', (row.id,))
+        await transaction.execute('DELETE FROM "certificate" WHERE "id" = ?', (row.id,))
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_what_was_produced_of_certificates_that_are_lost_is_not_given(
+    database: Database, tmp_path: Path, revoked: bool
+) -> None:
+    """The feed stood still between the backup and the production, and tells nothing of what lies between."""
+
+    async def body(context: Context, rows: list[CertificateRow]) -> None:
+        await revoke(context, rows[0])
+        late = await issued(context, "late.test")
+        await produce_ocsp(context, context.snapshot.issuing("issuing"), tmp_path)
+        here = await responding(context, tmp_path)
+        assert await told(here, late) == {GOOD}
+        if revoked:
+            await revoke(context, late, Reason.KEY_COMPROMISE)
+        await put_back(context, 1)
+        await lose(context, late)
+        for one in (here, await responding(context, tmp_path)):
+            await one.catch_up()
+            assert await told(one, late) == {OCSPCertStatus.UNKNOWN}
+            assert await told(one, rows[0]) == {REVOKED}
+        assert await produce_due_answers(context, tmp_path) >= 1
+        assert await produce_due_answers(context, tmp_path) == 0
+
+    with_certificates(database, 1, body)
+
+
+def test_no_number_of_a_list_comes_a_second_time(database: Database) -> None:
+    """A relying party may hold a list that is lost: what replaces it must be newer than that, and no delta
+    may be based on a number of which there were two."""
+    clock = MovableClock()
+
+    async def body(context: Context) -> None:
+        generation, rows = context.snapshot.issuing("issuing"), [await issued(context, "a.test")]
+        kept = await publish_crl(context, generation, 0, True, ListTimes())
+        [shard] = await context.database.select(CrlShardRow, '"generation_id" = ?', generation.id)
+        rows += [await issued(context, f"{letter}.test") for letter in "bcde"]
+        for row in rows[:4]:
+            await revoke(context, row)
+            lost = await publish_crl(context, generation, 0, False, ListTimes())
+        serving = PublishedLists(context.database)
+        assert (await serving.newest(generation, 0, False, context.clock())).number == lost.number
+        await put_back(context, 0)
+        async with context.database.transaction(0) as transaction:
+            await transaction.execute('DELETE FROM "crl" WHERE "number" > ?', (kept.number,))
+            await transaction.execute(
+                'UPDATE "crl_shard" SET "number" = ?, "covered_seq" = ? WHERE "generation_id" = ?',
+                (kept.number, shard.covered_seq, generation.id),
+            )
+            name = f"crl/{generation.id}/0"
+            await transaction.execute(
+                'UPDATE "counter" SET "value" = ? WHERE "name" = ?', (kept.number, name)
+            )
+        clock.offset = timedelta(minutes=1)
+        await revoke(context, rows[4])
+        again = await publish_crl(context, generation, 0, False, ListTimes())
+        assert again.number > lost.number
+        served = await serving.newest(generation, 0, False, context.clock())
+        assert served.number == again.number
+        serial = int.from_bytes(rows[4].serial, "big")
+        assert load_der_x509_crl(served.der).get_revoked_certificate_by_serial_number(serial)
+
+    async def main() -> None:
+        async with founded(database.url, clock) as context:
+            await body(context)
+
+    asyncio.run(main())
 
 
 def test_two_who_read_the_feed_at_once_tell_each_change_once(database: Database) -> None:

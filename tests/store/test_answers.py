@@ -3,6 +3,7 @@ import os
 import resource
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -40,7 +41,8 @@ def write(folder: Path, records: Records, what: Run | None = None, algorithm: Ke
     with AnswerWriter(folder, what or run(), algorithm) as writer:
         for serial, (revocation, signature) in sorted(records.items()):
             writer.add(serial, revocation, signature)
-        return writer.finish(READ_TO)
+        writer.finish(READ_TO)
+        return writer.publish()
 
 
 def expected(serial: int, revocation: RevocationFacts | None, signature: bytes, what: Run) -> bytes:
@@ -136,7 +138,10 @@ def test_no_signature_is_longer_than_its_slot(algorithm: KeyAlgorithm) -> None:
 def test_a_file_says_what_all_its_answers_share(tmp_path: Path) -> None:
     times = ocsp.Times(NOW, NOW, NOW + timedelta(days=1), archive_cutoff=NOW - timedelta(days=900))
     what = run(5, ocsp.Responder(b"h" * 20, SIGNATURES[P256].identifier, ()), times)
-    assert AnswerFile(write(tmp_path, simple(SERIAL), what), FORMS[0]).run == what
+    found = AnswerFile(write(tmp_path, simple(SERIAL), what), FORMS[0]).run
+    assert replace(found, digest=b"") == what
+    again = AnswerFile(write(tmp_path / "again", simple(SERIAL + 1), what), FORMS[0]).run
+    assert len({found.digest, again.digest, b""}) == 3
 
 
 # -- refusals ------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from .errors import Malformed, Reason, Refused
 from .unreadable import UNREADABLE
 
-NUMBER_MAX = 1 << 62
-"""Ours are kept as 64 bits, and many come after it."""
+NUMBER_MAX = 1 << 52
+"""Every reader of JSON has integers of 53 bits (RFC 8259 section 6), and many numbers come after it."""
 
 
 def number_of_last_list(content: bytes, authority: x509.Certificate) -> int:

@@ -2,7 +2,8 @@
 
 The place in the status feed is taken before the first certificate is read: whatever changes later is newer
 than the file, and responders know. The place after the last one tells which history of the database the file
-is of: another one never takes it into use.
+is of, and so does the run's own row, which stands before the file can be seen: with a database that was put
+back to before either, nobody uses the file.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ..core import keys, ocsp
 from ..core.audit import Event, EventKind, JsonValue
-from ..core.errors import IntegrityError, Unavailable
+from ..core.errors import Unavailable
 from ..core.keys import KeyAlgorithm
 from ..core.ocsp import CertId, SingleResponse
 from ..core.revocation import RevocationFacts
@@ -19,7 +20,7 @@ from ..store.answers import AnswerFile, AnswerWriter, Run, newest_number, remove
 from ..store.databases import Database
 from ..store.feed import Place, has_place, newest_place
 from ..store.ledger import Change
-from ..store.rows import CertificateRow, OcspSignerRow
+from ..store.rows import CertificateRow, OcspRunRow, OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
 from .revoke import facts_of
@@ -47,16 +48,25 @@ async def produce_ocsp(context: Context, generation: Generation, folder: Path) -
     with AnswerWriter(target, run, KeyAlgorithm(row.key_algorithm)) as writer:
         count = await _write(context, generation, _Signing(context, row, run), writer)
         read_to = await _read_to(context.database, begun)
-        await asyncio.to_thread(_finish, writer, forms[0], read_to)
+        digest = await asyncio.to_thread(_finish, writer, forms[0], read_to)
+        await context.ledger.commit(_on_record(generation, run, count, digest))
+        await asyncio.to_thread(writer.publish)
     remove_older(target)
+    return count
+
+
+def _on_record(generation: Generation, run: Run, count: int, digest: bytes) -> Change:
+    times = run.times
+    row = OcspRunRow(digest, generation.id, times.produced_at, times.next_update)
     detail: dict[str, JsonValue] = {
         "answers": count,
-        "run": number,
+        "run": run.number,
         "next_update": times.next_update.isoformat(),
     }
-    event = Event(EventKind.OCSP_PRODUCED, now, "system:ocsp", "", f"authority:{generation.path}", detail)
-    await context.ledger.commit(Change(events=[event]))
-    return count
+    subject, at = f"authority:{generation.path}", times.produced_at
+    return Change(
+        inserted=[row], events=[Event(EventKind.OCSP_PRODUCED, at, "system:ocsp", "", subject, detail)]
+    )
 
 
 async def _read_to(database: Database, begun: Place) -> Place:
@@ -69,14 +79,11 @@ async def _read_to(database: Database, begun: Place) -> Place:
     return read_to
 
 
-def _finish(writer: AnswerWriter, issuer: bytes, read_to: Place) -> None:
-    """Finish the file, and read it as responders will. A damaged one is taken away: raises IntegrityError."""
-    path = writer.finish(read_to)
-    try:
-        AnswerFile(path, issuer).verify()
-    except IntegrityError:
-        path.unlink(missing_ok=True)
-        raise
+def _finish(writer: AnswerWriter, issuer: bytes, read_to: Place) -> bytes:
+    """Finish the file, and read it as responders will; its digest. Raises IntegrityError."""
+    file = AnswerFile(writer.finish(read_to), issuer)
+    file.verify()
+    return file.run.digest
 
 
 async def _write(context: Context, generation: Generation, signing: "_Signing", writer: AnswerWriter) -> int:

@@ -2,7 +2,8 @@
 
 A file knows of the status feed up to a place. Before it comes into use the changes since that place are read
 from the store; from then on the feed tells of more. So nothing depends on when a process, a run or the feed
-began. A file of another history of the database is never used: see `store.feed`.
+began. A file of another history of the database is never used: its own row and its place in the feed must be
+there (see `store.feed`).
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from pathlib import Path
 from ..core.clocks import CLOCK_LAG
 from ..core.errors import CertwrightError, Conflict, IntegrityError, Unavailable
 from ..core.ocsp import CertStatus
-from ..store.answers import AnswerFile, runs_in
+from ..store.answers import AnswerFile, Run, runs_in
 from ..store.databases import Database
 from ..store.feed import StatusFeed, has_place
 
@@ -76,9 +77,12 @@ class ProducedAnswers:
         """Take the newest whole file into use, if there is one that was not looked at yet; `signers` are the
         certificates of the OCSP signers whose answers may be given.
 
-        What is in use stays so until then. A file that cannot be used is reported and passed over for an
-        older one. Raises Unavailable; then the same is tried again next time.
+        What is in use stays so until then, unless the database was put back to before it. A file that cannot
+        be used is reported and passed over for an older one. Raises Unavailable; then the same is tried again
+        next time.
         """
+        if self.file is not None and not await is_on_record(self._database, self.file.run):
+            await self._feed.begin()
         if signers != self._signers:
             self._signers = signers
             if self.file is not None and not self._is_ours(self.file):
@@ -124,7 +128,7 @@ class ProducedAnswers:
         the file first, so that from then on it notices."""
         if self._feed.place.seq < file.run.read_to.seq:
             await self._feed.poll()
-        if not await has_place(self._database, file.run.read_to):
+        if not await is_on_record(self._database, file.run):
             raise Conflict(f"{file.path}: is of a database that was put back since; produce the file anew")
 
     async def _changed_since(self, file: AnswerFile) -> set[bytes]:
@@ -149,3 +153,9 @@ class ProducedAnswers:
             if len(rows) < PAGE and told is self._feed.place:
                 return found
             position = rows[-1][0] if rows else position
+
+
+async def is_on_record(database: Database, run: Run) -> bool:
+    """Does the database know of this run, and of all that the run may know of? Raises Unavailable."""
+    rows = await database.query('SELECT 1 FROM "ocsp_run" WHERE "digest" = ?', run.digest)
+    return bool(rows) and await has_place(database, run.read_to)

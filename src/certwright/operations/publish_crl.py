@@ -4,6 +4,10 @@ Entries come encoded from the list before; what the status feed has told since i
 must be then is worked out from the store, and a list that turns out otherwise is made anew from the
 certificates on record. The number is taken under its counter's lock before anything is signed, and a list is
 recorded only if no other came between, so that numbers are unique and what is published never goes back.
+
+A number is at the least the seconds since 1970. Where the database was put back, numbers that are gone from
+it stand in lists that relying parties hold: a second list of such a number, or a delta on such a base, would
+have them miss revocations (RFC 5280 sections 5.2.3 and 5.2.4).
 """
 
 from dataclasses import dataclass, replace
@@ -94,7 +98,8 @@ async def _publish(context: Context, publication: _Publication) -> tuple[CrlRow,
     shard = publication.shard
     stand = await read_stand(context.database, shard, publication.now)
     publication = _placed(publication, stand)
-    number = await context.ledger.take(f"crl/{shard.generation}/{shard.number}")
+    counter, least = f"crl/{shard.generation}/{shard.number}", int(publication.now.timestamp())
+    number = await context.ledger.take(counter, least)
     contents, complete, delta = await _make(context, publication, stand, number)
     after = CrlShardRow(shard.generation, shard.number, number, contents.covered, complete.next_update)
     change = Change(inserted=[complete, *([delta] if delta else [])])

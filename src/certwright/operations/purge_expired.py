@@ -6,7 +6,7 @@ written when the moment comes. What is taken away here is long past every use; t
 
 from datetime import datetime, timedelta
 
-from ..store.rows import AcmeNonceRow, AcmeOrderRow, LeaseRow
+from ..store.rows import AcmeNonceRow, AcmeOrderRow, LeaseRow, OcspRunRow
 from .context import Context
 
 ENROLMENT_KEPT = timedelta(days=90)
@@ -16,6 +16,8 @@ LISTS_KEPT = timedelta(minutes=1)
 made from, stay in any case, and so many as there are in a week of daily ones until they are out of date."""
 SCHEDULED_KEPT = 8
 LEASES_KEPT = timedelta(hours=1)
+RUNS_KEPT = timedelta(days=7)
+"""How long it stays known that OCSP answers were produced, after their nextUpdate."""
 CHUNK = 200
 LISTS_CHUNK = 5
 
@@ -25,6 +27,7 @@ async def purge_expired(context: Context) -> int:
     now, ledger = context.clock(), context.ledger
     gone = await ledger.purge(AcmeNonceRow, "expires_at", now, CHUNK)
     gone += await ledger.purge(LeaseRow, "expires_at", now - LEASES_KEPT, CHUNK)
+    gone += await ledger.purge(OcspRunRow, "next_update", now - RUNS_KEPT, CHUNK)
     gone += await _purge_enrolment(context, now - ENROLMENT_KEPT)
     return gone + await _purge_lists(context, now)
 

@@ -13,13 +13,13 @@ from ..core.errors import IntegrityError, NotFound, Reason, Refused
 from ..core.keys import spki
 from ..store.answers import AnswerFile, Run, runs_in
 from ..store.databases import Database
-from ..store.feed import has_place
 from ..store.rows import OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
 from .found_authority import offline
 from .issue_ocsp_signer import issue_ocsp_signer, needs_signer
 from .produce_ocsp import produce_ocsp
+from .produced_answers import is_on_record
 from .renew_lists import lasting
 
 RENEW_SIGNER = "ocsp-signer.renew"
@@ -74,7 +74,7 @@ async def produce_due_answers(context: Context, folder: Path) -> int:
 async def _is_behind(database: Database, run: Run) -> bool:
     """Much has changed since, or the database was put back to before it."""
     sql = f'SELECT 1 FROM "status_change" WHERE "seq" > ? ORDER BY "seq" LIMIT 1 OFFSET {CHANGES_MAX}'
-    return not await has_place(database, run.read_to) or bool(await database.query(sql, run.feed_position))
+    return not await is_on_record(database, run) or bool(await database.query(sql, run.feed_position))
 
 
 # -- signers -------------------------------------------------------------------------------------

@@ -72,7 +72,8 @@ class Run:
     """What all answers of one file share.
 
     `number` rises from run to run; `feed_position` is the newest status change that all answers know of,
-    `read_to` the newest that any may know of; `issuer` is one of `ocsp.issuer_forms`.
+    `read_to` the newest that any may know of; `issuer` is one of `ocsp.issuer_forms`. `digest`, of a finished
+    file, is the SHA-256 of its header, and through that of all answers: no other run has it.
     """
 
     number: int
@@ -81,10 +82,11 @@ class Run:
     signer: ocsp.Responder
     times: ocsp.Times
     read_to: Place = START
+    digest: bytes = b""
 
 
 class AnswerWriter:
-    """Writes one file, record by record. Leaving the block without `finish` leaves nothing behind."""
+    """Writes one file, record by record. Leaving the block without `publish` leaves nothing behind."""
 
     def __init__(self, folder: Path, run: Run, algorithm: KeyAlgorithm) -> None:
         """`algorithm` is the signer's key's: it says how long signatures get."""
@@ -134,7 +136,7 @@ class AnswerWriter:
             self._flush()
 
     def finish(self, read_to: Place) -> Path:
-        """Write index and header, sync, and rename into place; gives the file's path."""
+        """Write index and header, and sync; gives the path of the whole file, which nobody looks at yet."""
         bits = min(_INDEX_BITS_MAX, max(0, len(self._leading).bit_length() - 2))
         self._buffer += _index(self._leading, bits)
         self._flush()
@@ -148,6 +150,11 @@ class AnswerWriter:
             self._file.write(header)
             self._file.flush()
             os.fsync(self._file.fileno())
+        return self._temporary
+
+    def publish(self) -> Path:
+        """Rename the finished file into place; gives its path."""
+        with _disk(self._path):
             self._temporary.rename(self._path)
             _sync_folder(self._path.parent)
         return self._path
@@ -247,7 +254,8 @@ class AnswerFile:
             raise IntegrityError(f"{path}: {size} octets where {file_size} were written; produce it anew")
         self._shift = 31 - bits
         names = self._checked_names()
-        self.run = replace(_run(number, feed_position, names, moments), read_to=read_to)
+        run_digest = self._map[self._records - _DIGEST_OCTETS : self._records]
+        self.run = replace(_run(number, feed_position, names, moments), read_to=read_to, digest=run_digest)
         if self.run.issuer != issuer:
             raise IntegrityError(f"{path}: holds answers about another issuer's certificates")
         self._template = ocsp.Template(self.run.signer, self.run.times, issuer)

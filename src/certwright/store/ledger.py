@@ -299,11 +299,18 @@ class Ledger:
             for kind, payload in waiting.change.follow_ups
         ]
 
-    async def take(self, counter: str) -> int:
-        """The next number of a counter, durable before it is given. Numbers grow; gaps are possible."""
+    async def take(self, counter: str, least: int = 1) -> int:
+        """The next number of a counter, at the least this one, durable before it is given. Numbers grow; gaps
+        are possible."""
+        sql = (
+            'INSERT INTO "counter" ("name", "value") VALUES (?, ?) ON CONFLICT ("name") DO UPDATE '
+            'SET "value" = CASE WHEN "counter"."value" < excluded."value" THEN excluded."value" '
+            'ELSE "counter"."value" + 1 END RETURNING "value"'
+        )
         async with self._database.transaction(0) as transaction:
-            value = await _advance_counter(transaction, counter, 1)
+            rows = await transaction.execute(sql, (counter, least))
         self.commits += 1
+        value: int = rows[0][0]
         return value
 
     async def purge(self, row_type: type[Row], column: str, before: datetime, limit: int = 500) -> int:

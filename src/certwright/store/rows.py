@@ -164,6 +164,13 @@ class StatusChangeRow(NamedTuple):
     chain: bytes = bytes(32)
 
 
+class OcspRunRow(NamedTuple):
+    digest: bytes
+    generation_id: int
+    produced_at: datetime
+    next_update: datetime
+
+
 class CrlShardRow(NamedTuple):
     generation_id: int
     shard: int

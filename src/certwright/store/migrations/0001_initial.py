@@ -450,6 +450,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='OcspRun',
+            fields=[
+                ('digest', models.BinaryField(primary_key=True, serialize=False)),
+                ('produced_at', models.DateTimeField()),
+                ('next_update', models.DateTimeField(db_index=True)),
+                ('generation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='store.authoritygeneration')),
+            ],
+            options={
+                'db_table': 'ocsp_run',
+            },
+        ),
+        migrations.CreateModel(
             name='OcspSigner',
             fields=[
                 ('id', certwright.store.fields.IdentifierField(serialize=False)),

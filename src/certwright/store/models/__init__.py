@@ -24,7 +24,7 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Profile
 from .people import ApiToken, RoleGrant, User
-from .status import Crl, CrlShard, StatusChange
+from .status import Crl, CrlShard, OcspRun, StatusChange
 from .work import Lease, Outbox
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Installation",
     "IssuanceIntent",
     "Lease",
+    "OcspRun",
     "OcspSigner",
     "Outbox",
     "PerspectiveResult",

@@ -26,6 +26,18 @@ class StatusChange(models.Model):
         indexes = [models.Index(fields=["generation", "crl_shard", "seq"], name="status_change_shard")]
 
 
+class OcspRun(models.Model):
+    """A file of OCSP answers produced ahead, on whichever host it lies."""
+
+    digest = models.BinaryField(primary_key=True)
+    generation = models.ForeignKey("AuthorityGeneration", on_delete=models.PROTECT)
+    produced_at = models.DateTimeField()
+    next_update = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "ocsp_run"
+
+
 class CrlShard(models.Model):
     """The newest CRL number of a shard, and how far into the feed it reaches."""
 
