@@ -113,8 +113,8 @@ class Table(BaseModel):
 
 
 class Egress(Table):
-    """Which networks may be reached when we validate names, fetch or notify. Link-local and cloud metadata
-    addresses never are."""
+    """Which networks may be reached when we validate names. Link-local and cloud metadata addresses never
+    are."""
 
     allow_loopback: bool | None = Field(
         None, description="Reach loopback addresses. Not set: if every listener is on loopback."
@@ -255,7 +255,7 @@ class Configuration(BaseSettings):
     https: Listen = Field(ListenAddress("127.0.0.1", 8443), description="HTTPS listener. `off`: none.")
     http: Listen = Field(
         ListenAddress("127.0.0.1", 8080),
-        description="Plain-HTTP listener: status data, SCEP, CMP, probes; all else redirects. `off`: none.",
+        description="Plain-HTTP listener: status data and probes; all else redirects. `off`: none.",
     )
     mtls: Listen = Field(
         ListenAddress("127.0.0.1", 8444), description="HTTPS listener for client certificates. `off`: none."
