@@ -37,11 +37,13 @@ class Server:
 
     process: subprocess.Popen[bytes]
     log: Path
+    begun: int = 0
+    """Octets that servers before it have left in the log."""
 
     @property
     def output(self) -> str:
         """What it has written so far to standard output and error."""
-        return self.log.read_text(errors="replace")
+        return self.log.read_bytes()[self.begun :].decode(errors="replace")
 
     def stop(self, seconds: float = 10) -> int:
         """Ask it to end (SIGTERM), kill it after `seconds`; gives its exit status. Stopping twice is fine."""
@@ -83,6 +85,7 @@ def start(
     It runs in a session of its own, its output goes to the file `log`, `environment` is added to ours.
     Raises ServerFailed when it ends early or is not there within `seconds`; then nothing is left running.
     """
+    begun = log.stat().st_size if log.exists() else 0
     with log.open("ab") as sink:
         process = subprocess.Popen(
             [str(argument) for argument in arguments],
@@ -93,7 +96,7 @@ def start(
             cwd=folder,
             start_new_session=True,
         )
-    server = Server(process, log)
+    server = Server(process, log, begun)
     deadline = time.monotonic() + seconds
     while not ((port is None or answers(port)) and ready in server.output):
         if process.poll() is not None:
