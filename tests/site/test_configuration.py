@@ -101,6 +101,8 @@ def test_outside_listeners_close_loopback_to_validation(load: Load) -> None:
     assert not made.embedded
     assert not made.allow_loopback
     assert made.host_names == {"pki.example", "ca.example"}
+    assert load("").embedded
+    assert not load('proxies = ["127.0.0.1/32"]').embedded
     assert load('https = "0.0.0.0:8443"\n[egress]\nallow_loopback = true').allow_loopback
 
 

@@ -117,7 +117,7 @@ class Egress(Table):
     are."""
 
     allow_loopback: bool | None = Field(
-        None, description="Reach loopback addresses. Not set: if every listener is on loopback."
+        None, description="Reach loopback addresses. Not set: if only this machine can reach us."
     )
     allow_private: bool = Field(True, description="Reach private networks (RFC 1918, RFC 4193).")
     allow: Networks = Field((), description="Networks to open although they are private or reserved.")
@@ -282,9 +282,6 @@ class Configuration(BaseSettings):
     key_encryption_passphrase: SecretStr | None = Field(
         None, description="Passphrase to derive the key-encryption key from, in place of key or file."
     )
-    previous_key_encryption_key: SecretStr | None = Field(
-        None, description="The key-encryption key before, while secrets are moved to a new one."
-    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least to log.")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="How it is logged, to standard error; `auto`: console on a terminal, else JSON."
@@ -372,8 +369,8 @@ class Configuration(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """Whether only this machine can reach us."""
-        return all(address.loopback for address in self.listeners.values())
+        """Whether only this machine can reach us, as far as we can know: through no listener and no proxy."""
+        return not self.proxies and all(address.loopback for address in self.listeners.values())
 
     @property
     def allow_loopback(self) -> bool:

@@ -137,7 +137,9 @@ def open_endpoints(snapshot: Snapshot) -> list[Endpoint]:
 
 
 def _beyond(configuration: Configuration) -> str:
-    return ", ".join(str(address) for address in configuration.listeners.values() if not address.loopback)
+    """Where others reach us: a listener, or what stands before it."""
+    listeners = [str(address) for address in configuration.listeners.values() if not address.loopback]
+    return ", ".join(listeners or [configuration.service_url])
 
 
 def warnings(configuration: Configuration, snapshot: Snapshot) -> list[str]:

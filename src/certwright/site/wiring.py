@@ -56,10 +56,7 @@ def key_encryption_key(configuration: Configuration) -> bytes:
 def key_providers(configuration: Configuration, key: bytes) -> dict[str, KeyProvider]:
     """`software`, and one for each PKCS#11 table, by its name."""
     software = plugin(KEY_PROVIDERS, "software")
-    previous = b""
-    if configuration.previous_key_encryption_key is not None:
-        previous = parse_key_encryption_key(configuration.previous_key_encryption_key.get_secret_value())
-    providers: dict[str, KeyProvider] = {"software": software(software.Settings(key, previous))}
+    providers: dict[str, KeyProvider] = {"software": software(software.Settings(key))}
     for module in configuration.pkcs11:
         pkcs11 = plugin(KEY_PROVIDERS, "pkcs11")
         settings = pkcs11.Settings(
