@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core import revocation
+from certwright.core.clocks import CLOCK_LAG
 from certwright.core.errors import Conflict, Malformed
 from certwright.core.revocation import Reason, RevocationFacts
 
@@ -70,6 +71,16 @@ def test_key_compromise_learnt_later_replaces_the_reason_and_keeps_the_date(reas
     current = RevocationFacts(SECOND - timedelta(days=9), reason, SECOND - timedelta(days=10))
     after = revocation.revoke(current, RevocationFacts(NOW, Reason.KEY_COMPROMISE), ISSUED)
     assert after == RevocationFacts(current.revoked_at, Reason.KEY_COMPROMISE, current.invalidity_date)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), CLOCK_LAG, CLOCK_LAG + timedelta(seconds=1), timedelta(300)])
+def test_a_date_of_the_future_does_not_stay(ahead: timedelta) -> None:
+    held = RevocationFacts(SECOND + ahead, Reason.CERTIFICATE_HOLD, SECOND + ahead)
+    after = revocation.revoke(held, RevocationFacts(SECOND, Reason.KEY_COMPROMISE), ISSUED)
+    if ahead <= CLOCK_LAG:
+        assert after == RevocationFacts(held.revoked_at, Reason.KEY_COMPROMISE, held.invalidity_date)
+    else:
+        assert after == RevocationFacts(SECOND, Reason.KEY_COMPROMISE)
 
 
 @given(st.sampled_from(Reason), st.sampled_from(Reason))

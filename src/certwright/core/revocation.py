@@ -6,13 +6,15 @@
 
 Everything but a hold is final. The revocation date is the moment the authority acted, and stays what it
 was when a hold becomes final (X.509, on the reason code extension) or a reason is corrected; when a key
-was lost earlier, the invalidity date says so (RFC 5280 section 5.3.2).
+was lost earlier, the invalidity date says so (RFC 5280 section 5.3.2). A date of the future is from a clock
+that was wrong, and does not stay.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from .clocks import of_the_future
 from .errors import Conflict, Malformed
 
 
@@ -100,22 +102,26 @@ def revoke(current: RevocationFacts | None, wanted: RevocationFacts, issued_at: 
     if wanted.reason is Reason.REMOVE_FROM_CRL:
         raise Malformed("removeFromCRL is not a reason to revoke; release the hold instead")
     _check_invalidity_date(wanted, issued_at)
-    if current is None:
-        # A host whose clock is behind must still be able to revoke what another host has just issued.
-        revoked_at = max(wanted.revoked_at, issued_at)
-    elif _may_replace(current.reason, wanted.reason):
-        revoked_at = current.revoked_at
-    else:
+    if current is not None and not _may_replace(current.reason, wanted.reason):
         raise Conflict(
             f"the certificate is already revoked since {current.revoked_at:%Y-%m-%d %H:%M:%S} UTC"
             f" for {current.reason.label}; {wanted.reason.label} cannot replace that"
         )
-    invalidity_date = wanted.invalidity_date or (current.invalidity_date if current else None)
+    now = wanted.revoked_at
+    # A host whose clock is behind must still be able to revoke what another host has just issued.
+    revoked_at = _kept(current.revoked_at if current else None, now) or max(now, issued_at)
+    earlier = _kept(current.invalidity_date if current else None, now)
+    invalidity_date = wanted.invalidity_date or earlier
     return RevocationFacts(
         revoked_at.replace(microsecond=0),
         wanted.reason,
         invalidity_date.replace(microsecond=0) if invalidity_date else None,
     )
+
+
+def _kept(date: datetime | None, now: datetime) -> datetime | None:
+    """A date of the revocation before, unless the clock it is from was wrong."""
+    return None if date is None or of_the_future(date, now) else date
 
 
 def _may_replace(current: Reason, wanted: Reason) -> bool:
