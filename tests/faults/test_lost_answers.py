@@ -64,7 +64,9 @@ def test_changes_of_the_same_rows_in_another_order_do_not_stand_in_each_others_w
     async def main() -> None:
         databases = [await open_database(database.url) for _ in range(2)]
         ledgers = [await Ledger.open(one, "test", lambda: NOW) for one in databases]
-        rows = [AuthorityRow(number, f"a{number}", "root", 1, NOW, None, 1) for number in (1, 2)]
+        rows = [
+            AuthorityRow(number, f"a{number}", "root", bytes([number]), 1, NOW, None, 1) for number in (1, 2)
+        ]
         await ledgers[0].commit(Change(inserted=[*rows]))
         for number in range(40):
             found = await databases[0].select(AuthorityRow, '1 = 1 ORDER BY "id"')

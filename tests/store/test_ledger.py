@@ -21,6 +21,7 @@ from certwright.store.rows import (
     OutboxRow,
     StatusChangeRow,
 )
+from tests.faults.interposed import BEGIN, Interposed, nothing
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123456, UTC)
 Body = Callable[[Database, Ledger], Awaitable[None]]
@@ -185,5 +186,69 @@ def test_status_changes_need_their_certificate_and_come_in_order(database) -> No
         with pytest.raises(Conflict):
             await ledger.commit(Change(status_changes=[orphan]))
         assert not await store.query('SELECT 1 FROM "counter" WHERE "name" = ?', "status")
+
+    run(database.url, body)
+
+
+# -- changes of one batch --------------------------------------------------------------------------
+
+
+def installed(revision: int) -> InstallationRow:
+    return InstallationRow(1, "a", "", True, revision, NOW, b"")
+
+
+async def at_once(ledger: Ledger, *changes: Change) -> list[str]:
+    """Hand them in together, so that they may share a batch; what became of each."""
+    found = await asyncio.gather(*map(ledger.commit, changes), return_exceptions=True)
+    return [type(one).__name__ for one in found]
+
+
+@pytest.mark.parametrize("second", [Change(revision=7), Change(revision=7, configures=True)])
+def test_a_decision_does_not_share_a_batch_with_what_overtakes_it(database, second: Change) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        await ledger.commit(Change(inserted=[installed(7)]))
+        before, first = written(1), Change(events=[event(2)], revision=7, configures=True)
+        before.revision = 7
+        second.events = [event(3)]
+        assert await at_once(ledger, before, first, second) == ["NoneType", "NoneType", "Reconfigured"]
+        rows = await store.select(AuditEventRow, '1 = 1 ORDER BY "id"')
+        assert [row.subject for row in rows] == ["thing:1", "thing:2"]
+
+    run(database.url, body)
+
+
+def test_what_stands_on_no_configuration_is_not_held_up_by_a_new_one(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        await ledger.commit(Change(inserted=[installed(7)]))
+        commits = ledger.commits
+        assert set(await at_once(ledger, Change(configures=True), written(1), written(2))) == {"NoneType"}
+        assert ledger.commits == commits + 1
+
+    run(database.url, body)
+
+
+def test_hundreds_who_are_overtaken_hear_of_it_together(database) -> None:
+    async def body(store: Database, ledger: Ledger) -> None:
+        await ledger.commit(Change(inserted=[installed(7)]))
+        counting = Interposed(store)
+        other = await Ledger.open(counting, "other", lambda: NOW)
+        counting.at(BEGIN, *[nothing] * 10)
+        overtaken = [Change(inserted=[key(number)], revision=7) for number in range(300)]
+        found = await at_once(other, Change(configures=True), *overtaken)
+        assert found == ["NoneType", *["Reconfigured"] * 300]
+        assert counting.steps[BEGIN], "one attempt for each of them"
+
+    run(database.url, body)
+
+
+def test_a_guard_sees_what_is_compromised_before_it_in_the_batch(database) -> None:
+    def guarded(number: int) -> Change:
+        guard = Absent(CompromisedKeyRow, "spki_sha256", key(number).spki_sha256, Conflict("compromised"))
+        return Change(events=[event(number)], absent=[guard])
+
+    async def body(store: Database, ledger: Ledger) -> None:
+        found = await at_once(ledger, guarded(1), written(1), guarded(1), guarded(2))
+        assert found == ["NoneType", "NoneType", "Conflict", "NoneType"]
+        assert await chain_is_whole(store) == 3
 
     run(database.url, body)

@@ -1,5 +1,7 @@
 """What certifying needs to know of one generation of an authority."""
 
+import hashlib
+import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -48,6 +50,11 @@ ComparedName = tuple[frozenset[Attribute], ...]
 def compared(name: DistinguishedName) -> ComparedName:
     """The name as names are compared: without regard to case and to how spaces are set (RFC 5280 7.1)."""
     return tuple([frozenset([(oid, _folded(value)) for oid, value in rdn]) for rdn in name.rdns])
+
+
+def compared_sha256(name: DistinguishedName) -> bytes:
+    """The same for names that compare as equal, and 32 octets however long the name is."""
+    return hashlib.sha256(json.dumps([sorted(rdn) for rdn in compared(name)]).encode()).digest()
 
 
 def _folded(value: str) -> str:

@@ -19,7 +19,7 @@ from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.distinguished_name import DistinguishedName
 from ..core.errors import Conflict, Malformed, NotFound, Unavailable
-from ..core.issuer import self_issuer
+from ..core.issuer import compared_sha256, self_issuer
 from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.policy import EVERYTHING, evaluate
 from ..core.profile import Profile
@@ -162,7 +162,7 @@ def not_taken(authority: AuthorityRow, generation: AuthorityGenerationRow) -> li
     return [
         Absent(AuthorityRow, "name", authority.name, _taken(authority.name)),
         Absent(AuthorityGenerationRow, "spki_sha256", generation.spki_sha256, key),
-        Absent(AuthorityGenerationRow, "subject", generation.subject, Conflict(text)),
+        Absent(AuthorityRow, "subject_sha256", authority.subject_sha256, Conflict(text)),
     ]
 
 
@@ -236,6 +236,7 @@ def new_rows(
         id=context.ledger.new_id(),
         name=order.name,
         kind=order.kind,
+        subject_sha256=compared_sha256(order.subject),
         crl_shards=order.crl_shards,
         created_at=now,
         retired_at=None,

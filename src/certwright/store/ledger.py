@@ -7,7 +7,8 @@ only the request at fault gets an error.
 
 Guards, checked inside the transaction: the configuration revision a decision stood on (else Moved), the
 version of every replaced row (else Moved), values that must be absent (else the error named with them). What
-they have seen holds until the commit.
+they have seen holds until the commit. They see what was there before the batch; so whoever stands on what a
+change before him in the queue makes anew comes with the next batch, and is checked against that.
 """
 
 import asyncio
@@ -98,7 +99,7 @@ class Change:
         self.configures |= other.configures
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     change: Change
     done: "asyncio.Future[None]"
@@ -116,10 +117,10 @@ class _Lane:
 
 
 class _Fault(Exception):
-    """One change of a batch cannot be; the others can."""
+    """Some changes of a batch cannot be; the others can."""
 
-    def __init__(self, waiting: _Waiting, error: CertwrightError) -> None:
-        self.waiting = waiting
+    def __init__(self, guilty: set[_Waiting], error: CertwrightError) -> None:
+        self.guilty = guilty
         self.error = error
 
 
@@ -188,7 +189,8 @@ class Ledger:
         try:
             await asyncio.sleep(0)  # let the rest of this turn of the loop join the batch
             while self._queue:
-                batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
+                end = _end_of_batch(self._queue)
+                batch, self._queue = self._queue[:end], self._queue[end:]
                 if self._queue:
                     self._wake()
                 try:
@@ -199,13 +201,13 @@ class Ledger:
             lane.busy = False
 
     async def _write(self, lane: _Lane, batch: list[_Waiting]) -> None:
-        """Commit a batch; on failure leave out the one at fault, or look for it in halves."""
+        """Commit a batch; on failure leave out those at fault, or look for one in halves."""
         while batch:
             try:
                 await self._attempt(lane, batch)
             except _Fault as fault:
-                _fail(fault.waiting, fault.error)
-                batch = [waiting for waiting in batch if waiting is not fault.waiting]
+                _fail_all(fault.guilty, fault.error)
+                batch = [waiting for waiting in batch if waiting not in fault.guilty]
             except Exception as error:  # noqa: BLE001 - whatever it is, the others of the batch may go on
                 alone = len(batch) == 1
                 if isinstance(error, Unavailable) and (alone or not isinstance(error, Clash)):
@@ -278,7 +280,7 @@ class Ledger:
                 if after is None:
                     await _remove(transaction, before)
                 elif not await _replace(transaction, before, after):
-                    raise _Fault(waiting, Moved(f"the {table_of(type(before))} has changed meanwhile"))
+                    raise _Fault({waiting}, Moved(f"the {table_of(type(before))} has changed meanwhile"))
             rows = [row for waiting in batch for row in waiting.change.inserted]
             chain, events = _chained(lane.chain, batch)
             rows += await _numbered_changes(transaction, batch, chain.head)
@@ -340,7 +342,7 @@ def _fail(waiting: _Waiting, error: Exception) -> None:
         waiting.done.set_exception(error)
 
 
-def _fail_all(batch: list[_Waiting], error: Exception) -> None:
+def _fail_all(batch: Iterable[_Waiting], error: Exception) -> None:
     for waiting in batch:
         _fail(waiting, error)
 
@@ -358,6 +360,20 @@ async def _register(transaction: Transaction, name: str, now: datetime) -> audit
     return chain
 
 
+def _end_of_batch(queue: list[_Waiting]) -> int:
+    """How many from the front of the queue go together: up to the first who stands on what one before him
+    changes, for in one batch he would be checked against what was there before, and come after it in the
+    audit log."""
+    configured = compromised = False
+    for place, waiting in enumerate(queue[:BATCH_MAX]):
+        change = waiting.change
+        if (configured and change.revision is not None) or (compromised and _stands_on_guarded(change)):
+            return place
+        configured = configured or change.configures
+        compromised = compromised or _changes_guarded(change)
+    return min(len(queue), BATCH_MAX)
+
+
 async def _hold(transaction: Transaction, batch: list[_Waiting]) -> None:
     """Whoever passes the guards commits before what they saw is changed, or comes after it."""
     changes = [waiting.change for waiting in batch]
@@ -372,7 +388,8 @@ def _changes_guarded(change: Change) -> bool:
 
 
 def _stands_on_guarded(change: Change) -> bool:
-    """Other guards look at values that their own change inserts, and a unique index keeps those apart."""
+    """Other guards look at values that their own change inserts, and a unique index keeps those apart, in one
+    batch too."""
     return any(guard.row_type is CompromisedKeyRow for guard in change.absent)
 
 
@@ -393,9 +410,9 @@ async def _check_revision(transaction: Transaction, batch: list[_Waiting]) -> No
     else:
         rows = await transaction.execute('SELECT "revision" FROM "installation" WHERE "id" = 1')
     current = rows[0][0] if rows else 0
-    for waiting in batch:
-        if waiting.change.revision not in (None, current):
-            raise _Fault(waiting, Reconfigured("the configuration has changed meanwhile"))
+    overtaken = {waiting for waiting in batch if waiting.change.revision not in (None, current)}
+    if overtaken:
+        raise _Fault(overtaken, Reconfigured("the configuration has changed meanwhile"))
 
 
 async def _check_absent(transaction: Transaction, batch: list[_Waiting]) -> None:
@@ -406,7 +423,7 @@ async def _check_absent(transaction: Transaction, batch: list[_Waiting]) -> None
     for (row_type, column), values in wanted.items():
         for value in await transaction.present(row_type, column, list(values)):
             waiting, guard = values[value]
-            raise _Fault(waiting, guard.error())
+            raise _Fault({waiting}, guard.error())
 
 
 def _touched(batch: list[_Waiting]) -> list[tuple[_Waiting, Row, Row | None]]:

@@ -60,6 +60,7 @@ class AuthorityRow(NamedTuple):
     id: int
     name: str
     kind: str
+    subject_sha256: bytes
     crl_shards: int
     created_at: datetime
     retired_at: datetime | None

@@ -134,6 +134,7 @@ class Migration(migrations.Migration):
                 ('id', certwright.store.fields.IdentifierField(serialize=False)),
                 ('name', models.CharField(max_length=100, unique=True)),
                 ('kind', models.CharField(help_text='root, intermediate or issuing', max_length=20)),
+                ('subject_sha256', models.BinaryField(help_text='of its subject as names are compared; its generations share it, no others do', unique=True)),
                 ('crl_shards', models.BigIntegerField()),
                 ('created_at', models.DateTimeField()),
                 ('retired_at', models.DateTimeField(null=True)),

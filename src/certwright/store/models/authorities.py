@@ -11,6 +11,9 @@ class Authority(models.Model):
     id = IdentifierField()
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=20, help_text="root, intermediate or issuing")
+    subject_sha256 = models.BinaryField(
+        unique=True, help_text="of its subject as names are compared; its generations share it, no others do"
+    )
     crl_shards = models.BigIntegerField()
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True)
