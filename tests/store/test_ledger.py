@@ -8,9 +8,10 @@ import pytest
 
 from certwright.core import audit
 from certwright.core.audit import Event, EventKind
+from certwright.core.audit_verify import WRITERS_MAX
 from certwright.core.errors import Conflict, Moved, Reconfigured
 from certwright.store.databases import Database, Duplicate, open_database
-from certwright.store.ledger import Absent, Change, Ledger
+from certwright.store.ledger import WRITER_STEP_MAX, WRITERS, Absent, Change, Ledger
 from certwright.store.rows import (
     AcmeNonceRow,
     AuditEventRow,
@@ -156,6 +157,29 @@ def test_many_writers_leave_whole_chains(database) -> None:
         assert len(identifiers) == 40
 
     run(database.url, body)
+
+
+def test_a_database_that_was_put_back_names_nothing_a_second_time(database) -> None:
+    """Each time the writers since then are lost. Three that agree by chance are one in ten millions."""
+
+    async def body(store: Database, ledger: Ledger) -> None:
+        kept = await store.select(CounterRow, '"name" = ?', WRITERS)
+        given = set()
+        for _ in range(3):
+            given.add((await Ledger.open(store, "lost", lambda: NOW)).new_id())
+            async with store.transaction(0) as transaction:
+                await transaction.execute('DELETE FROM "audit_writer" WHERE "name" LIKE ?', ("lost%",))
+                sql = 'UPDATE "counter" SET "value" = ? WHERE "name" = ?'
+                await transaction.execute(sql, (kept[0].value, WRITERS))
+        assert len(given) > 1
+        assert ledger.new_id() < min(given)
+
+    run(database.url, body)
+
+
+def test_writers_are_enough_for_all_that_an_audit_log_may_have() -> None:
+    average = (1 + WRITER_STEP_MAX) / 2
+    assert WRITERS_MAX * average < audit.WRITER_MAX * 0.99
 
 
 def test_counters_grow_and_follow_ups_are_kept(database) -> None:

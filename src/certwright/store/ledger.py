@@ -23,18 +23,14 @@ from ..core import audit
 from ..core.errors import CertwrightError, Conflict, Moved, Reason, Reconfigured, Refused, Unavailable
 from .databases import Clash, Database, Duplicate, Transaction
 from .rows import (
-    AuditCheckpointRow,
     AuditEventRow,
     AuditWriterRow,
     CompromisedKeyRow,
-    CounterRow,
-    CrlShardRow,
-    InstallationRow,
-    LeaseRow,
     OutboxRow,
     Row,
     StatusChangeRow,
     columns_of,
+    found_by,
     table_of,
 )
 
@@ -44,17 +40,10 @@ PATIENCE_SECONDS = 0.02
 Clock = Callable[[], datetime]
 STATUS_FEED = "status"
 REVISION_STEP_MAX = 1 << 30
-
-# How a row is found, and the column that says whether it moved; other tables: id, and version.
-_KEYS: dict[type[Row], tuple[tuple[str, ...], str]] = {
-    CrlShardRow: (("generation_id", "shard"), "number"),
-    InstallationRow: (("id",), "revision"),
-    CounterRow: (("name",), "value"),
-    LeaseRow: (("name",), "expires_at"),
-    AuditWriterRow: (("id",), "sequenced"),
-    AuditCheckpointRow: (("size",), "note"),
-}
-_BY_VERSION = (("id",), "version")
+WRITERS = "writers"
+WRITER_STEP_MAX = 1 << 12
+"""Where the database was put back, the numbers of writers that are lost do not come a second time. A million
+writers, the most that an audit log has, fit below 2^31 at steps of 2048 on the average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,15 +337,9 @@ def _fail_all(batch: Iterable[_Waiting], error: Exception) -> None:
 
 
 async def _register(transaction: Transaction, name: str, now: datetime) -> audit.Chain:
-    sql = (
-        'INSERT INTO "audit_writer" ("name", "started_at", "events", "head", "sequenced") '
-        'VALUES (?, ?, 0, ?, 0) RETURNING "id"'
-    )
-    rows = await transaction.execute(sql, (name, now, b""))
-    chain = audit.Chain.start(rows[0][0])
-    await transaction.execute(
-        'UPDATE "audit_writer" SET "head" = ? WHERE "id" = ?', (chain.head, chain.writer)
-    )
+    step = 1 + secrets.randbelow(WRITER_STEP_MAX)
+    chain = audit.Chain.start(await _advance_counter(transaction, WRITERS, step))
+    await transaction.insert(AuditWriterRow, [AuditWriterRow(chain.writer, name, now, 0, chain.head, 0)])
     return chain
 
 
@@ -438,7 +421,7 @@ def _touched(batch: list[_Waiting]) -> list[tuple[_Waiting, Row, Row | None]]:
 
 def _place(row: Row) -> tuple[Any, ...]:
     row_type = type(row)
-    keys, _ = _KEYS.get(row_type, _BY_VERSION)
+    keys, _ = found_by(row_type)
     values = dict(zip(columns_of(row_type), row, strict=True))
     return (table_of(row_type), *[values[column] for column in keys])
 
@@ -446,7 +429,7 @@ def _place(row: Row) -> tuple[Any, ...]:
 async def _replace(transaction: Transaction, before: Row, after: Row) -> bool:
     """Write the columns that differ, if the row is still as it was read."""
     row_type = type(before)
-    keys, guard = _KEYS.get(row_type, _BY_VERSION)
+    keys, guard = found_by(row_type)
     old, new = (
         dict(zip(columns_of(row_type), before, strict=True)),
         dict(zip(columns_of(row_type), after, strict=True)),
@@ -463,7 +446,7 @@ async def _replace(transaction: Transaction, before: Row, after: Row) -> bool:
 
 async def _remove(transaction: Transaction, row: Row) -> None:
     row_type = type(row)
-    keys, _ = _KEYS.get(row_type, _BY_VERSION)
+    keys, _ = found_by(row_type)
     values = dict(zip(columns_of(row_type), row, strict=True))
     condition = " AND ".join(f'"{column}" = ?' for column in keys)
     await transaction.execute(

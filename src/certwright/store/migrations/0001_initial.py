@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='AuditWriter',
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('id', certwright.store.fields.IdentifierField(help_text='grows by random steps', serialize=False)),
                 ('name', models.TextField()),
                 ('started_at', models.DateTimeField()),
                 ('events', models.BigIntegerField()),

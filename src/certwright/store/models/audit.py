@@ -8,7 +8,7 @@ from ..fields import IdentifierField
 class AuditWriter(models.Model):
     """One writing lane of one process: how many events it has written, and the hash they end in."""
 
-    id = models.BigAutoField(primary_key=True)
+    id = IdentifierField(help_text="grows by random steps")
     name = models.TextField()
     started_at = models.DateTimeField()
     events = models.BigIntegerField()
