@@ -20,11 +20,20 @@ from certwright.core.request import AuthorityTerms, CertificateRequest, parse_cs
 from certwright.core.revocation import Reason
 from certwright.operations.accept_certificate import Accepted, import_authority
 from certwright.operations.context import Context
-from certwright.operations.found_authority import AuthorityOrder, found_authority, sign_subordinate
+from certwright.operations.found_authority import (
+    AuthorityOrder,
+    found_authority,
+    new_rows,
+    not_taken,
+    sign_subordinate,
+)
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.preview import preview
 from certwright.operations.publish_crl import ListTimes, publish_crl
 from certwright.operations.save_profile import save_profile
+from certwright.ports import KeyReference
+from certwright.store.databases import Duplicate
+from certwright.store.ledger import Change
 from certwright.store.rows import AuthorityGenerationRow, AuthorityRow, CertificateRow
 from certwright.store.snapshot import Generation, load_snapshot
 from tests.core.toy_chain import Outside, Wish, constraints, outside, revocation_list
@@ -215,6 +224,55 @@ def test_of_two_that_come_together_with_one_key_one_is_taken(database: Database)
         failures = [error for error in found if isinstance(error, BaseException)]
         assert [type(error) for error in failures] == [Conflict]
         assert "the key is that of an authority here already" in str(failures[0])
+
+    with_installation(database, body)
+
+
+@pytest.mark.parametrize("subjects", [("CN=Twin", "CN=Twin"), ("CN=Twin", "CN=TWIN")])
+def test_of_two_that_come_together_with_one_name_one_is_taken(
+    subjects: tuple[str, str], database: Database
+) -> None:
+    """And what it was refused for stands in nobody's way later."""
+
+    async def body(context: Context, _clock: MovableClock) -> None:
+        brought = [bring(context, f"b{number}", outside(one)) for number, one in enumerate(subjects)]
+        subjects_founded = [one.replace("Twin", "Pair").replace("TWIN", "PAIR") for one in subjects]
+        founded = [
+            found_authority(context, ADMINISTRATOR, order(f"f{number}", one))
+            for number, one in enumerate(subjects_founded)
+        ]
+        for attempts in (brought, founded):
+            found = await asyncio.gather(*attempts, return_exceptions=True)
+            made = [one for one in found if isinstance(one, Generation)]
+            [failure] = [error for error in found if isinstance(error, BaseException)]
+            assert isinstance(failure, (Conflict, Refused))
+            assert "is the name of a" in str(failure)
+            await ask(context, made[0].authority.name, "a.example.test")
+        left = {"f0", "f1"} - (await context.snapshots.refresh()).authorities.keys()
+        assert len(left) == 1
+        again = await found_authority(context, ADMINISTRATOR, order(left.pop(), "CN=Other"))
+        await ask(context, again.authority.name, "a.example.test")
+
+    with_installation(database, body)
+
+
+@pytest.mark.parametrize("second", ["CN=Waiting", "CN=wAITING", "CN=Waiting  "])
+def test_the_name_of_an_authority_is_taken_from_the_commit_on(second: str, database: Database) -> None:
+    """Another process has seen a configuration without it, and made its own of that name."""
+
+    async def body(context: Context, _clock: MovableClock) -> None:
+        await found_authority(context, ADMINISTRATOR, order("first", "CN=Waiting", parent=""))
+        rows = new_rows(
+            context,
+            order("second", second),
+            KeyReference(KeyAlgorithm.ECDSA_P256, b"x"),
+            b"spki",
+            context.clock(),
+        )
+        with pytest.raises(Conflict, match="is the name of an authority here already"):
+            await context.ledger.commit(Change(inserted=[*rows], absent=not_taken(*rows)))
+        with pytest.raises(Duplicate):
+            await context.ledger.commit(Change(inserted=[*rows]))
 
     with_installation(database, body)
 

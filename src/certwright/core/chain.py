@@ -21,6 +21,7 @@ REASONS: dict[str, str] = {
     "authority.name-constraints": "A certificate of the chain excludes a name of one below it.",
     "authority.key": "The certificate is for another key.",
     "authority.subject": "The certificate is for another name.",
+    "authority.revoked": "A certificate of the chain is one of ours, and revoked or on hold.",
     "authority.crl": "The revocation list is not one of the authority, or cannot be carried on.",
 }
 

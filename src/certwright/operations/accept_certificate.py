@@ -2,6 +2,7 @@
 certificate.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,9 +19,9 @@ from ..core.last_list import number_of_last_list
 from ..ports import KeyImporter
 from ..store.ledger import Change
 from ..store.rows import CounterRow
-from ..store.snapshot import Generation
+from ..store.snapshot import Generation, revoked_of
 from .check_key import check_authority_name, check_public_key
-from .context import Context
+from .context import Context, decide_again
 from .found_authority import (
     AuthorityOrder,
     check_order,
@@ -65,14 +66,23 @@ async def authority_csr(context: Context, actor: Actor, name: str) -> bytes:
 async def accept_certificate(context: Context, actor: Actor, name: str, given: Accepted) -> Generation:
     """Put the certificate that an outside authority has signed in force.
 
-    Raises Forbidden, NotFound, and Refused naming what does not fit: key, name, dates, cA, or the chain.
+    Raises Forbidden, NotFound, and Refused naming what does not fit: key, name, dates, cA, the chain, or what
+    of it is revoked on our record.
     """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
-    generation = pending_generation(context.snapshot, name)
-    now = context.clock()
+    identifier = await decide_again(context, lambda: _accept(context, actor, name, given))
+    return (await context.snapshots.refresh()).generations[identifier]
+
+
+async def _accept(context: Context, actor: Actor, name: str, given: Accepted) -> int:
+    """The generation that has the certificate now, by its identifier."""
+    snapshot, now = context.snapshot, context.clock()
+    generation = pending_generation(snapshot, name)
     leaf = _check_chain(given, now)
     public_key = await context.keyring.public_key(generation.row)
-    _check_fits(leaf, keys.spki(public_key), generation.row.subject)
+    spki = keys.spki(public_key)
+    _check_fits(leaf, spki, generation.row.subject)
+    await _check_not_revoked(context, given)
     after = generation.row._replace(
         certificate=given.certificate, chain=b"".join(given.chain), not_after=leaf.not_valid_after_utc
     )
@@ -84,8 +94,15 @@ async def accept_certificate(context: Context, actor: Actor, name: str, given: A
         f"authority:{generation.path}",
         {"issuer": shown(leaf.issuer.rfc4514_string(), NAME_SHOWN), "serial": f"{leaf.serial_number:x}"},
     )
-    await context.ledger.commit(Change(replaced=[(generation.row, after)], events=[event], configures=True))
-    return (await context.snapshots.refresh()).generations[generation.id]
+    change = Change(
+        replaced=[(generation.row, after)],
+        absent=[not_compromised(spki)],
+        events=[event],
+        revision=snapshot.revision,
+        configures=True,
+    )
+    await context.ledger.commit(change)
+    return generation.id
 
 
 async def import_authority(
@@ -108,7 +125,7 @@ async def import_authority(
         raise Conflict(f"there is an authority {order.name} already; choose another name")
     leaf = _check_chain(given, now)
     number = 0 if last_list is None else number_of_last_list(last_list, leaf)
-    _check_key(context, key, leaf)
+    _check_key(context, key, leaf, str(order.subject))
     provider = context.keyring.provider(order.key_provider)
     if not isinstance(provider, KeyImporter):
         raise Refused((Reason("key.import", f"key provider {order.key_provider} cannot import keys"),))
@@ -137,18 +154,46 @@ async def import_authority(
             events=[event],
             configures=True,
         )
-        await context.ledger.commit(change)
+        await decide_again(context, lambda: _bring(context, given, change))
     return (await context.snapshots.refresh()).generations[generation.id]
 
 
-def _check_key(context: Context, key: PrivateKey, leaf: x509.Certificate) -> None:
-    """The key is the certificate's and not a weak one, and its name is not that of an authority of ours.
+async def _bring(context: Context, given: Accepted, change: Change) -> None:
+    change.revision = context.snapshot.revision
+    await _check_not_revoked(context, given)
+    await context.ledger.commit(change)
+
+
+async def _check_not_revoked(context: Context, given: Accepted) -> None:
+    """None of them is revoked or on hold on our record; of others, outside authorities know. That they stay
+    so guards the commit, since each such revocation makes a new configuration. Raises Refused."""
+    path = {hashlib.sha256(der).digest(): der for der in (given.certificate, *given.chain)}
+    revoked = await revoked_of(context.database, list(path))
+    reasons = [
+        Reason(
+            "authority.revoked",
+            f"the certificate of {_shown_name(der)} is revoked or on hold; have it signed anew",
+        )
+        for digest, der in path.items()
+        if digest in revoked
+    ]
+    if reasons:
+        raise Refused(tuple(reasons))
+
+
+def _shown_name(der: bytes) -> str:
+    return shown(x509.load_der_x509_certificate(der).subject.rfc4514_string(), NAME_SHOWN)
+
+
+def _check_key(context: Context, key: PrivateKey, leaf: x509.Certificate, ordered: str) -> None:
+    """The key is the certificate's and not a weak one, and its name is the ordered one, and not that of an
+    authority of ours.
 
     That it is not known as compromised guards the commit. Raises Refused.
     """
     public_key, subject = key.public_key(), name_from_x509(leaf.subject)
     spki = keys.spki(public_key)
-    _check_fits(leaf, spki, str(subject))
+    _check_fits(leaf, spki, ordered)
     check_public_key(context, public_key, spki)
     check_authority_name(context.snapshot, subject, spki)
 

@@ -1,4 +1,4 @@
-"""Which certificates on record speak for us: those of our authorities, and of their OCSP signers."""
+"""Which certificates on record speak for us: those of our authorities and above them, and of OCSP signers."""
 
 import hashlib
 
@@ -14,8 +14,10 @@ def speaks_for_us(context: Context, row: CertificateRow) -> bool:
     profile = context.snapshot.profiles.get(row.profile)
     if profile is None or speaks_for_issuer(profile):
         return True
-    signers = context.snapshot.signers.values()
-    return authority_of(context, row) is not None or any(_is(row, one.certificate) for one in signers)
+    snapshot = context.snapshot
+    above = (der for generation in snapshot.generations.values() for der in generation.chain)
+    signing = (signer.certificate for signer in snapshot.signers.values())
+    return authority_of(context, row) is not None or any(_is(row, der) for der in (*above, *signing))
 
 
 def authority_of(context: Context, row: CertificateRow) -> Generation | None:

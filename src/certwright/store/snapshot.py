@@ -113,6 +113,9 @@ class Snapshot:
     endpoints: dict[str, Endpoint]
     signers_of: dict[int, tuple[OcspSignerRow, ...]]
     """By generation, the one that lasts longest first; without those whose certificate is revoked."""
+    revoked_above: dict[int, str]
+    """By generation, whose certificate above it is revoked or on hold. What outside authorities have revoked
+    is on no record of ours."""
     tokens: dict[bytes, Token]
     derived: dict[Any, Any] = field(default_factory=dict)
     """What others compute from this snapshot and want to forget with it."""
@@ -143,13 +146,24 @@ class Snapshot:
             raise NotFound(f"there is no authority generation {path[:120]!r}") from None
 
     def issuing(self, name: str) -> Generation:
-        """The newest generation of an authority that can sign. Raises NotFound, Conflict."""
+        """The newest generation of an authority that can sign: neither its certificate nor, as far as we have
+        it on record, one above it is revoked. Raises NotFound, Conflict.
+        """
         authority = self.authority(name)
         if authority.retired_at:
             raise Conflict(f"authority {name} is retired since {authority.retired_at:%Y-%m-%d}; use another")
-        for generation in self.of_authority(name):
-            if generation.certificate is not None and generation.row.retired_at is None:
+        usable = [
+            generation
+            for generation in self.of_authority(name)
+            if generation.certificate is not None and generation.row.retired_at is None
+        ]
+        for generation in usable:
+            if generation.id not in self.revoked_above:
                 return generation
+        if usable:
+            above = self.revoked_above[usable[0].id]
+            text = f"the certificate of {above}, above authority {name}, is revoked or on hold"
+            raise Conflict(f"{text}; use another authority")
         if any(generation.row.retired_at for generation in self.of_authority(name)):
             raise Conflict(f"the certificate of authority {name} is revoked; use another authority")
         raise Conflict(f"authority {name} has no certificate to issue under yet")
@@ -206,6 +220,7 @@ async def load_snapshot(database: Database) -> Snapshot:
         profiles=await _profiles(database),
         endpoints={endpoint.path: endpoint for endpoint in endpoints},
         signers_of=await _signers(database),
+        revoked_above=await _revoked_above(database, generations),
         tokens=await _tokens(database),
     )
 
@@ -256,7 +271,7 @@ async def _profiles(database: Database) -> dict[str, Profile]:
 async def _signers(database: Database) -> dict[int, tuple[OcspSignerRow, ...]]:
     rows = await database.select(OcspSignerRow, '1 = 1 ORDER BY "not_after" DESC, "id" DESC')
     fingerprints = {row.id: hashlib.sha256(row.certificate).digest() for row in rows}
-    revoked = await _revoked(database, list(fingerprints.values()))
+    revoked = await revoked_of(database, list(fingerprints.values()))
     found: dict[int, tuple[OcspSignerRow, ...]] = {}
     for row in rows:
         if fingerprints[row.id] not in revoked:
@@ -264,7 +279,24 @@ async def _signers(database: Database) -> dict[int, tuple[OcspSignerRow, ...]]:
     return found
 
 
-async def _revoked(database: Database, fingerprints: list[bytes]) -> set[bytes]:
+async def _revoked_above(database: Database, generations: dict[int, Generation]) -> dict[int, str]:
+    above = {
+        generation.id: {hashlib.sha256(der).digest(): der for der in generation.chain}
+        for generation in generations.values()
+    }
+    revoked = await revoked_of(database, list({digest for chain in above.values() for digest in chain}))
+    if not revoked:
+        return {}
+    ours = {one.row.certificate: f"authority {one.path}" for one in generations.values()}
+    return {
+        identifier: ours.get(der) or x509.load_der_x509_certificate(der).subject.rfc4514_string()
+        for identifier, chain in above.items()
+        for digest, der in chain.items()
+        if digest in revoked
+    }
+
+
+async def revoked_of(database: Database, fingerprints: list[bytes]) -> set[bytes]:
     """Those of certificates that are revoked, or on hold."""
     found: set[bytes] = set()
     for start in range(0, len(fingerprints), TOGETHER):
