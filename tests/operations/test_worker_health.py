@@ -18,7 +18,12 @@ from certwright.operations.publish_crl import OFFLINE_TIMES, publish_crl
 from certwright.operations.publish_status import publish_status
 from certwright.operations.renew_answers import produce_due_answers
 from certwright.operations.renew_lists import renew_list
-from certwright.operations.worker_health import offline_tasks, require_worker, worker_health
+from certwright.operations.worker_health import (
+    offline_tasks,
+    require_no_offline_task,
+    require_worker,
+    worker_health,
+)
 from certwright.plugins.keys.software import SoftwareKeys
 from tests.operations.installed import later, with_installation
 from tests.real.databases import Database
@@ -120,6 +125,8 @@ def test_what_only_a_person_can_renew_is_told_in_good_time(database: Database) -
             await visit(context)
             later(clock, days=-300)
             assert {task.what for task in await offline_tasks(context)} == {"crl"}
+            with pytest.raises(Unavailable, match="`certwright crl publish root --recovery-passphrase"):
+                require_no_offline_task(await offline_tasks(context))
             await visit(context)
             assert await offline_tasks(context) == []
             later(clock, days=100)

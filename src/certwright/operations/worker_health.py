@@ -123,3 +123,12 @@ async def offline_tasks(context: Context) -> list[OfflineTask]:
             signer = context.snapshot.signer(generation.id, now)
             found.append(OfflineTask(generation, "ocsp-signer", signer.not_after if signer else None))
     return found
+
+
+def require_no_offline_task(tasks: list[OfflineTask]) -> None:
+    """Raises Unavailable naming the authorities and the command."""
+    if not tasks:
+        return
+    names = ", ".join(sorted({task.generation.path for task in tasks}))
+    command = f"certwright crl publish {tasks[0].generation.authority.name} --recovery-passphrase-file FILE"
+    raise Unavailable(f"the lists or OCSP signers of {names} are to be renewed by a person: `{command}`")

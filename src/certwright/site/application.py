@@ -15,7 +15,14 @@ from ..operations.audit_health import require_signed
 from ..operations.context import Context
 from ..operations.record_denial import Denials
 from ..operations.serve_status import PublishedLists
-from ..operations.worker_health import WorkerHealth, require_lasting, require_worker, worker_health
+from ..operations.worker_health import (
+    WorkerHealth,
+    offline_tasks,
+    require_lasting,
+    require_no_offline_task,
+    require_worker,
+    worker_health,
+)
 from ..protocols.acme.http import AcmeApplication
 from ..protocols.crl.http import PublicationApplication
 from ..protocols.ocsp.http import OcspApplication
@@ -79,7 +86,7 @@ async def build(configuration: Configuration) -> Application:
             "lists": background.check_lists,
             "audit": background.check_audit,
         },
-        warnings={"worker": background.check_worker},
+        warnings={"worker": background.check_worker, "offline": background.check_offline},
         on_startup=(background.start,),
         on_shutdown=(close,),
     )
@@ -156,6 +163,10 @@ class Background:
     async def check_worker(self) -> None:
         """Without one, answers are good until what it has signed ends: days."""
         require_worker(await self._worker_health(), self._context.clock())
+
+    async def check_offline(self) -> None:
+        """What waits for a person with the recovery passphrase."""
+        require_no_offline_task(await offline_tasks(self._context))
 
     async def _worker_health(self) -> WorkerHealth:
         return await worker_health(self._context, self._configuration.home / "ocsp")
