@@ -121,7 +121,7 @@ def test_the_invalidity_date_must_make_sense(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["certificates", "--expiring", "soon"], "must be a duration like 90d"),
+        (["certificates", "--expiring", "soon"], "--expiring must be a duration like 90d"),
         (["certificates", "--after", "x"], "--after takes `next` of an earlier answer"),
         (["certificates", "--name", "a b"], "is not a DNS name"),
         (["revoke", "ab", "--reason", "boredom"], "'boredom' is not a revocation reason"),

@@ -63,6 +63,17 @@ def test_a_profile_of_ones_own(shell: Shell, typed: Any) -> None:
         ({"keys": []}, "keys must name at least one algorithm"),
         ({"keys": ["rsa-512"]}, "profile.keys knows"),
         ({"colour": "blue"}, "profile.colour is not a field known here"),
+        (
+            {"lifetme": {}, "lifetime": None},
+            "profile.lifetme is not a field known here; did you mean lifetime?",
+        ),
+        (
+            {"lifetime": {"defualt": "9d"}},
+            "lifetime.defualt is not a field known here; did you mean default?",
+        ),
+        ({"subject": {"attributes": [{"tpye": "CN"}]}}, "attributes[0].tpye is not a field known here"),
+        ({"policies": [{"id": "1.2"}]}, "policies[0].id is not a field known here; did you mean oid?"),
+        ({"extensions": [{"id": "1.2"}]}, "extensions[0].id is not a field known here; did you mean oid?"),
     ],
 )
 def test_a_wrong_profile_is_named(change: dict[str, object], line: str, shell: Shell, typed: Any) -> None:
@@ -92,6 +103,17 @@ def test_an_endpoint_is_changed_removed_and_brought_back(shell: Shell, typed: An
     assert shell.gives("endpoint", "save", "-")["enabled"] is True
 
 
+def test_a_saved_endpoint_says_where_it_is_found(
+    shell: Shell, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads(shell.does("endpoint", "show", "default")) | {"name": "web"}
+    typed(document)
+    assert "https://localhost:8443/acme/web/directory" in shell.does("endpoint", "save", "-")
+    monkeypatch.setenv("CERTWRIGHT_HTTPS", "off")
+    typed(document)
+    assert shell.gives("endpoint", "save", "-")["directory"] == ""
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
@@ -102,6 +124,12 @@ def test_an_endpoint_is_changed_removed_and_brought_back(shell: Shell, typed: An
         ({"policy": {"names": {"allow": {"dns": ["a b"]}}}}, "'a b' is not a DNS name"),
         ({"policy": []}, "policy must be an object"),
         ({"more": 1}, "endpoint.more is not a field known here"),
+        ({"name": "Bad Name"}, "'Bad Name' is no endpoint name: 1 to 64 of a-z, 0-9 and hyphens"),
+        ({"profiles": []}, "endpoint acme/default offers no profile; name at least one"),
+        (
+            {"settings": {"check_ca": 1}},
+            "settings.check_ca is not a field known here; did you mean check_caa?",
+        ),
     ],
 )
 def test_a_wrong_endpoint_is_named(change: dict[str, object], line: str, shell: Shell, typed: Any) -> None:
@@ -233,7 +261,7 @@ def test_several_roles_and_scopes(shell: Shell) -> None:
         (["x", "--role", "auditor", "--scope", "everything"], "a scope is *, authority:NAME"),
         (["x", "--role", "auditor", "--scope", "profile:nope"], "there is no profile 'nope'"),
         (["a b", "--role", "auditor"], "is no token name"),
-        (["x", "--role", "auditor", "--expires", "soon"], "must be a duration like 90d"),
+        (["x", "--role", "auditor", "--expires", "soon"], "--expires must be a duration like 90d"),
     ],
 )
 def test_what_cannot_be_a_token_says_why(arguments: list[str], line: str, shell: Shell) -> None:

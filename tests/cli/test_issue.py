@@ -182,6 +182,10 @@ def test_files_of_an_earlier_certificate_are_not_touched_unasked(shell: Shell) -
             "under the recovery passphrase",
         ),
         (["--profile", "tls-server", "--dns", "a.test", "--days", "5000"], "policy.lifetime.too-long"),
+        (
+            ["--profile", "tls-server", "--dns", "a.test", "--days", "4000"],
+            "is 4000 days from now; 398d is the",
+        ),
     ],
 )
 def test_what_cannot_be_says_why(arguments: list[str], line: str, shell: Shell) -> None:

@@ -307,6 +307,8 @@ class Configuration(BaseSettings):
         Raises Malformed with one line for the first setting that is wrong: where it stands and what to do.
         """
         folder = Path(home or os.environ.get(HOME_VARIABLE) or "var").absolute()
+        if folder.exists() and not folder.is_dir():
+            raise Malformed(f"the home {folder} is no folder; give another with `--home` or {HOME_VARIABLE}")
         _refuse_misspelt_variables()
         given = {**(overrides or {}), "home": folder}
         try:
