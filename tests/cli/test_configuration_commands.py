@@ -4,12 +4,13 @@ import base64
 import hashlib
 import io
 import json
+import sqlite3
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from certwright.core.access import Actor
+from certwright.core.access import Actor, Role
 from certwright.operations.acme_accounts import AccountKey, Applicant, create_account
 from certwright.operations.acme_lookups import binding_context
 from certwright.operations.acme_request import Signed
@@ -190,12 +191,24 @@ def test_accounts_are_listed_page_by_page(shell: Shell) -> None:
     listed = shell.gives("acme", "account", "list", "--limit", "2")["accounts"]
     assert [account["id"] for account in listed] == [three, two]
     assert listed[0]["status"] == "valid"
-    assert listed[0]["external_account_binding"] is False
+    assert listed[0]["external_account_key"] is None
     (last,) = shell.gives("acme", "account", "list", "--before", two)["accounts"]
     assert (last["id"], last["contacts"]) == (one, ["mailto:a@b.test"])
     told = shell.does("acme", "account", "list")
     assert [line.split()[0] for line in told.splitlines()[-3:]] == [three, two, one]
+    assert listed[0]["thumbprint"][:12] in told.splitlines()[1]
     assert "no acme endpoint 'nope'" in shell.refuses("acme", "account", "list", "--endpoint", "nope")
+
+
+def test_an_account_tells_by_which_key_it_is_bound(shell: Shell) -> None:
+    (account,) = make_accounts(shell, "mailto:a@b.test")
+    shell.does("acme", "key", "create", "customer-7")
+    with sqlite3.connect(shell.home / "certwright.sqlite3") as connection:
+        connection.execute(
+            "UPDATE acme_account SET external_account_key = (SELECT id FROM acme_external_account_key)"
+        )
+    assert "customer-7" in shell.does("acme", "account", "list")
+    assert shell.gives("acme", "account", "revoke", account)["external_account_key"] == "customer-7"
 
 
 def test_an_account_is_revoked_once(shell: Shell) -> None:
@@ -237,6 +250,11 @@ def test_a_secret_is_printed_alone_and_kept_nowhere(shell: Shell) -> None:
     assert secret not in json.dumps(listed)
     files = [path for path in shell.home.rglob("*") if path.is_file()]
     assert not [path for path in files if secret.encode() in path.read_bytes()]
+
+
+def test_help_says_what_each_role_may_do(shell: Shell) -> None:
+    said = shell.does("token", "create", "--help")
+    assert all(f"\n    {role} " in said for role in Role)
 
 
 def test_several_roles_and_scopes(shell: Shell) -> None:

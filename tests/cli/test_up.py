@@ -289,6 +289,10 @@ def test_what_is_wrong_with_the_other_side_is_told(served: Elsewhere, shell: She
     shell.does("init", "--home", tmp_path / "stranger")
     other_root = ("--url", url, "--token", token, "--root", tmp_path / "stranger/root.pem")
     assert "cannot be reached: [SSL: CERTIFICATE_VERIFY_FAILED]" in shell.refuses("certificates", *other_root)
+    unread = ("certificates", "--url", url, "--token", token, "--root")
+    assert shell.refuses(*unread, "none.pem").endswith("read from none.pem: No such file or directory")
+    (shell.folder / "no.pem").write_text("no")
+    assert shell.refuses(*unread, "no.pem").endswith("cannot be read from no.pem: no certificate in PEM")
     nobody = ("--url", f"https://localhost:{free_port()}", "--token", token)
     assert "Connection refused" in shell.refuses("certificates", *nobody)
     assert "leave --url and --token out" in shell.refuses(

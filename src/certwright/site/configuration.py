@@ -92,7 +92,12 @@ def _resolver(value: object) -> str:
     try:
         ip_address(text)
     except ValueError:
-        parse_listen_address(text)
+        try:
+            parse_listen_address(text)
+        except Malformed:
+            raise Malformed(
+                f"{text!r} is no DNS resolver; write its IP address, with :port where that is not 53"
+            ) from None
     return text
 
 
@@ -477,6 +482,8 @@ def _explain(error: ValidationError, home: Path, given: Mapping[str, object]) ->
     name = ".".join(location)
     if first["type"] == "extra_forbidden":
         return f"{_source(location, home, given)}: there is no setting {name}{_meant(location)}; remove it"
+    if first["type"] == "missing":
+        return f"{_source(location, home, given)}: {name} is missing; give it"
     message = first["msg"].removeprefix("Value error, ")
     if not location:
         return f"{home / FILE_NAME} or its environment variables: {message}"
