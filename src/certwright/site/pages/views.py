@@ -77,7 +77,7 @@ def _roots() -> list[Root]:
             each.authority.name,
             each.subject,
             f"/ca/{each.authority.name}/{each.number}.cer",
-            hashlib.sha256(each.certificate).hexdigest(),
+            hashlib.sha256(bytes(each.certificate or b"")).hexdigest(),
         )
         for each in generations
     ]
