@@ -88,6 +88,13 @@ def test_octets(api: Api, declared: Api, path: str, what: str) -> None:
     assert status == (413 if what == "too much" else 404 if path and what == "nothing" else 400)
 
 
+def test_what_is_wrong_with_a_body_is_told_and_not_its_type(api: Api, declared: Api) -> None:
+    for one in (api, declared):
+        detail = one.ask("POST", "/certificates", content=b"{broken").json()["detail"]
+        assert detail.startswith("the body is no JSON: ")
+        assert detail.endswith("line 1 column 2 (char 1)")
+
+
 @pytest.mark.parametrize("caller", ["", "expired", "revoked", "auditor", "requester", "requester-of-other"])
 @pytest.mark.parametrize("verb", ["", "/revoke", "/release", "/renew"])
 def test_callers(api: Api, declared: Api, caller: str, verb: str) -> None:

@@ -55,8 +55,10 @@ def test_the_page_has_every_route_and_needs_nothing_from_elsewhere(api: Api, doc
     for route in routes(document):
         method, _, path = route.partition(" ")
         assert f"<code>{method} /api/v1{path}</code>" in answer.text
-    (sheet,) = re.findall(r'href="(/static/[^"]+)"', answer.text)
-    assert api.client.get(sheet).status_code == 200
+    for linked in re.findall(r'href="(/static/[^"]+)"', answer.text):
+        assert api.client.get(linked).status_code == 200
+    assert "`" not in answer.text
+    assert "<code>version</code> is the one that the document was made from" in answer.text
     assert "expires_before" in answer.text  # a parameter
     assert "invalidity_date" in answer.text  # a field of a body
     assert "revocation_reason" in answer.text  # a field of an answer

@@ -218,3 +218,35 @@ def test_what_was_issued_is_linted_again(shell: Shell) -> None:
     assert {one["subject"] for one in found} == {f"certificate:{document['fingerprint']}"}
     assert any("[profile." in one["text"] for one in found)
     assert f"6 certificates linted; findings: {len(found)}" in shell("audit", "lint").out
+
+
+# -- list ----------------------------------------------------------------------------------------
+
+
+def test_events_are_listed_the_newest_last(shell: Shell) -> None:
+    shell.does("token", "create", "one", "--role", "auditor")
+    shell.does("token", "create", "two", "--role", "auditor")
+    shell.does("token", "revoke", "one")
+    everything = shell.gives("audit", "list")["events"]
+    assert [one["at"] for one in everything] == sorted(one["at"] for one in everything)
+    made, revoked = everything[-3:-1], everything[-1]
+    assert [one["subject"] for one in made] == ["token:one", "token:two"]
+    assert shell.gives("audit", "list", "--limit", "1")["events"] == [revoked]
+    assert shell.gives("audit", "list", "--kind", made[0]["kind"])["events"] == made
+    assert shell.gives("audit", "list", "--subject", "token:one")["events"] == [made[0], revoked]
+    assert shell.gives("audit", "list", "--since", revoked["at"])["events"] == [revoked]
+    assert shell.gives("audit", "list", "--actor", "local:init")["events"] == [
+        one for one in everything if one["actor"] == "local:init"
+    ]
+    lines = shell.does("audit", "list", "--limit", "2").splitlines()
+    assert lines[0].split() == ["TIME", "KIND", "ACTOR", "SOURCE", "SUBJECT"]
+    assert lines[2].endswith("token:one")
+    assert "is no time like" in shell.refuses("audit", "list", "--since", "yesterday")
+
+
+def test_files_that_are_no_key_and_no_checkpoint_are_named(shell: Shell) -> None:
+    (shell.folder / "README.md").write_text("# Read me\n")
+    said = shell.refuses("audit", "verify", "--key", "README.md")
+    assert said.startswith("README.md is no public key of an audit log, as audit/checkpoint-key.pub at home")
+    said = shell.refuses("audit", "verify", "--checkpoint", "README.md")
+    assert said.startswith("README.md is no checkpoint, as `certwright audit checkpoint` prints one: ")

@@ -29,8 +29,9 @@ def test_lists_by_what_is_asked(shell: Shell) -> None:
     assert subjects(shell, "--name", "a.example.test") == ["CN=a.example.test"]
     assert subjects(shell, "--name", ".example.test", "--not-revoked") == ["CN=a.example.test"]
     assert subjects(shell, "--revoked") == ["CN=b.example.test"]
-    assert subjects(shell, "--issuer", "nobody") == []
-    assert shell.does("certificates", "--issuer", "nobody") == "none\n"
+    assert subjects(shell, "--authority", "root", "--profile", "tls-server") == []
+    assert shell.does("certificates", "--authority", "root", "--profile", "tls-server") == "none\n"
+    assert "revoked (superseded)" in shell.does("certificates", "--revoked")
 
 
 @pytest.mark.parametrize("expiring", [(), ("--expiring", "365d")])
@@ -121,7 +122,9 @@ def test_the_invalidity_date_must_make_sense(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["certificates", "--expiring", "soon"], "must be a duration like 90d"),
+        (["certificates", "--expiring", "soon"], "--expiring must be a duration like 90d"),
+        (["certificates", "--authority", "nobody"], "there is no authority 'nobody'"),
+        (["certificates", "--profile", "nobody"], "there is no profile 'nobody'"),
         (["certificates", "--after", "x"], "--after takes `next` of an earlier answer"),
         (["certificates", "--name", "a b"], "is not a DNS name"),
         (["revoke", "ab", "--reason", "boredom"], "'boredom' is not a revocation reason"),

@@ -4,12 +4,13 @@ import base64
 import hashlib
 import io
 import json
+import sqlite3
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from certwright.core.access import Actor
+from certwright.core.access import Actor, Role
 from certwright.operations.acme_accounts import AccountKey, Applicant, create_account
 from certwright.operations.acme_lookups import binding_context
 from certwright.operations.acme_request import Signed
@@ -63,6 +64,17 @@ def test_a_profile_of_ones_own(shell: Shell, typed: Any) -> None:
         ({"keys": []}, "keys must name at least one algorithm"),
         ({"keys": ["rsa-512"]}, "profile.keys knows"),
         ({"colour": "blue"}, "profile.colour is not a field known here"),
+        (
+            {"lifetme": {}, "lifetime": None},
+            "profile.lifetme is not a field known here; did you mean lifetime?",
+        ),
+        (
+            {"lifetime": {"defualt": "9d"}},
+            "lifetime.defualt is not a field known here; did you mean default?",
+        ),
+        ({"subject": {"attributes": [{"tpye": "CN"}]}}, "attributes[0].tpye is not a field known here"),
+        ({"policies": [{"id": "1.2"}]}, "policies[0].id is not a field known here; did you mean oid?"),
+        ({"extensions": [{"id": "1.2"}]}, "extensions[0].id is not a field known here; did you mean oid?"),
     ],
 )
 def test_a_wrong_profile_is_named(change: dict[str, object], line: str, shell: Shell, typed: Any) -> None:
@@ -92,6 +104,17 @@ def test_an_endpoint_is_changed_removed_and_brought_back(shell: Shell, typed: An
     assert shell.gives("endpoint", "save", "-")["enabled"] is True
 
 
+def test_a_saved_endpoint_says_where_it_is_found(
+    shell: Shell, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads(shell.does("endpoint", "show", "default")) | {"name": "web"}
+    typed(document)
+    assert "https://localhost:8443/acme/web/directory" in shell.does("endpoint", "save", "-")
+    monkeypatch.setenv("CERTWRIGHT_HTTPS", "off")
+    typed(document)
+    assert shell.gives("endpoint", "save", "-")["directory"] == ""
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
@@ -102,6 +125,12 @@ def test_an_endpoint_is_changed_removed_and_brought_back(shell: Shell, typed: An
         ({"policy": {"names": {"allow": {"dns": ["a b"]}}}}, "'a b' is not a DNS name"),
         ({"policy": []}, "policy must be an object"),
         ({"more": 1}, "endpoint.more is not a field known here"),
+        ({"name": "Bad Name"}, "'Bad Name' is no endpoint name: 1 to 64 of a-z, 0-9 and hyphens"),
+        ({"profiles": []}, "endpoint acme/default offers no profile; name at least one"),
+        (
+            {"settings": {"check_ca": 1}},
+            "settings.check_ca is not a field known here; did you mean check_caa?",
+        ),
     ],
 )
 def test_a_wrong_endpoint_is_named(change: dict[str, object], line: str, shell: Shell, typed: Any) -> None:
@@ -162,12 +191,24 @@ def test_accounts_are_listed_page_by_page(shell: Shell) -> None:
     listed = shell.gives("acme", "account", "list", "--limit", "2")["accounts"]
     assert [account["id"] for account in listed] == [three, two]
     assert listed[0]["status"] == "valid"
-    assert listed[0]["external_account_binding"] is False
+    assert listed[0]["external_account_key"] is None
     (last,) = shell.gives("acme", "account", "list", "--before", two)["accounts"]
     assert (last["id"], last["contacts"]) == (one, ["mailto:a@b.test"])
     told = shell.does("acme", "account", "list")
     assert [line.split()[0] for line in told.splitlines()[-3:]] == [three, two, one]
+    assert listed[0]["thumbprint"][:12] in told.splitlines()[1]
     assert "no acme endpoint 'nope'" in shell.refuses("acme", "account", "list", "--endpoint", "nope")
+
+
+def test_an_account_tells_by_which_key_it_is_bound(shell: Shell) -> None:
+    (account,) = make_accounts(shell, "mailto:a@b.test")
+    shell.does("acme", "key", "create", "customer-7")
+    with sqlite3.connect(shell.home / "certwright.sqlite3") as connection:
+        connection.execute(
+            "UPDATE acme_account SET external_account_key = (SELECT id FROM acme_external_account_key)"
+        )
+    assert "customer-7" in shell.does("acme", "account", "list")
+    assert shell.gives("acme", "account", "revoke", account)["external_account_key"] == "customer-7"
 
 
 def test_an_account_is_revoked_once(shell: Shell) -> None:
@@ -211,6 +252,11 @@ def test_a_secret_is_printed_alone_and_kept_nowhere(shell: Shell) -> None:
     assert not [path for path in files if secret.encode() in path.read_bytes()]
 
 
+def test_help_says_what_each_role_may_do(shell: Shell) -> None:
+    said = shell.does("token", "create", "--help")
+    assert all(f"\n    {role} " in said for role in Role)
+
+
 def test_several_roles_and_scopes(shell: Shell) -> None:
     order = (
         "--role",
@@ -233,7 +279,7 @@ def test_several_roles_and_scopes(shell: Shell) -> None:
         (["x", "--role", "auditor", "--scope", "everything"], "a scope is *, authority:NAME"),
         (["x", "--role", "auditor", "--scope", "profile:nope"], "there is no profile 'nope'"),
         (["a b", "--role", "auditor"], "is no token name"),
-        (["x", "--role", "auditor", "--expires", "soon"], "must be a duration like 90d"),
+        (["x", "--role", "auditor", "--expires", "soon"], "--expires must be a duration like 90d"),
     ],
 )
 def test_what_cannot_be_a_token_says_why(arguments: list[str], line: str, shell: Shell) -> None:

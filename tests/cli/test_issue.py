@@ -112,8 +112,37 @@ def test_a_request_is_taken_and_no_key_is_made(shell: Shell) -> None:
     document = shell.gives("issue", "--profile", "tls-server", "--csr", request)
     assert "key" not in document["files"]
     assert document["files"]["certificate"] == "from-csr.test/certificate.pem"
-    other = shell.gives("issue", "--profile", "tls-server", "--csr", request, "--dns", "other.test")
-    assert shell.gives("show", other["fingerprint"])["names"] == ["dns:other.test"]
+    assert document["replaced"] == []
+
+
+def test_names_given_besides_a_request_stand_in_place_of_its_own_and_that_is_told(shell: Shell) -> None:
+    request = csr_file(shell.folder, "kept.test", "lost.test", subject="CN=lost")
+    order = (
+        "issue",
+        "--profile",
+        "tls-server",
+        "--csr",
+        request,
+        "--dns",
+        "other.test",
+        "--dns",
+        "kept.test",
+    )
+    other = shell.gives(*order)
+    assert sorted(shell.gives("show", other["fingerprint"])["names"]) == ["dns:kept.test", "dns:other.test"]
+    assert other["replaced"] == ["dns:lost.test"]
+    line = next(one for one in shell.does(*order, "--preview").splitlines() if "not as in the CSR" in one)
+    assert line.split("  ")[-1] == "dns:lost.test"
+    assert shell.gives(*order, "--subject", "CN=new", "--preview")["replaced"] == ["dns:lost.test", "CN=lost"]
+
+
+def test_what_is_no_request_is_named(shell: Shell) -> None:
+    (shell.folder / "README.md").write_text("# Read me\n")
+    for order in (
+        ("issue", "--profile", "tls-server", "--csr", "README.md"),
+        ("authority", "sign-csr", "README.md", "--parent", "root"),
+    ):
+        assert shell.refuses(*order) == "README.md: not a PKCS #10 request in DER or PEM"
 
 
 def test_a_request_on_standard_input(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +197,10 @@ def test_files_of_an_earlier_certificate_are_not_touched_unasked(shell: Shell) -
         ),
         (["--profile", "tls-server", "--dns", "a b"], "'a b' is not a DNS name"),
         (["--profile", "tls-server", "--ip", "a.test"], "'a.test' is not an IP address"),
+        (
+            ["--profile", "tls-server", "--csr", "any.pem", "--algorithm", "ed25519"],
+            "a request has its own: give --csr or --algorithm",
+        ),
         (["--profile", "tls-server", "--csr", "missing.pem"], "missing.pem: No such file or directory"),
         (
             ["--profile", "tls-server", "--dns", "a.test", "--algorithm", "dsa"],
@@ -182,6 +215,10 @@ def test_files_of_an_earlier_certificate_are_not_touched_unasked(shell: Shell) -
             "under the recovery passphrase",
         ),
         (["--profile", "tls-server", "--dns", "a.test", "--days", "5000"], "policy.lifetime.too-long"),
+        (
+            ["--profile", "tls-server", "--dns", "a.test", "--days", "4000"],
+            "is 4000 days from now; 398d is the",
+        ),
     ],
 )
 def test_what_cannot_be_says_why(arguments: list[str], line: str, shell: Shell) -> None:

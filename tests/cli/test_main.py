@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import certwright
 from certwright.cli.main import COMMANDS, app
 from tests.cli.conftest import Shell
 from tests.cli.reference import commands
@@ -68,6 +69,10 @@ def test_without_an_installation(path: str, shell: Shell, tmp_path: Path) -> Non
     assert not home.exists()
 
 
+def test_the_version(shell: Shell) -> None:
+    assert shell.does("--version") == f"certwright {certwright.__version__}\n"
+
+
 def test_a_setting_that_is_wrong_says_where(shell: Shell) -> None:
     (shell.home / "certwright.toml").write_text('colour = "blue"\n')
     assert f"{shell.home}/certwright.toml: there is no setting colour" in shell.refuses("certificates")
@@ -84,7 +89,7 @@ def test_looking_leaves_no_trace(shell: Shell) -> None:
 # -- as a process --------------------------------------------------------------------------------
 
 
-def certwright(*arguments: str, **more: object) -> "subprocess.CompletedProcess[str]":
+def started(*arguments: str, **more: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [*CERTWRIGHT, *arguments],
         capture_output=True,
@@ -110,7 +115,7 @@ def test_help_loads_next_to_nothing() -> None:
 
 
 def test_nobody_is_asked_anything(shell: Shell) -> None:
-    done = certwright("crl", "publish", "root", stdin=subprocess.DEVNULL)
+    done = started("crl", "publish", "root", stdin=subprocess.DEVNULL)
     assert done.returncode == 1
     assert done.stderr == (
         "certwright: the key is under the recovery passphrase; give that with --recovery-passphrase-file\n"
@@ -129,7 +134,7 @@ def test_a_reader_that_goes_away_is_no_error_to_shout_about(shell: Shell) -> Non
 
 
 def test_a_key_goes_where_only_its_owner_reads_whatever_the_umask(shell: Shell) -> None:
-    done = certwright("issue", "--profile", "tls-server", "--dns", "a.test", umask=0)
+    done = started("issue", "--profile", "tls-server", "--dns", "a.test", umask=0)
     assert done.returncode == 0, done.stderr
     assert (shell.folder / "a.test/key.pem").stat().st_mode & 0o777 == 0o600
     assert (shell.folder / "a.test").stat().st_mode & 0o777 == 0o700

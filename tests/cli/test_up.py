@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -121,6 +122,45 @@ def shell_at(
 ) -> Shell:
     monkeypatch.setenv("CERTWRIGHT_HOME", str(home))
     return Shell(home, tmp_path / "work", capsys)
+
+
+def test_nothing_is_founded_where_an_address_is_taken(tmp_path: Path) -> None:
+    """The recovery passphrase would be shown once, and the start fail after it."""
+    chosen = ports()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", chosen.mtls))
+        taken.listen()
+        said = refused(tmp_path / "new", *chosen.options)
+    assert f"cannot listen on 127.0.0.1:{chosen.mtls}: Address already in use" in said
+    assert "with `--mtls` or CERTWRIGHT_MTLS" in said
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_lane_says_what_it_serves(home: Path, tmp_path: Path) -> None:
+    chosen = ports()
+    with up(
+        home, tmp_path / "worker", *chosen.options, "--only", "worker", ready="The worker runs."
+    ) as server:
+        assert "https://" not in server.output
+    with up(home, tmp_path / "console", *chosen.options, "--only", "console") as server:
+        assert f"console         https://localhost:{chosen.https}/" in server.output
+        assert "ACME directory" not in server.output
+    with up(home, tmp_path / "fast", *chosen.options, "--only", "fast") as server:
+        assert "ACME directory" in server.output
+        assert "console  " not in server.output
+
+
+def test_the_endpoint_default_is_shown_first(home: Path, tmp_path: Path, shell_at: Shell) -> None:
+    document = json.loads(shell_at.does("endpoint", "show", "default"))
+    for name in ("another", "zebra"):
+        (tmp_path / "endpoint.json").write_text(json.dumps(document | {"name": name}))
+        shell_at.does("endpoint", "save", tmp_path / "endpoint.json")
+    chosen = ports()
+    with up(home, tmp_path / "log", *chosen.options, "--only", "fast") as server:
+        base = f"https://localhost:{chosen.https}/acme"
+        shown = [line.split()[-1] for line in server.output.splitlines() if "ACME directory" in line]
+        assert shown == [f"{base}/{name}/directory" for name in ("default", "another", "zebra")]
+        assert f"--server {base}/default/directory" in server.output
 
 
 def test_nothing_is_founded_in_public(tmp_path: Path) -> None:
@@ -249,6 +289,10 @@ def test_what_is_wrong_with_the_other_side_is_told(served: Elsewhere, shell: She
     shell.does("init", "--home", tmp_path / "stranger")
     other_root = ("--url", url, "--token", token, "--root", tmp_path / "stranger/root.pem")
     assert "cannot be reached: [SSL: CERTIFICATE_VERIFY_FAILED]" in shell.refuses("certificates", *other_root)
+    unread = ("certificates", "--url", url, "--token", token, "--root")
+    assert shell.refuses(*unread, "none.pem").endswith("read from none.pem: No such file or directory")
+    (shell.folder / "no.pem").write_text("no")
+    assert shell.refuses(*unread, "no.pem").endswith("cannot be read from no.pem: no certificate in PEM")
     nobody = ("--url", f"https://localhost:{free_port()}", "--token", token)
     assert "Connection refused" in shell.refuses("certificates", *nobody)
     assert "leave --url and --token out" in shell.refuses(

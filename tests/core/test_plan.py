@@ -387,6 +387,7 @@ def test_authorities_with_terms_are_described() -> None:
         "excluded ip:10.0.0.0/8",
         "2.999.1 http://cps.test",
         "path length 0",
+        '"oid": "2.999.3", "name": "2.999.3", "critical": false, "value": ["0500"]',
     ):
         assert expected in words
 

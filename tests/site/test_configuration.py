@@ -156,7 +156,11 @@ def test_a_child_process_sees_the_same(load: Load, monkeypatch: pytest.MonkeyPat
         ),
         ('url = "http://pki.example/path"', "url: "),
         ('proxies = ["10.0.0.1/8"]', "proxies.0: '10.0.0.1/8' is no network"),
-        ('[validation]\nresolvers = ["dns.example"]', "validation.resolvers.0: 'dns.example' is no"),
+        (
+            '[validation]\nresolvers = ["dns.example"]',
+            "'dns.example' is no DNS resolver; write its",
+        ),
+        ('[[pkcs11]]\nname = "hsm"\ntoken = "t"\npin = "1"', "pkcs11.0.module is missing; give it"),
         (
             '[validation]\nother_zones = ["north"]\nquorum = 2',
             "validation: a quorum of 2 wants that many other_zones, not 1",

@@ -1,5 +1,6 @@
 """The console lane: Django, its start page, its headers, its bounds."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -62,6 +63,9 @@ def test_the_start_page_says_where_to_go(tmp_path: Path, database: Database) -> 
         assert "Toys &lt;&amp;&gt; Sons" in answer.text
         assert f"https://localhost:{site.ports['https']}/acme/default/directory" in answer.text
         assert 'href="/ca/root/1.cer"' in answer.text
+        assert f"<code>{hashlib.sha256(b'der').hexdigest()}</code>" in answer.text
+        assert 'href="/api/docs"' in answer.text
+        assert "<title>Certwright: Toys &lt;&amp;&gt; Sons</title>" in answer.text
         assert "Everything works." in answer.text
         (site.home / "unready").touch()
         until(lambda: "the toy is not ready" in site.get("https", "/").text)
@@ -70,6 +74,7 @@ def test_the_start_page_says_where_to_go(tmp_path: Path, database: Database) -> 
 def test_an_empty_database_teaches_the_next_step(tmp_path: Path, database: Database) -> None:
     with console(tmp_path, database.url) as site:
         text = site.get("https", "/").text
+        assert "<title>Certwright</title>" in text
         assert "certwright init" in text
         assert "No root authority" in text
 
@@ -86,7 +91,9 @@ def test_pages_are_locked_down_and_need_nothing_from_elsewhere(tmp_path: Path, d
         assert "no-store" in answer.headers["cache-control"]
         assert "strict-transport-security" not in answer.headers
         assert not re.search(r"<script|<style|style=|//[a-z]", answer.text.replace(site.url("https"), ""))
-        (sheet,) = re.findall(r'href="(/static/[^"]+)"', answer.text)
+        icon, sheet = re.findall(r'href="(/static/[^"]+)"', answer.text)
+        assert site.get("https", icon).headers["content-type"] == "image/svg+xml"
+        assert site.get("https", "/favicon.ico").headers["location"] == icon
         style = site.get("https", sheet)
         assert (style.status_code, style.headers["content-type"]) == (200, 'text/css; charset="utf-8"')
         assert site.get("https", "/static/../settings.py").status_code == 404

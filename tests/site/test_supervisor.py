@@ -128,6 +128,12 @@ def test_lanes_choose_the_processes(tmp_path: Path) -> None:
         assert site.children() == []
 
 
+TAKEN = (
+    "cannot listen on 127.0.0.1:{port}: Address already in use; free it, or choose another with `--http` or "
+    "CERTWRIGHT_HTTP"
+)
+
+
 def test_a_taken_address_is_named(tmp_path: Path) -> None:
     home = tmp_path / "home"
     make_home(home)
@@ -136,7 +142,7 @@ def test_a_taken_address_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ServerFailed, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
+        with pytest.raises(ServerFailed, match=TAKEN.format(port=port)):
             launch(plan_of(home, {"http": port}), tmp_path / "log")
 
 
@@ -159,9 +165,9 @@ def test_pieces_refuse_what_they_cannot_do() -> None:
     with pytest.raises(Malformed, match="nothing to run"):
         children_of(Plan(home="/", listen={}, workers=1, lanes=()))
     with pytest.raises(Malformed, match="no listening address"):
-        bind("127.0.0.1")
+        bind("http", "127.0.0.1")
     with pytest.raises(Conflict, match=r"cannot listen on 192\.0\.2\.1:1: Cannot assign"):
-        bind("192.0.2.1:1")
+        bind("mtls", "192.0.2.1:1")
 
 
 def test_metric_files_of_the_dead_are_forgotten(tmp_path: Path) -> None:

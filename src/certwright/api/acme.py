@@ -10,8 +10,8 @@ from ..operations.external_account_keys import (
     list_account_keys,
     revoke_account_key,
 )
-from ..operations.manage_acme_accounts import account_document, list_accounts, revoke_account
-from ..store.rows import AcmeAccountRow, AcmeExternalAccountKeyRow
+from ..operations.manage_acme_accounts import account_documents, list_accounts, revoke_account
+from ..store.rows import AcmeExternalAccountKeyRow
 from . import schemas
 from .paging import read_cursor, write_cursor
 from .web import Document, require_known_parameters, run
@@ -86,16 +86,16 @@ def list_all(request: HttpRequest, endpoint: str, wanted: Query[schemas.PageQuer
     require_known_parameters(request, schemas.PageQuery)
     before = read_cursor(wanted.after, by_time=False)[1] if wanted.after else None
 
-    async def act(context: Context, actor: Actor) -> list[AcmeAccountRow]:
+    async def act(context: Context, actor: Actor) -> Document:
         database, snapshot = context.database, context.snapshot
-        return await list_accounts(database, snapshot, actor, endpoint, wanted.limit + 1, before)
+        rows = await list_accounts(database, snapshot, actor, endpoint, wanted.limit + 1, before)
+        page = rows[: wanted.limit]
+        return {
+            "accounts": await account_documents(database, page),
+            "next": write_cursor((None, page[-1].id)) if len(rows) > len(page) else None,
+        }
 
-    rows = run(request, act)
-    page = rows[: wanted.limit]
-    return {
-        "accounts": [account_document(row) for row in page],
-        "next": write_cursor((None, page[-1].id)) if len(rows) > len(page) else None,
-    }
+    return run(request, act)
 
 
 @router.delete(
@@ -106,6 +106,10 @@ def list_all(request: HttpRequest, endpoint: str, wanted: Query[schemas.PageQuer
 )
 def revoke_one(request: HttpRequest, endpoint: str, account: str) -> Document:
     """Take away an account's rights for good; its certificates stay as they are."""
-    return account_document(
-        run(request, lambda context, actor: revoke_account(context, actor, endpoint, account))
-    )
+
+    async def act(context: Context, actor: Actor) -> Document:
+        row = await revoke_account(context, actor, endpoint, account)
+        (document,) = await account_documents(context.database, [row])
+        return document
+
+    return run(request, act)

@@ -1,14 +1,11 @@
 """`/audit`: events, checkpoints, and proofs for those who hold a checkpoint."""
 
-import json
-from datetime import datetime
-
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Path, Query, Router
 
-from ..core.access import Actor, Subject, Verb, require
+from ..core.access import Actor
 from ..operations.context import Context
+from ..operations.list_events import EventFilter, event_document, list_events
 from ..operations.prove_audit import (
     Consistency,
     Inclusion,
@@ -16,54 +13,30 @@ from ..operations.prove_audit import (
     prove_inclusion,
     read_checkpoint,
 )
-from ..store.models import AuditEvent
-from ..store.rows import AuditCheckpointRow
+from ..store.rows import AuditCheckpointRow, AuditEventRow
 from . import schemas
-from .paging import following, read_cursor, write_cursor
-from .web import Document, actor_of, require_known_parameters, run
+from .paging import read_cursor, write_cursor
+from .web import Document, require_known_parameters, run
 
 router = Router(tags=["audit"])
 
 
 @router.get("/audit/events", response=schemas.EventList, operation_id="list_audit_events")
-def list_events(request: HttpRequest, wanted: Query[schemas.EventQuery]) -> Document:
+def list_all(request: HttpRequest, wanted: Query[schemas.EventQuery]) -> Document:
     """List audit events, the newest first."""
     require_known_parameters(request, schemas.EventQuery)
-    require(actor_of(request), Verb.VIEW_AUDIT, Subject())
-    found = _filtered(wanted)
-    if wanted.after:
-        place = read_cursor(wanted.after, by_time=True)
-        found = found.filter(following("at", place, descending=True))
-    rows = list(found.order_by("-at", "-id")[: wanted.limit + 1])
+    sought = EventFilter(wanted.kind, wanted.actor, wanted.subject, wanted.since, wanted.until)
+
+    async def act(context: Context, actor: Actor) -> list[AuditEventRow]:
+        at, identifier = read_cursor(wanted.after, by_time=True) if wanted.after else (None, 0)
+        before = (at, identifier) if at is not None else None
+        return await list_events(context.database, actor, sought, wanted.limit + 1, before)
+
+    rows = run(request, act)
     page, more = rows[: wanted.limit], len(rows) > wanted.limit
     return {
-        "events": [_event(one) for one in page],
+        "events": [event_document(one) for one in page],
         "next": write_cursor((page[-1].at, page[-1].id)) if more else None,
-    }
-
-
-def _filtered(wanted: schemas.EventQuery) -> QuerySet[AuditEvent]:
-    conditions: dict[str, str | datetime | None] = {
-        "kind": wanted.kind,
-        "actor": wanted.actor,
-        "subject": wanted.subject,
-        "at__gte": wanted.since,
-        "at__lt": wanted.until,
-    }
-    return AuditEvent.objects.filter(
-        **{name: value for name, value in conditions.items() if value is not None}
-    )
-
-
-def _event(event: AuditEvent) -> Document:
-    return {
-        "id": str(event.id),
-        "at": event.at.isoformat(),
-        "kind": event.kind,
-        "actor": event.actor,
-        "source": event.source,
-        "subject": event.subject,
-        "detail": json.loads(event.body)["detail"],
     }
 
 

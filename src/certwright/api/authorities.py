@@ -198,7 +198,7 @@ def sign(request: HttpRequest, name: str, body: schemas.SubordinateBody) -> Docu
 
 @router.post("/authorities/{name}/retire", response=schemas.Authority, operation_id="retire_authority")
 def retire(request: HttpRequest, name: str) -> Document:
-    """Issue no more under an authority; its status data goes on."""
+    """Issue no more under an authority, for good; its status data goes on."""
 
     async def act(context: Context, actor: Actor) -> Document:
         await retire_authority(context, actor, name)

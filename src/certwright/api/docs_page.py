@@ -1,5 +1,6 @@
 """`/api/docs`: the OpenAPI document as a plain page, rendered here: no script, nothing from elsewhere."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +8,13 @@ from typing import Any
 
 from django.template import Context, Engine
 from django.templatetags.static import static
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 Document = dict[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
 DEPTH_MAX = 4
+_CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ def docs_page(document: Document) -> str:
     values = {
         "info": document["info"],
         "groups": groups(document),
+        "icon": static("certwright/icon.svg"),
         "style": static("certwright/plain.css"),
     }
     return engine.get_template("api.html").render(Context(values))
@@ -66,11 +71,16 @@ def _route(document: Document, path: str, method: str, operation: Document) -> R
         operation["operationId"],
         method.upper(),
         path,
-        operation["summary"],
+        _marked(operation["summary"]),
         tuple(_parameter(document, one) for one in operation["parameters"]),
         tuple(fields(document, body)),
         tuple(answers),
     )
+
+
+def _marked(text: str) -> SafeString:
+    """HTML for text with `code` in it."""
+    return mark_safe(_CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S308 - escaped before
 
 
 def _schema(response: Document) -> Document:
@@ -80,7 +90,7 @@ def _schema(response: Document) -> Document:
 
 def _parameter(document: Document, parameter: Document) -> Field:
     kind = f"{type_name(document, parameter['schema'])} in the {parameter['in']}"
-    return Field(parameter["name"], kind, parameter["required"], parameter.get("description", ""))
+    return Field(parameter["name"], kind, parameter["required"], _marked(parameter.get("description", "")))
 
 
 def fields(document: Document, schema: Document, place: str = "") -> Iterator[Field]:
@@ -88,7 +98,7 @@ def fields(document: Document, schema: Document, place: str = "") -> Iterator[Fi
     schema = _resolved(document, schema)
     required = schema.get("required", ())
     for name, inner in schema.get("properties", {}).items():
-        text = inner.get("description", "")
+        text = _marked(inner.get("description", ""))
         yield Field(name, type_name(document, inner), name in required, text, place)
         if place.count(".") < DEPTH_MAX:
             yield from fields(document, _inside(inner), f"{place}{name}.")

@@ -35,12 +35,13 @@ def read_object(body: bytes) -> Fields:
     try:
         return Fields(orjson.loads(body), "body")
     except orjson.JSONDecodeError as error:
-        raise Malformed("the body is no JSON object; send Content-Type application/json") from error
+        raise Malformed(f"the body is no JSON: {error}") from error
 
 
 def read_issue(body: bytes, now: datetime) -> IssueDocument:
     """Raises Malformed naming the field."""
     fields = read_object(body)
+    fields.only("csr", "profile", "authority", "days", "replaces")
     csr = read_csr(fields)
     days = fields.optional_number("days", least=1, most=DAYS_MAX)
     document = IssueDocument(

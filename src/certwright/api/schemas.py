@@ -348,7 +348,7 @@ class AcmeAccount(Answer):
     status: str
     contacts: list[str]
     thumbprint: str = Field(description="Of its key (RFC 7638), SHA-256, base64url.")
-    external_account_binding: bool
+    external_account_key: str | None = Field(description="Name of the key that it is bound by.")
     created_at: Time
 
 

@@ -23,7 +23,7 @@ from ..core.errors import (
 from ..operations.bridge import bridge
 from ..operations.context import Context
 from ..protocols.asgi import PROBLEM_JSON, problem_document, problem_headers
-from .documents import BODY_OCTETS_MAX
+from .documents import BODY_OCTETS_MAX, read_object
 from .fast import bearer, holder
 
 Result = TypeVar("Result")
@@ -108,8 +108,12 @@ def _recorded(request: HttpRequest, refusal: Forbidden) -> CertwrightError:
 
 
 def answer_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """The library's own errors: only a body that is no JSON comes to this."""
-    return problem(Malformed("the body is no JSON object; send Content-Type application/json"))
+    """The library's own errors: only a body that is no JSON comes to this, said as the fast lane says it."""
+    try:
+        read_object(request.body)
+    except Malformed as malformed:
+        return problem(malformed)
+    return problem(Malformed("the body is no JSON object"))
 
 
 def answer_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:

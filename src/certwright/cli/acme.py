@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .wiring import Reading
 
 Document = dict[str, Any]
+THUMBPRINT_SHOWN = 12
 app = group("ACME.")
 keys = group("Keys that bind an ACME account to somebody (external account binding).")
 app.add_typer(keys, name="key")
@@ -118,21 +119,29 @@ def list_accounts(
     as_json: Json = False,
 ) -> None:
     """List the accounts of an endpoint, the newest first."""
-    from ..operations.manage_acme_accounts import account_document, list_accounts
+    from ..operations.manage_acme_accounts import account_documents, list_accounts
 
     session = begin(context, home, as_json)
 
     async def act(reading: Reading) -> list[Document]:
         actor, snapshot = reading.actor, reading.snapshot
         rows = await list_accounts(reading.database, snapshot, actor, endpoint, limit, before)
-        return [account_document(row) for row in rows]
+        return await account_documents(reading.database, rows)
 
     found = session.read(act)
     rows = [
-        (one["id"], one["status"], one["created_at"][:16].replace("T", " "), ", ".join(one["contacts"]))
+        (
+            one["id"],
+            one["status"],
+            one["created_at"][:16].replace("T", " "),
+            one["thumbprint"][:THUMBPRINT_SHOWN],
+            one["external_account_key"] or "",
+            ", ".join(one["contacts"]),
+        )
         for one in found
     ]
-    session.output.show({"accounts": found}, columns(("ACCOUNT", "STATUS", "MADE", "CONTACTS"), rows))
+    heads = ("ACCOUNT", "STATUS", "MADE", "THUMBPRINT", "BOUND BY", "CONTACTS")
+    session.output.show({"accounts": found}, columns(heads, rows))
 
 
 @accounts.command("revoke")
@@ -144,11 +153,13 @@ def revoke_one(
     as_json: Json = False,
 ) -> None:
     """Take away an account's rights for good; its certificates stay as they are."""
-    from ..operations.manage_acme_accounts import account_document, revoke_account
+    from ..operations.manage_acme_accounts import account_documents, revoke_account
 
     session = begin(context, home, as_json)
 
     async def act(context: Context, actor: Actor) -> Document:
-        return account_document(await revoke_account(context, actor, endpoint, account))
+        row = await revoke_account(context, actor, endpoint, account)
+        (document,) = await account_documents(context.database, [row])
+        return document
 
     session.output.show(session.run(act), f"Revoked account {account} of endpoint {endpoint}")

@@ -1,4 +1,4 @@
-"""`certwright audit`: verify the log, lint what is on record, export the log, sign a checkpoint."""
+"""`certwright audit`: list events, verify the log, lint what is on record, export it, sign a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from .options import Discrepancies, Home, Json, Session, begin, group, read_file
-from .output import Progress, facts
+from .options import Discrepancies, Home, Json, Session, begin, group, parse_moment, read_file
+from .output import Progress, columns, facts
 
 if TYPE_CHECKING:
     from ..core.access import Actor
@@ -42,6 +42,45 @@ Checkpoint = Annotated[
 ]
 
 
+@app.command("list")
+def list_all(
+    context: typer.Context,
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="KIND", help="Of this kind: certificate.issued.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", metavar="SUBJECT", help="About this: authority:issuing.")
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", metavar="ACTOR", help="Done by: token:deploy.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="From then on: a day, or 2026-01-31T12:00:00Z.")
+    ] = "",
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1000, help="How many of the newest at the most.")
+    ] = 100,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """List what was done, by whom and when, the newest last."""
+    from ..operations.list_events import EventFilter, event_document, list_events
+
+    session = begin(context, home, as_json)
+    wanted = EventFilter(kind, actor, subject, parse_moment("since", since) if since else None)
+
+    async def look(reading: Reading) -> list[Document]:
+        rows = await list_events(reading.database, reading.actor, wanted, limit)
+        return [event_document(row) for row in reversed(rows)]
+
+    found = session.read(look)
+    rows = [
+        (one["at"][:19].replace("T", " "), one["kind"], one["actor"], one["source"], one["subject"])
+        for one in found
+    ]
+    session.output.show({"events": found}, columns(("TIME", "KIND", "ACTOR", "SOURCE", "SUBJECT"), rows))
+
+
 @app.command()
 def verify(
     context: typer.Context,
@@ -67,7 +106,7 @@ def verify(
 
     session = begin(context, home, as_json)
     keys = [_read_key(path) for path in key or ()]
-    held = [read_file(path).decode("utf-8", "replace") for path in checkpoint or ()]
+    held = [_read_checkpoint(path) for path in checkpoint or ()]
     if export is not None and certificates is not None:
         raise Malformed("--certificates compares with the database; leave --export out")
     if export is not None:
@@ -137,8 +176,29 @@ def _put_on_record(session: Session, report: Report) -> None:
 
 def _read_key(path: Path) -> VerifierKey:
     from ..core.checkpoint import parse_verifier_key
+    from ..core.errors import Malformed
 
-    return parse_verifier_key(read_file(path)[:KEY_CHARACTERS_MAX].decode("ascii", "replace").strip())
+    try:
+        return parse_verifier_key(read_file(path)[:KEY_CHARACTERS_MAX].decode("ascii", "replace").strip())
+    except Malformed as error:
+        raise Malformed(
+            f"{path} is no public key of an audit log, as audit/checkpoint-key.pub at home is: {error.detail}"
+        ) from error
+
+
+def _read_checkpoint(path: Path) -> str:
+    """The signed note in a file. Who has signed it is looked at when the log is verified."""
+    from ..core.checkpoint import parse
+    from ..core.errors import Malformed, TooLarge
+
+    note = read_file(path).decode("utf-8", "replace")
+    try:
+        parse(note)
+    except (Malformed, TooLarge) as error:
+        raise Malformed(
+            f"{path} is no checkpoint, as `certwright audit checkpoint` prints one: {error.detail}"
+        ) from error
+    return note
 
 
 # -- what was found ------------------------------------------------------------------------------

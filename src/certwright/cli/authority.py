@@ -271,12 +271,12 @@ def sign_csr(
 ) -> None:
     """Certify an outside subordinate authority from its CSR."""
     from ..core.distinguished_name import parse_name
-    from ..core.request import parse_csr
     from ..operations.certificate_documents import certificate_document
     from ..operations.found_authority import sign_subordinate
+    from .requests import read_csr
 
     session = begin(context, home, as_json)
-    request = replace(parse_csr(read_file(csr)), terms=terms_of(path_length, permit, exclude, policy))
+    request = replace(read_csr(csr)[1], terms=terms_of(path_length, permit, exclude, policy))
     if subject:
         request = replace(request, subject=parse_name(subject))
 
@@ -352,7 +352,10 @@ def show(context: typer.Context, name: Name, home: Home = None, as_json: Json = 
 
 @app.command()
 def retire(context: typer.Context, name: Name, home: Home = None, as_json: Json = False) -> None:
-    """Issue no more under an authority; its status data goes on."""
+    """Issue no more under an authority, for good: this cannot be taken back.
+
+    Its revocation lists and OCSP answers go on, and what it has issued can still be revoked.
+    """
     from ..operations.found_authority import retire_authority
 
     session = begin(context, home, as_json)
@@ -362,7 +365,7 @@ def retire(context: typer.Context, name: Name, home: Home = None, as_json: Json 
         assert row.retired_at is not None
         return {"name": row.name, "retired_at": row.retired_at.isoformat()}
 
-    session.output.show(session.run(act), f"Retired {name}; it issues no more")
+    session.output.show(session.run(act), f"Retired {name} for good; its lists and answers go on")
 
 
 def _document(generation: Generation) -> Document:
@@ -381,7 +384,7 @@ def _document(generation: Generation) -> Document:
         "crl_shards": generation.authority.crl_shards,
         "not_after": row.not_after.isoformat() if row.not_after else None,
         "ocsp": issuer.pointers.ocsp if issuer else "",
-        "crl": issuer.pointers.crl if issuer else "",
+        "crl": issuer.pointers.crl.format(shard=0) if issuer else "",
         "ca_issuers": issuer.pointers.ca_issuers if issuer else "",
         "certificate": pem(row.certificate).decode() if row.certificate else None,
         "chain": b"".join(map(pem, generation.chain)).decode(),

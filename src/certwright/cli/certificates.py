@@ -25,7 +25,9 @@ def certificates(
     expiring: Annotated[
         str, typer.Option("--expiring", metavar="30d", help="Those that end within this time from now.")
     ] = "",
-    issuer: Annotated[str, typer.Option("--issuer", metavar="NAME", help="Of this authority.")] = "",
+    authority: Annotated[
+        str, typer.Option("--authority", "--issuer", metavar="NAME", help="Of this authority.")
+    ] = "",
     profile: Annotated[str, typer.Option("--profile", metavar="NAME", help="Of this profile.")] = "",
     name: Annotated[
         str, typer.Option("--name", metavar="NAME", help="With this DNS name; .example.test: with one below.")
@@ -51,7 +53,9 @@ def certificates(
 
     session = begin(context, home, as_json)
     remote = remote_of(session, url, token, root)
-    given = {"expiring": expiring, "authority": issuer, "profile": profile, "name": name}
+    if expiring:
+        parse_duration("expiring", expiring)
+    given = {"expiring": expiring, "authority": authority, "profile": profile, "name": name}
     if revoked is not None:
         given["revoked"] = "true" if revoked else "false"
     query = {key: value for key, value in given.items() if value}
@@ -95,12 +99,17 @@ def _place(after: str) -> int | None:
 
 
 def _filter(query: dict[str, str], reading: Reading) -> CertificateFilter:
+    """Raises NotFound for an authority or profile that there is not, Malformed."""
     from ..operations.list_certificates import CertificateFilter
 
-    expiring = query.get("expiring", "")
+    expiring, authority, profile = (query.get(name, "") for name in ("expiring", "authority", "profile"))
+    if authority:
+        reading.snapshot.authority(authority)
+    if profile:
+        reading.snapshot.profile(profile)
     return CertificateFilter(
-        authority=query.get("authority", ""),
-        profile=query.get("profile", ""),
+        authority=authority,
+        profile=profile,
         expires_after=reading.now if expiring else None,
         expires_before=reading.now + parse_duration("expiring", expiring) if expiring else None,
         revoked={"true": True, "false": False}.get(query.get("revoked", "")),
@@ -129,7 +138,7 @@ def _table(found: list[Document]) -> str:
         (
             one["serial"],
             one["not_after"][:16].replace("T", " "),
-            one["revocation_reason"] or "good",
+            f"revoked ({one['revocation_reason']})" if one["revocation_reason"] else "good",
             one["profile"],
             one["authority"],
             one["subject"],

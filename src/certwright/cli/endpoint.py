@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import Home, Json, begin, group
-from .output import columns
+from .output import columns, facts
 from .profile import read_json
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def save(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Make an endpoint, or change the one of this protocol and name."""
+    """Make an endpoint, or change the one of this protocol and name; say where the settings serve it."""
     from ..operations.found_installation import save_endpoint
 
     session = begin(context, home, as_json)
@@ -90,7 +90,10 @@ def save(
         await save_endpoint(context, actor, order)
         return _document(context.snapshot.endpoint(order.protocol, order.name))
 
-    session.output.show(session.run(act), f"Saved endpoint {order.protocol}/{order.name}")
+    document = session.run(act)
+    directory = session.wiring.directory(session.home, order.name)
+    told = facts([("Saved endpoint", f"{order.protocol}/{order.name}"), ("directory", directory)])
+    session.output.show(document | {"directory": directory}, told)
 
 
 def _order(document: object) -> EndpointOrder:
@@ -99,6 +102,7 @@ def _order(document: object) -> EndpointOrder:
     from ..operations.found_installation import EndpointOrder
 
     fields = Fields(document, "endpoint")
+    fields.only("protocol", "name", "authority", "profiles", "policy", "settings")
     order = EndpointOrder(
         fields.text("protocol", "acme"),
         fields.text("name"),

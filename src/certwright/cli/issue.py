@@ -11,7 +11,7 @@ import typer
 
 from .options import Home, Json, Reference, Root, Session, Token, Url, begin
 from .output import facts
-from .wishes import Algorithm, Authority, Csr, Days, Dns, Email, Ip, Subject, Upn, Uri, Wish
+from .wishes import REQUEST, Algorithm, Authority, Csr, Days, Dns, Email, Ip, Subject, Upn, Uri, Wish
 
 if TYPE_CHECKING:
     from ..core.access import Actor
@@ -38,7 +38,7 @@ def issue(
     subject: Subject = "",
     csr: Csr = "",
     authority: Authority = "issuing",
-    algorithm: Algorithm = "ecdsa-p256",
+    algorithm: Algorithm = "",
     days: Days = None,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -71,6 +71,7 @@ def issue(
         wish.key,
         lambda: _issue_there(remote, wish) if remote else _issue_here(session, wish),
     )
+    document |= {"replaced": list(wish.replaced)}
     session.output.show(document, told(f"Issued a {profile} certificate", document))
 
 
@@ -98,7 +99,7 @@ def show_preview(session: Session, wish: Wish, remote: Remote | None) -> None:
     async def act(context: Context, actor: Actor) -> Document:
         return preview(context, wish.order(actor, context.clock()))
 
-    document = session.run(act)
+    document = session.run(act) | {"replaced": list(wish.replaced)}
     session.output.show(document, _previewed(document))
 
 
@@ -111,6 +112,7 @@ def _previewed(document: Document) -> str:
     for extension in document["extensions"]:
         critical = " (critical)" if extension["critical"] else ""
         pairs.append((f"{extension['name']}{critical}", ", ".join(extension["value"])))
+    pairs.append(("not as in the CSR", ", ".join(document["replaced"])))
     pairs += [
         (finding["severity"], f"{finding['text']} [{finding['code']}]") for finding in document["findings"]
     ]
@@ -123,7 +125,7 @@ def _previewed(document: Document) -> str:
 def renew(
     context: typer.Context,
     certificate: Reference,
-    csr: Csr = "",
+    csr: Annotated[str, typer.Option("--csr", metavar="FILE", help=REQUEST)] = "",
     same_key: Annotated[
         bool, typer.Option("--same-key", help="Certify the same key again, instead of one made here.")
     ] = False,
@@ -140,16 +142,15 @@ def renew(
     It has the same names and profile, and a new key unless told otherwise.
     """
     from ..core.errors import Malformed
-    from .options import read_file
     from .remote import remote_of
-    from .requests import algorithm_named, key_pem, make_csr, make_key
+    from .requests import algorithm_named, key_pem, make_csr, make_key, read_csr
 
     session = begin(context, home, as_json)
     remote = remote_of(session, url, token, root)
     if csr and same_key:
         raise Malformed("--csr and --same-key exclude each other; the request has a key")
     before = _look(session, certificate, remote)
-    key, request = None, read_file(csr) if csr else b""
+    key, request = None, read_csr(csr)[0] if csr else b""
     if not csr and not same_key:
         algorithm = algorithm_named(before["key_algorithm"])
         made = make_key(algorithm)
@@ -224,6 +225,7 @@ def told(title: str, document: Document) -> str:
         ("fingerprint", document["fingerprint"]),
         ("serial", document["serial"]),
         ("valid", f"{document['not_before'][:19]} to {document['not_after'][:19]} UTC"),
+        ("not as in the CSR", ", ".join(document.get("replaced", ()))),
         *document["files"].items(),
     ]
     return f"{title}\n{facts(shown)}"

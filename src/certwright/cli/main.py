@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from .. import __version__
 from ..core.errors import CertwrightError, Refused
 from .options import Discrepancies, group
 from .wiring import Wiring
@@ -64,8 +65,18 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"certwright {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def certwright() -> None:
+def certwright(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """A public key infrastructure and the platform that manages it."""
 
 

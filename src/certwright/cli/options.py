@@ -130,10 +130,10 @@ def parse_duration(option: str, text: str) -> timedelta:
     """`90d`, `12h`, `5m`, `30s`; a century at the most. Raises Malformed."""
     from datetime import timedelta
 
-    from ..core.documents import Fields
+    from ..core.documents import seconds_of
     from ..core.errors import Malformed
 
-    seconds = Fields({option: text}, "option").duration(option)
+    seconds = seconds_of(f"--{option}", text)
     if seconds > DURATION_SECONDS_MAX:
         raise Malformed(f"--{option}: {text} is longer than a century")
     return timedelta(seconds=seconds)

@@ -100,7 +100,7 @@ def preview(
     subject: Subject = "",
     csr: Csr = "",
     authority: Authority = "issuing",
-    algorithm: Algorithm = "ecdsa-p256",
+    algorithm: Algorithm = "",
     days: Days = None,
     home: Home = None,
     as_json: Json = False,

@@ -61,8 +61,8 @@ class Remote:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         parts = urlsplit(self.url)
         assert parts.hostname is not None
+        trust = self._trust()
         try:
-            trust = ssl.create_default_context(cafile=str(self.root) if self.root else None)
             connection = HTTPSConnection(parts.hostname, parts.port, timeout=SECONDS, context=trust)
             with closing(connection):
                 connection.request(method, f"/api/v1{path}", body, headers)
@@ -73,6 +73,13 @@ class Remote:
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise _told(answer.status, content)
         return self._document(content)
+
+    def _trust(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=str(self.root) if self.root else None)
+        except OSError as error:
+            reason = "no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+            raise Malformed(f"the root to trust cannot be read from {self.root}: {reason}") from error
 
     def _document(self, content: bytes) -> dict[str, Any]:
         try:

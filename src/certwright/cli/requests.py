@@ -15,7 +15,9 @@ from ..core.errors import Malformed
 from ..core.extensions import SUBJECT_ALTERNATIVE_NAME, SubjectAlternativeName
 from ..core.keys import SIGNATURES, KeyAlgorithm, PrivateKey
 from ..core.names import Identifier, IdentifierKind, parse_identifier
+from ..core.request import CertificateRequest, parse_csr
 from ..core.unreadable import UNREADABLE
+from .options import read_file
 
 KINDS = (
     IdentifierKind.DNS,
@@ -36,6 +38,18 @@ _OTHERS: dict[KeyAlgorithm, Any] = {
     KeyAlgorithm.ML_DSA_65: mldsa.MLDSA65PrivateKey,
     KeyAlgorithm.ML_DSA_87: mldsa.MLDSA87PrivateKey,
 }
+
+
+def read_csr(name: str) -> tuple[bytes, CertificateRequest]:
+    """A request in a file, or in standard input for `-`: as it stands there, and read.
+
+    Raises Malformed naming the file, Refused, TooLarge, OSError.
+    """
+    content = read_file(name)
+    try:
+        return content, parse_csr(content)
+    except Malformed as error:
+        raise Malformed(f"{name}: {error.detail}") from error
 
 
 def algorithm_named(name: str) -> KeyAlgorithm:

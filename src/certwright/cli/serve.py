@@ -58,7 +58,7 @@ def up(
         output.say,
         output.warn,
         lambda founded: _show(output, founded),
-        lambda serving: ready_text(serving, as_json),
+        lambda serving: ready_text(serving, only, as_json),
     )
     session.wiring.serve(order, hooks)
 
@@ -69,8 +69,8 @@ def _show(output: Output, founded: Founded) -> None:
     sys.stdout.flush()
 
 
-def ready_text(serving: Serving, as_json: bool) -> str:
-    """What is printed when everything serves."""
+def ready_text(serving: Serving, only: str, as_json: bool) -> str:
+    """What is printed when everything serves, or the one lane does."""
     if as_json:
         return json.dumps(
             {
@@ -81,6 +81,8 @@ def ready_text(serving: Serving, as_json: bool) -> str:
                 "trust": str(serving.trust),
             }
         )
+    if only == "worker":
+        return "The worker runs."
     lines = ["Certwright serves.", ""]
     if serving.console:
         lines.append(f"  console         {serving.console}")

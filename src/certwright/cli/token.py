@@ -21,7 +21,18 @@ app = group("Bearer tokens of the REST API.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the token, as the audit has it.")]
 
 
-@app.command()
+ROLES = """\b
+What a role may do:
+  administrator     everything, giving access to others included
+  security-officer  manage authorities, profiles and endpoints, publish, revoke, read the audit log
+  ra-officer        issue, renew and revoke certificates
+  operator          renew certificates, publish status data
+  requester         ask for certificates, renew them
+  auditor           look at everything, the audit log included
+Every role may look at what its scope covers."""
+
+
+@app.command(epilog=ROLES)
 def create(
     context: typer.Context,
     name: Name,

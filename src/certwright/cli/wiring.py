@@ -33,7 +33,7 @@ class InitializeOrder:
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """A new installation. Passphrase and password are shown once and kept nowhere.
+    """A new installation. The passphrase is shown once and kept nowhere.
 
     `service_certificate` is the root of our own listeners where that is another than the root.
     """
@@ -42,10 +42,7 @@ class Founded:
     root_certificate: Path
     root_fingerprint: str
     service_certificate: Path | None
-    administrator: str
     recovery_passphrase: str = field(repr=False)
-    password: str = field(repr=False)
-    hours: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class ServeOrder:
 @dataclass(frozen=True, slots=True)
 class Serving:
     """Where an installation is served. `trust` is what clients of our listeners must trust; URLs are empty
-    where the listener is off."""
+    where listener or lane is off."""
 
     home: Path
     console: str
@@ -130,6 +127,9 @@ class Wiring(Protocol):
 
     def sign_checkpoint(self, home: Path | None) -> str:
         """Give every event its place, sign where the log stands, and keep the signed note at home."""
+
+    def directory(self, home: Path | None, endpoint: str) -> str:
+        """Where clients find an ACME endpoint, by the settings; empty without an HTTPS listener."""
 
     def folder(self, home: Path | None) -> Path:
         """The home folder that is meant; it need not exist."""

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import read_file
-
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ..core.access import Actor
     from ..core.distinguished_name import DistinguishedName
     from ..core.names import Identifier
+    from ..core.request import CertificateRequest
     from ..operations.issue import IssueOrder
 
+REQUEST = "Request (PEM or DER), - for standard input. Else a key is made."
+DEFAULT_ALGORITHM = "ecdsa-p256"
 Names = list[str] | None
 Dns = Annotated[Names, typer.Option("--dns", metavar="NAME", help="DNS name; give it again for more.")]
 Ip = Annotated[Names, typer.Option("--ip", metavar="ADDRESS", help="IP address.")]
@@ -30,11 +31,18 @@ Subject = Annotated[
 Csr = Annotated[
     str,
     typer.Option(
-        "--csr", metavar="FILE", help="Request (PEM or DER), - for standard input. Else a key is made."
+        "--csr",
+        metavar="FILE",
+        help=f"{REQUEST} Names and a subject that are given besides stand in place of its own.",
     ),
 ]
 Authority = Annotated[str, typer.Option("--authority", metavar="NAME", help="Which authority issues.")]
-Algorithm = Annotated[str, typer.Option("--algorithm", metavar="NAME", help="Of the key that is made.")]
+Algorithm = Annotated[
+    str,
+    typer.Option(
+        "--algorithm", metavar="NAME", help=f"Of the key that is made. Default: {DEFAULT_ALGORITHM}."
+    ),
+]
 Days = Annotated[
     int | None, typer.Option("--days", min=1, max=20_000, help="How long. Default: as the profile says.")
 ]
@@ -43,7 +51,8 @@ Days = Annotated[
 @dataclass(frozen=True, slots=True)
 class Wish:
     """`csr` is PEM or DER; `key` its private key in PEM where that was made here. Names and subject that were
-    given go over those of a request that was brought; `label` names the files."""
+    given go over those of a request that was brought, which are then in `replaced`; `label` names the files.
+    """
 
     profile: str
     authority: str
@@ -53,6 +62,7 @@ class Wish:
     subject: DistinguishedName
     days: int | None
     label: str
+    replaced: tuple[str, ...] = ()
 
     def order(self, actor: Actor, now: datetime) -> IssueOrder:
         """For this machine's installation. Raises what `parse_csr` raises."""
@@ -89,23 +99,38 @@ def read_wish(
 ) -> Wish:
     """`names` are those of --dns, --ip, --email, --uri and --upn. Raises Malformed, OSError."""
     from ..core.distinguished_name import COMMON_NAME, parse_name
-    from ..core.request import parse_csr
-    from .requests import algorithm_named, identifiers_of, key_pem, make_csr, make_key
+    from ..core.errors import Malformed
+    from .requests import algorithm_named, identifiers_of, key_pem, make_csr, make_key, read_csr
 
     identifiers, name = identifiers_of(names), parse_name(subject)
-    key = None
+    key: bytes | None = None
+    replaced: tuple[str, ...] = ()
+    if csr and algorithm:
+        raise Malformed(
+            "--algorithm is of a key that is made, and a request has its own: give --csr or --algorithm"
+        )
     if csr:
-        request = read_file(csr)
-        parsed = parse_csr(request)
+        request, parsed = read_csr(csr)
         found, called = parsed.identifiers, parsed.subject
+        replaced = _replaced(parsed, identifiers, name)
     else:
-        kind = algorithm_named(algorithm)
+        kind = algorithm_named(algorithm or DEFAULT_ALGORITHM)
         made = make_key(kind)
         key, request = key_pem(made), make_csr(made, kind, name, identifiers)
         found, called = identifiers, name
     labels = [identifier.value for identifier in identifiers or found]
     labels += [*(name or called).values(COMMON_NAME), profile]
-    return Wish(profile, authority, request, key, identifiers, name, days, labels[0])
+    return Wish(profile, authority, request, key, identifiers, name, days, labels[0], replaced)
+
+
+def _replaced(
+    request: CertificateRequest, names: tuple[Identifier, ...], subject: DistinguishedName
+) -> tuple[str, ...]:
+    """What a request asks for, and does not get because of names and subject that were given."""
+    lost = [str(one) for one in request.identifiers if names and one not in names]
+    if subject and request.subject and subject != request.subject:
+        lost.append(str(request.subject))
+    return tuple(lost)
 
 
 def csr_text(csr: bytes) -> str:

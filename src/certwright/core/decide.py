@@ -14,6 +14,7 @@ from .distinguished_name import (
     short_name,
     upper_bound,
 )
+from .documents import duration
 from .errors import Malformed, Reason
 from .extensions import BasicConstraints
 from .issuer import Issuer
@@ -196,7 +197,11 @@ def _wished(
         )
     elif (wish - not_before + _SECOND).total_seconds() > maximum:
         latest = not_before + timedelta(seconds=maximum) - _SECOND
-        text = f"the notAfter asked for, {wish}, is too late; {latest} is the latest permitted"
+        days = round((wish - now) / timedelta(days=1))
+        text = (
+            f"the notAfter asked for, {wish}, is {days} days from now; {duration(maximum)} is the longest "
+            f"validity permitted here, which lasts until {latest}"
+        )
         reasons.append(Reason("policy.lifetime.too-long", text))
     return wish
 

@@ -4,7 +4,8 @@ An error names the field by its path, `names.kinds[1]`, and says what belongs th
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from .errors import Malformed
@@ -21,6 +22,16 @@ def is_oid(text: str) -> bool:
     return _OID.fullmatch(text) is not None
 
 
+def seconds_of(place: str, text: str) -> int:
+    """Seconds in text like `90d`, `12h`, `5m`, `30s`, or `0s`. Raises Malformed that names the place."""
+    if text == "0s":
+        return 0
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise Malformed(f"{place} must be a duration like 90d, 12h, 5m or 30s, not {text[:40]!r}")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
 def duration(seconds: int) -> str:
     """Seconds as a document writes them: `90d`, `12h`, in the largest unit that divides evenly."""
     for unit, size in _SECONDS.items():
@@ -30,13 +41,17 @@ def duration(seconds: int) -> str:
 
 
 class Fields:
-    """The fields of one JSON object. Take each by its type, then `finish()`: the rest is an error."""
+    """The fields of one JSON object. Take each by its type, then `finish()`: the rest is an error.
+
+    Where fields are required say `only(...)` before: one that is misspelt is then not told as missing.
+    """
 
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, Mapping):
             raise Malformed(f"{path} must be an object")
         self._left: dict[str, Any] = {str(name): item for name, item in value.items()}
         self._path = path
+        self._asked: list[str] = []
 
     def path(self, name: str) -> str:
         return f"{self._path}.{name}"
@@ -46,6 +61,7 @@ class Fields:
 
     def has(self, name: str) -> bool:
         """Is the field there, and not null?"""
+        self._asked.append(name)
         return self._left.get(name) is not None
 
     def take(self, name: str) -> Any:
@@ -91,14 +107,8 @@ class Fields:
         return value
 
     def duration(self, name: str, default: str | None = None) -> int:
-        """Seconds from text like `90d`, `12h`, `5m`, `30s`, or `0s`."""
-        value = self.text(name, default)
-        if value == "0s":
-            return 0
-        match = _DURATION.fullmatch(value)
-        if match is None:
-            raise self.error(name, f"must be a duration like 90d, 12h, 5m or 30s, not {value[:40]!r}")
-        return int(match[1]) * _SECONDS[match[2]]
+        """Seconds, as `seconds_of` reads them."""
+        return seconds_of(self.path(name), self.text(name, default))
 
     def items(self, name: str) -> list[Any]:
         """A list, empty when the field is absent."""
@@ -128,10 +138,21 @@ class Fields:
         """Names of the fields not taken yet."""
         return tuple(self._left)
 
+    def only(self, *known: str) -> None:
+        """Raise Malformed for the first field that is none of these."""
+        for name in self._left:
+            if name not in known:
+                raise self._unknown(name, known)
+
     def finish(self) -> None:
         """Raise Malformed for the first field that nobody took."""
         for name in self._left:
-            raise self.error(name[:60], "is not a field known here")
+            raise self._unknown(name, self._asked)
+
+    def _unknown(self, name: str, known: Sequence[str]) -> Malformed:
+        near = get_close_matches(name[:60], known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        return self.error(name[:60], f"is not a field known here{meant}")
 
     @staticmethod
     def _text(value: object, path: str) -> str:

@@ -151,11 +151,9 @@ def parse_key_encryption_key(text: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise Malformed(
-            "a key-encryption key is 32 bytes in base64 or hexadecimal; `openssl rand -base64 32` makes one"
-        )
+        raise Malformed("this is no key-encryption key: that is 32 bytes in base64 or hexadecimal")
     if len(set(key)) < KEY_BYTES // 4:
-        raise Malformed("this key-encryption key is not random; `openssl rand -base64 32` makes one")
+        raise Malformed("this is no key-encryption key: it is not random")
     return key
 
 

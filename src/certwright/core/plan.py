@@ -199,6 +199,8 @@ def describe(plan: CertificatePlan) -> dict[str, Any]:
 
 
 def _title(extension: Extension) -> str:
+    if isinstance(extension.value, ext.OtherExtension):
+        return extension.oid
     name = type(extension.value).__name__
     return name[:1].lower() + name[1:]
 

@@ -59,12 +59,19 @@ _OWN_EXTENSIONS = frozenset(
     | {AUTHORITY_INFORMATION_ACCESS, TLS_FEATURE, OCSP_NO_CHECK}
 )
 
+_FIELDS = (
+    *("name", "version", "description", "keys", "lifetime", "subject", "names", "key_usage", "pointers"),
+    *("extended_key_usage", "basic_constraints", "policies", "name_constraints", "key_identifiers"),
+    *("must_staple", "ocsp_nocheck", "extensions", "lint"),
+)
+
 # -- reading ---------------------------------------------------------------------------------------
 
 
 def from_document(document: object) -> Profile:
     """A profile from its JSON document. Raises Malformed naming the field."""
     fields = Fields(document, "profile")
+    fields.only(*_FIELDS)
     constraints = (
         _basic_constraints(fields.inside("basic_constraints")) if fields.has("basic_constraints") else None
     )
@@ -132,6 +139,7 @@ def _lint_set(fields: Fields, text: str) -> str:
 
 
 def _lifetime(fields: Fields) -> Lifetime:
+    fields.only("default", "maximum", "backdate", "beyond_issuer")
     lifetime = Lifetime(
         fields.duration("default"),
         fields.duration("maximum"),
@@ -147,6 +155,7 @@ def _lifetime(fields: Fields) -> Lifetime:
 
 
 def _subject_attribute(fields: Fields) -> SubjectAttribute:
+    fields.only("type", "source", "value", "required", "maximum")
     oid = attribute_oid(fields.text("type"))
     source = Source(fields.choice("source", tuple(Source), Source.REQUEST))
     value = fields.text("value", "")
@@ -216,6 +225,7 @@ def _basic_constraints(fields: Fields) -> BasicConstraints:
 
 
 def _policy(fields: Fields) -> CertificatePolicy:
+    fields.only("oid", "cps")
     policy = CertificatePolicy(_oid(fields, "oid"), fields.text("cps", ""))
     if policy.cps:
         parse_identifier(IdentifierKind.URI, policy.cps)
@@ -262,6 +272,7 @@ def parse_subtree(text: str) -> Subtree:
 
 
 def _extension(fields: Fields) -> Extension:
+    fields.only("oid", "critical", "der")
     oid, critical = _oid(fields, "oid"), fields.flag("critical", default=False)
     if oid in _OWN_EXTENSIONS:
         raise fields.error("oid", f"{oid} has a field of its own in the profile")

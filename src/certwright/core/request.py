@@ -96,7 +96,9 @@ def _load(data: bytes) -> tuple[x509.CertificateSigningRequest, PublicKey]:
     except UnsupportedAlgorithm as error:
         raise Refused((Reason("key.unsupported", f"the CSR's key: {_one_line(error)}"),)) from error
     except UNREADABLE as error:
-        raise Malformed(f"not a PKCS #10 request in DER or PEM: {_one_line(error)}") from error
+        # a ParseError names parts of the parser, which say nothing to anybody
+        told = "" if "ParseError" in str(error) else f": {_one_line(error)}"
+        raise Malformed(f"not a PKCS #10 request in DER or PEM{told}") from error
     return csr, public_key
 
 

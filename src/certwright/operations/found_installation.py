@@ -15,6 +15,7 @@ from ..store.ledger import Change, Clock, Ledger
 from ..store.rows import EndpointRow, InstallationRow, ProfileRow
 from ..store.snapshot import Endpoint
 from .context import Context
+from .found_authority import NAME
 
 INSTALLATION = 1
 DOCUMENT_SHOWN = 3000
@@ -70,8 +71,9 @@ class EndpointOrder:
 
 
 async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -> EndpointRow:
-    """Make an endpoint, or change the one of this protocol and name. Raises Forbidden, NotFound,
-    Malformed.
+    """Make an endpoint, or change the one of this protocol and name.
+
+    Raises Forbidden, NotFound, Malformed.
     """
     path = f"{order.protocol}/{order.name}"
     snapshot, now = context.snapshot, context.clock()
@@ -79,8 +81,12 @@ async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) ->
     _require_endpoint(actor, before, order)
     if order.protocol != "acme":
         raise Malformed(f"there is no protocol {order.protocol[:40]!r} for endpoints; known is acme")
+    if not NAME.fullmatch(order.name):
+        raise Malformed(f"{order.name[:80]!r} is no endpoint name: 1 to 64 of a-z, 0-9 and hyphens")
     acme_settings_from_document(order.settings)
     endpoint_policy_from_document(order.policy)
+    if not order.profiles:
+        raise Malformed(f"endpoint {path} offers no profile; name at least one, the default first")
     for profile in order.profiles:
         snapshot.profile(profile)
     row = EndpointRow(

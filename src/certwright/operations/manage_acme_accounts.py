@@ -1,12 +1,14 @@
 """What an administrator does with the accounts of ACME clients: list them, revoke one."""
 
+from collections.abc import Sequence
+
 from ..core import orders
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
 from ..core.errors import Conflict
 from ..store.databases import Database
 from ..store.ledger import Change
-from ..store.rows import AcmeAccountRow
+from ..store.rows import AcmeAccountRow, AcmeExternalAccountKeyRow
 from ..store.snapshot import Endpoint, Snapshot
 from . import acme_lookups
 from .context import Context
@@ -47,14 +49,22 @@ async def revoke_account(context: Context, actor: Actor, endpoint: str, account:
     return after
 
 
-def account_document(row: AcmeAccountRow) -> dict[str, JsonValue]:
-    """An account as people and programs are shown it."""
+async def account_documents(database: Database, rows: Sequence[AcmeAccountRow]) -> list[dict[str, JsonValue]]:
+    """Accounts as people and programs are shown them."""
+    bound = sorted({row.external_account_key for row in rows if row.external_account_key is not None})
+    marks = ", ".join("?" * len(bound))
+    keys = await database.select(AcmeExternalAccountKeyRow, f'"id" IN ({marks})', *bound) if bound else []
+    names = {key.id: key.name for key in keys}
+    return [_document(row, names.get(row.external_account_key or 0)) for row in rows]
+
+
+def _document(row: AcmeAccountRow, external_account_key: str | None) -> dict[str, JsonValue]:
     return {
         "id": str(row.id),
         "status": orders.account_status(row.deactivated_at, row.revoked_at),
         "contacts": list(acme_lookups.contacts(row)),
         "thumbprint": row.thumbprint,
-        "external_account_binding": row.external_account_key is not None,
+        "external_account_key": external_account_key,
         "created_at": row.created_at.isoformat(),
     }
 

@@ -70,6 +70,16 @@ class SiteWiring:
 
         return _finish(_run(configuration, act, ""))
 
+    def directory(self, home: Path | None, endpoint: str) -> str:
+        from .launch import as_founded, directory_url
+
+        async def base(reading: Reading) -> str:
+            return reading.snapshot.installation.base_url
+
+        configuration = _installation(home)
+        founded = as_founded(configuration, {}, _finish(_read(configuration, base)))
+        return directory_url(founded, endpoint) if founded.https else ""
+
     def folder(self, home: Path | None) -> Path:
         return _configuration(home).home
 

@@ -5,13 +5,11 @@ CERTWRIGHT_EGRESS__ALLOW_PRIVATE; lists are written with commas, the pkcs11 tabl
 options say goes over both. Without a file everything has a default that is safe on one machine.
 """
 
-import json
 import os
 import secrets
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -27,10 +25,19 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ..core.errors import CertwrightError, Malformed, NotFound
-from .addresses import LOCALHOST, ListenAddress, default_url, parse_listen_address
-
-Network = IPv4Network | IPv6Network
+from ..core.errors import Malformed, NotFound
+from .addresses import LOCALHOST, ListenAddress, default_url
+from .setting_types import (
+    HttpsUrl,
+    HttpUrl,
+    Listen,
+    Networks,
+    Resolvers,
+    Seconds,
+    Words,
+    from_json,
+    listen_address,
+)
 
 PREFIX = "CERTWRIGHT_"
 HOME_VARIABLE = "CERTWRIGHT_HOME"
@@ -39,73 +46,6 @@ LOOPBACK = frozenset({"127.0.0.1", "::1"})
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told from others, not bound here
 FILE_OCTETS_MAX = 1024 * 1024
 DJANGO_SECRET = "django-secret"  # noqa: S105 - a file's name
-
-
-def _plain_error(check: Any) -> BeforeValidator:
-    """Turns our errors into ValueError, which pydantic gathers."""
-
-    def checked(value: object) -> object:
-        try:
-            return check(value)
-        except CertwrightError as error:
-            raise ValueError(error.detail) from error
-
-    return BeforeValidator(checked)
-
-
-def _listen_address(value: object) -> ListenAddress | None:
-    if value is None or isinstance(value, ListenAddress):
-        return value
-    text = str(value)
-    return None if text in ("", "off") else parse_listen_address(text)
-
-
-def _base_url(schemes: tuple[str, ...], value: object) -> str:
-    text = str(value).rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in schemes or not parts.hostname or parts.path or parts.query or parts.username:
-        raise Malformed(f"{text!r} is not {' or '.join(schemes)}://host[:port]")
-    return text
-
-
-def _words(value: object) -> object:
-    """A list, as it is written in an environment variable."""
-    if isinstance(value, str):
-        return [word.strip() for word in value.split(",") if word.strip()]
-    return value
-
-
-def _json(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
-
-
-def _network(value: object) -> Network:
-    try:
-        return ip_network(str(value))
-    except ValueError:
-        raise Malformed(f"{str(value)!r} is no network; write its first address and length") from None
-
-
-def _resolver(value: object) -> str:
-    """An IP address with or without port; written back as given."""
-    text = str(value)
-    try:
-        ip_address(text)
-    except ValueError:
-        parse_listen_address(text)
-    return text
-
-
-Listen = Annotated[ListenAddress | None, _plain_error(_listen_address)]
-HttpUrl = Annotated[str, _plain_error(lambda value: _base_url(("http", "https"), value))]
-HttpsUrl = Annotated[str, _plain_error(lambda value: _base_url(("https",), value))]
-Resolvers = Annotated[tuple[Annotated[str, _plain_error(_resolver)], ...], BeforeValidator(_words)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Networks = Annotated[
-    tuple[Annotated[Network, _plain_error(_network)], ...],
-    BeforeValidator(_words),
-]
-Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
 class Table(BaseModel):
@@ -298,7 +238,7 @@ class Configuration(BaseSettings):
     egress: Egress = Egress()
     validation: Validation = Validation()
     limits: Limits = Limits()
-    pkcs11: Annotated[tuple[Pkcs11Module, ...], BeforeValidator(_json)] = Field((), max_length=16)
+    pkcs11: Annotated[tuple[Pkcs11Module, ...], BeforeValidator(from_json)] = Field((), max_length=16)
 
     @classmethod
     def load(cls, home: Path | None = None, overrides: Mapping[str, object] | None = None) -> Self:
@@ -307,6 +247,8 @@ class Configuration(BaseSettings):
         Raises Malformed with one line for the first setting that is wrong: where it stands and what to do.
         """
         folder = Path(home or os.environ.get(HOME_VARIABLE) or "var").absolute()
+        if folder.exists() and not folder.is_dir():
+            raise Malformed(f"the home {folder} is no folder; give another with `--home` or {HOME_VARIABLE}")
         _refuse_misspelt_variables()
         given = {**(overrides or {}), "home": folder}
         try:
@@ -333,8 +275,8 @@ class Configuration(BaseSettings):
         values.setdefault("database", f"sqlite:///{home / 'certwright.sqlite3'}")
         values.setdefault("key_encryption_key_file", home / "key-encryption-key")
         try:
-            https = _listen_address(values.get("https", cls.model_fields["https"].default))
-            http = _listen_address(values.get("http", cls.model_fields["http"].default))
+            https = listen_address(values.get("https", cls.model_fields["https"].default))
+            http = listen_address(values.get("http", cls.model_fields["http"].default))
         except Malformed:  # said again, with its place, when the setting itself is looked at
             https = http = None
         values.setdefault("url", default_url(http))
@@ -475,6 +417,8 @@ def _explain(error: ValidationError, home: Path, given: Mapping[str, object]) ->
     name = ".".join(location)
     if first["type"] == "extra_forbidden":
         return f"{_source(location, home, given)}: there is no setting {name}{_meant(location)}; remove it"
+    if first["type"] == "missing":
+        return f"{_source(location, home, given)}: {name} is missing; give it"
     message = first["msg"].removeprefix("Value error, ")
     if not location:
         return f"{home / FILE_NAME} or its environment variables: {message}"

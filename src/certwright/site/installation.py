@@ -33,19 +33,19 @@ from ..operations.found_installation import (
     found_installation,
     save_endpoint,
 )
-from ..operations.grant_role import grant_role
 from ..operations.issue_ocsp_signer import issue_ocsp_signer
 from ..operations.keyring import RECOVERY
 from ..operations.publish_crl import OFFLINE_TIMES, ListTimes, publish_crl
 from ..operations.sequence_audit import sequence_audit
 from ..store.databases import open_database
 from ..store.ledger import Ledger
-from .accounts import create_account
-from .configuration import Configuration, create_django_secret
+from .configuration import HOME_VARIABLE, Configuration, create_django_secret
 from .listener_certificate import issue_listener_certificate
 from .wiring import (
+    NEW_KEY,
     PASSPHRASE_PARAMETERS,
     RECOVERY_PARAMETERS,
+    key_encryption_key,
     new_derivation,
     now,
     open_context,
@@ -55,9 +55,7 @@ from .wiring import (
 ROOT, ISSUING, SERVICE = "root", "issuing", "service"
 MIGRATE_SECONDS = 300
 ROOT_FILE, SERVICE_FILE = "root.pem", "service.pem"
-ADMINISTRATOR = "administrator"
-PASSWORD_OCTETS = 15
-PASSWORD_HOURS = 24
+DEFAULT_ENDPOINT = "default"
 KEPT_SECONDS = 60
 ORDINARY = ("ecdsa", "rsa")
 Progress = Callable[[str], None]
@@ -65,7 +63,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Initialized:
-    """What the person who ran `init` must know now. Passphrase and password are shown once.
+    """What the person who ran `init` must know now. The passphrase is shown once.
 
     `service_certificate` is the root of our own listeners where that is another than the root.
     """
@@ -75,16 +73,6 @@ class Initialized:
     root_fingerprint: str
     root_certificate: Path
     service_certificate: Path | None
-    administrator: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Secrets:
-    """Made at founding and shown once."""
-
-    recovery_passphrase: str = field(repr=False)
-    password: str = field(repr=False)
 
 
 async def initialize(
@@ -95,21 +83,25 @@ async def initialize(
     if home.exists() and any(home.iterdir()) and not _only_settings(home):
         raise Conflict(f"{home} is not empty; `certwright init` founds an installation in a new folder")
     building = home.with_name(f".{home.name}.{secrets.token_hex(4)}")
-    building.mkdir(mode=0o700, parents=True)
     try:
-        made = await _build(configuration, building, organization, algorithm, progress)
+        building.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise Unavailable(
+            f"the home {home} cannot be made: {error.strerror} in {home.parent}; give another with "
+            f"`--home` or {HOME_VARIABLE}"
+        ) from error
+    try:
+        passphrase = await _build(configuration, building, organization, algorithm, progress)
         _settle(building, home)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
     return Initialized(
         home,
-        made.recovery_passphrase,
+        passphrase,
         (home / "root.sha256").read_text().strip(),
         home / ROOT_FILE,
         service_certificate(home),
-        ADMINISTRATOR,
-        made.password,
     )
 
 
@@ -134,7 +126,8 @@ def _settle(building: Path, home: Path) -> None:
 
 async def _build(
     configuration: Configuration, home: Path, organization: str, algorithm: KeyAlgorithm, progress: Progress
-) -> _Secrets:
+) -> str:
+    """Everything, in a folder beside the home; the recovery passphrase."""
     passphrase = envelope.recovery_passphrase(secrets.token_bytes(envelope.RECOVERY_BYTES))
     progress("making secrets")
     write_secret(home / RECOVERY_PARAMETERS, new_derivation().text())
@@ -145,13 +138,8 @@ async def _build(
     progress("making tables")
     await asyncio.to_thread(migrate, moved)
     await _found(moved, organization)
-    password = secrets.token_urlsafe(PASSWORD_OCTETS)
-    await asyncio.to_thread(
-        create_account, django_environment(moved), ADMINISTRATOR, password, PASSWORD_HOURS
-    )
     async with open_context(moved, "init") as context:
         context.keyring.unlock(recovery_provider(home, passphrase))
-        await grant_role(context, founder(), f"user:{ADMINISTRATOR}", Grant(Role.ADMINISTRATOR))
         await _found_authorities(context, organization, algorithm, progress)
         progress("issuing the listeners' certificate")
         await issue_listener_certificate(context, moved, now())
@@ -161,7 +149,7 @@ async def _build(
             (home / SERVICE_FILE).write_bytes(pem(context.snapshot.issuing(SERVICE).der))
     (home / ROOT_FILE).write_bytes(pem(root))
     (home / "root.sha256").write_text(_fingerprint(root) + "\n")
-    return _Secrets(passphrase, password)
+    return passphrase
 
 
 def _moved(configuration: Configuration, home: Path) -> dict[str, object]:
@@ -176,15 +164,15 @@ def _moved(configuration: Configuration, home: Path) -> dict[str, object]:
 
 
 def _make_key_encryption_key(configuration: Configuration, home: Path) -> None:
-    """A random one in its file, unless the setting brings one from elsewhere."""
-    if configuration.key_encryption_key is not None:
-        return
-    if configuration.key_encryption_passphrase is not None:
+    """A random one in its file, unless the settings bring one from elsewhere. Raises Malformed, NotFound."""
+    own_file = configuration.key_encryption_key_file == configuration.home / "key-encryption-key"
+    if configuration.key_encryption_key is None and configuration.key_encryption_passphrase is not None:
         write_secret(home / PASSPHRASE_PARAMETERS, new_derivation().text())
-        return
-    if configuration.key_encryption_key_file == configuration.home / "key-encryption-key":
+    elif configuration.key_encryption_key is None and own_file:
         key = secrets.token_bytes(envelope.KEY_BYTES)
         write_secret(home / "key-encryption-key", envelope.key_encryption_key_text(key))
+    else:
+        key_encryption_key(configuration, NEW_KEY)
 
 
 def _make_checkpoint_key(configuration: Configuration, home: Path) -> None:
@@ -240,8 +228,6 @@ def django_environment(configuration: Configuration) -> dict[str, str]:
 
 
 async def _found(configuration: Configuration, organization: str) -> None:
-    from .wiring import key_encryption_key
-
     database = await open_database(configuration.database_url)
     ledger = await Ledger.open(database, "init", now)
     nonce_key = envelope.encrypt(
@@ -287,9 +273,9 @@ async def _found_authorities(
         await issue_ocsp_signer(context, made)
         await publish_crl(context, made, 0, scheduled=True, times=ListTimes())
     await publish_crl(context, generation, 0, scheduled=True, times=OFFLINE_TIMES)
-    endpoint = EndpointOrder(
-        "acme", "default", ISSUING, ("tls-server", "tls-server-client"), {"names": {"wildcards": True}}, {}
-    )
+    profiles = ("tls-server", "tls-server-client")
+    policy: dict[str, object] = {"names": {"wildcards": True}}
+    endpoint = EndpointOrder("acme", DEFAULT_ENDPOINT, ISSUING, profiles, policy, {})
     await save_endpoint(context, actor, endpoint)
 
 

@@ -17,9 +17,9 @@ from ..store.databases import Database, open_database
 from ..store.snapshot import Endpoint, Snapshot, load_snapshot
 from .addresses import LOCALHOST, default_url
 from .configuration import Configuration
-from .installation import PASSWORD_HOURS, ROOT_FILE, initialize, migrate, service_certificate
+from .installation import DEFAULT_ENDPOINT, ROOT_FILE, initialize, migrate, service_certificate
 from .listener_certificate import due, issue_listener_certificate
-from .supervisor import LANES, Plan, replace_process
+from .supervisor import LANES, Plan, refuse_taken, replace_process
 from .wiring import RECOVERY_PARAMETERS, now, open_context
 
 ORGANIZATION, ALGORITHM = "Certwright", "ecdsa-p256"
@@ -42,10 +42,7 @@ def found(configuration: Configuration, organization: str, algorithm: str, step:
         made.root_certificate,
         made.root_fingerprint,
         made.service_certificate,
-        made.administrator,
         made.recovery_passphrase,
-        made.password,
-        PASSWORD_HOURS,
     )
 
 
@@ -57,12 +54,15 @@ def launch(order: ServeOrder, hooks: ServeHooks, actor: Actor) -> NoReturn:
         if (value := getattr(order, name)) is not None
     }
     configuration = Configuration.load(order.home, overrides)
+    if order.only != "worker":  # before the recovery passphrase is shown, the only time that it is
+        for name, address in configuration.listeners.items():
+            refuse_taken(name, str(address))
     if not (configuration.home / RECOVERY_PARAMETERS).exists():
         _refuse_to_found_in_public(configuration)
         hooks.founded(found(configuration, ORGANIZATION, ALGORITHM, hooks.step))
     asyncio.run(_migrate(configuration, hooks.step))
     snapshot = asyncio.run(_facts(configuration))
-    configuration = _as_founded(configuration, overrides, snapshot)
+    configuration = as_founded(configuration, overrides, snapshot.installation.base_url)
     _refuse_open_enrolment(configuration, snapshot)
     for line in warnings(configuration, snapshot):
         hooks.warn(line)
@@ -77,28 +77,35 @@ def _plan(configuration: Configuration, order: ServeOrder, hooks: ServeHooks, sn
         {name: str(address) for name, address in configuration.listeners.items()},
         configuration.workers,
         (order.only,) if order.only else LANES,
-        hooks.ready(serving(configuration, snapshot)),
+        hooks.ready(serving(configuration, snapshot, order.only)),
         configuration.environment(),
     )
 
 
-def serving(configuration: Configuration, snapshot: Snapshot) -> Serving:
-    """Where everything is."""
+def serving(configuration: Configuration, snapshot: Snapshot, only: str) -> Serving:
+    """Where everything is that these lanes serve, the endpoint `default` before the others."""
     home, base = configuration.home, configuration.service_url
-    directories = [
-        f"{base}/acme/{endpoint.row.name}/directory"
+    names = [
+        endpoint.row.name
         for _, endpoint in sorted(snapshot.endpoints.items())
         if endpoint.row.protocol == "acme" and endpoint.row.enabled
     ]
+    names.sort(key=lambda name: name != DEFAULT_ENDPOINT)
+    fast, console = (bool(configuration.https) and only in ("", lane) for lane in ("fast", "console"))
     root = home / ROOT_FILE
     return Serving(
         home,
-        f"{base}/" if configuration.https else "",
-        tuple(directories) if configuration.https else (),
+        f"{base}/" if console else "",
+        tuple(directory_url(configuration, name) for name in names) if fast else (),
         root,
         (home / "root.sha256").read_text().strip(),
         service_certificate(home) or root,
     )
+
+
+def directory_url(configuration: Configuration, endpoint: str) -> str:
+    """Where ACME clients find an endpoint."""
+    return f"{configuration.service_url}/acme/{endpoint}/directory"
 
 
 # -- safe? ---------------------------------------------------------------------------------------
@@ -174,11 +181,8 @@ async def _facts(configuration: Configuration) -> Snapshot:
         await database.close()
 
 
-def _as_founded(
-    configuration: Configuration, overrides: dict[str, object], snapshot: Snapshot
-) -> Configuration:
-    """With the URL the installation was founded for, unless the settings say one."""
-    base = snapshot.installation.base_url
+def as_founded(configuration: Configuration, overrides: dict[str, object], base: str) -> Configuration:
+    """With `base`, the URL the installation was founded for, unless the settings say one."""
     if configuration.url == base or configuration.url != default_url(configuration.http):
         return configuration
     given = {**overrides, "url": base}

@@ -72,7 +72,7 @@ def replace_process(plan: Plan) -> NoReturn:
     os.execv(sys.executable, arguments)  # noqa: S606 - our own interpreter, no shell
 
 
-def bind(address: str) -> socket.socket:
+def bind(listener: str, address: str) -> socket.socket:
     """A listening socket that others of ours can share the address with. Raises Malformed, Conflict."""
     host, port = parse_listen_address(address)
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -83,11 +83,11 @@ def bind(address: str) -> socket.socket:
         bound.listen(BACKLOG)
     except OSError as error:
         bound.close()
-        raise _cannot_listen(address, error) from error
+        raise _cannot_listen(listener, address, error) from error
     return bound
 
 
-def refuse_taken(address: str) -> None:
+def refuse_taken(listener: str, address: str) -> None:
     """SO_REUSEPORT would let a second server of the same user in unseen, and each would get half the
     connections. Raises Conflict when somebody listens there."""
     host, port = parse_listen_address(address)
@@ -96,11 +96,14 @@ def refuse_taken(address: str) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise _cannot_listen(address, error) from error
+            raise _cannot_listen(listener, address, error) from error
 
 
-def _cannot_listen(address: str, error: OSError) -> Conflict:
-    return Conflict(f"cannot listen on {address}: {error.strerror}; free it, or choose another")
+def _cannot_listen(listener: str, address: str, error: OSError) -> Conflict:
+    return Conflict(
+        f"cannot listen on {address}: {error.strerror}; free it, or choose another with `--{listener}` or "
+        f"CERTWRIGHT_{listener.upper()}"
+    )
 
 
 @dataclass(slots=True)
@@ -130,11 +133,11 @@ def children_of(plan: Plan) -> list[Child]:
     serving = [lane for lane in plan.lanes if lane in ("fast", "console")]
     children: list[Child] = []
     if serving:
-        for address in plan.listen.values():
-            refuse_taken(address)
+        for name, address in plan.listen.items():
+            refuse_taken(name, address)
         command = ["certwright.site.serve", "--lanes", ",".join(serving), "--application", plan.application]
         for number in range(1, plan.workers + 1):
-            sockets = {name: bind(address) for name, address in plan.listen.items()}
+            sockets = {name: bind(name, address) for name, address in plan.listen.items()}
             children.append(Child(f"serving process {number}", command, sockets))
     if "worker" in plan.lanes:
         children.append(Child("worker", [plan.worker], serves=False))

@@ -18,7 +18,7 @@ from ..core.envelope import (
     parse_derivation,
     parse_key_encryption_key,
 )
-from ..core.errors import CertwrightError, NotFound
+from ..core.errors import CertwrightError, Malformed, NotFound
 from ..operations.context import Context
 from ..operations.keyring import Keyring
 from ..operations.registry import plugin
@@ -39,18 +39,35 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def key_encryption_key(configuration: Configuration) -> bytes:
-    """From the setting, the passphrase, or the file, whichever is there. Raises Malformed, NotFound."""
+KEPT_KEY = "only the key that the installation was founded with opens its secrets: restore it from the backup"
+NEW_KEY = "`openssl rand -base64 32` makes one"
+
+
+def key_encryption_key(configuration: Configuration, remedy: str = KEPT_KEY) -> bytes:
+    """From the setting, the passphrase, or the file, whichever is there. Raises Malformed, NotFound, with
+    `remedy` for what to do: a new key would open nothing that there is, so none is advised but to found."""
     if configuration.key_encryption_key is not None:
-        return parse_key_encryption_key(configuration.key_encryption_key.get_secret_value())
+        setting = configuration.key_encryption_key.get_secret_value()
+        return _read_key("the setting key_encryption_key", setting, remedy)
     if configuration.key_encryption_passphrase is not None:
         parameters = read_secret_file(
             configuration.home / PASSPHRASE_PARAMETERS, "the parameters of the key-encryption passphrase"
         )
         passphrase = configuration.key_encryption_passphrase.get_secret_value()
         return kek_from_passphrase(passphrase, parse_derivation(parameters))
-    text = read_secret_file(configuration.key_encryption_key_file, "the key-encryption key")
-    return parse_key_encryption_key(text)
+    path = configuration.key_encryption_key_file
+    try:
+        text = read_secret_file(path, "the key-encryption key")
+    except CertwrightError as error:
+        raise type(error)(f"{error.detail}; {remedy}") from error
+    return _read_key(str(path), text, remedy)
+
+
+def _read_key(place: str, text: str, remedy: str) -> bytes:
+    try:
+        return parse_key_encryption_key(text)
+    except Malformed as error:
+        raise Malformed(f"{place}: {error.detail}; {remedy}") from error
 
 
 def key_providers(configuration: Configuration, key: bytes) -> dict[str, KeyProvider]:

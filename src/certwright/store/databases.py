@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 
 import asyncpg
 
-from ..core.errors import Conflict, Malformed, Unavailable
+from ..core.errors import Conflict, IntegrityError, Malformed, Unavailable
 from .rows import Row, columns_of, table_of
 
 RowType = TypeVar("RowType", bound=Row)
@@ -136,6 +136,8 @@ class SqliteDatabase:
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
+        if not path.exists():
+            raise Unavailable(f"the database {path} is missing; restore it from the backup")
         try:
             # After a crash the first to come reads the log again, and holds the file while it does.
             connection = sqlite3.connect(
@@ -147,8 +149,10 @@ class SqliteDatabase:
             )
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            raise Unavailable(
-                f"the database {path} cannot be opened: {error}; run `certwright init`"
+            raise Unavailable(f"the database {path} cannot be opened: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(
+                f"the database {path} is damaged: {error}; restore it from the backup"
             ) from error
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")

@@ -13,6 +13,7 @@ from certwright.operations.acme_orders import attempt_challenge
 from certwright.operations.acme_request import Signed
 from certwright.operations.context import Context
 from certwright.operations.external_account_keys import create_account_key, revoke_account_key
+from certwright.operations.manage_acme_accounts import account_documents, list_accounts
 from certwright.site.wiring import validations
 from certwright.store.enrolment import load_authorization
 from certwright.store.ledger import Change
@@ -284,6 +285,13 @@ def test_a_bound_account(acme: Acme, bound: str) -> None:
         other.directory["newAccount"], {"externalAccountBinding": other.binding("customer-1", mac_key)}
     )
     assert reply.refusal == (403, "unauthorized")
+
+    async def told(context: Context) -> list[object]:
+        rows = await list_accounts(context.database, context.snapshot, ADMINISTRATOR, bound, 100)
+        documents = await account_documents(context.database, rows)
+        return [one["external_account_key"] for one in documents if one["id"] == client.kid.split("/")[-1]]
+
+    assert acme.home.run(told) == ["customer-1"]
 
 
 @pytest.mark.parametrize(

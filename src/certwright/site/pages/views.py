@@ -1,5 +1,6 @@
 """The start page: what this is, where clients go, which root to trust, whether all is well."""
 
+import hashlib
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -16,6 +17,7 @@ from ..django_lane import READINESS
 from ..probes import Report
 from ..settings import CONFIGURATION
 
+PRODUCT = "Certwright"
 ROWS_MAX = 20
 
 log = structlog.get_logger(__name__)
@@ -23,11 +25,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A trust anchor to download."""
+    """A trust anchor to download in DER. `fingerprint` is its SHA-256 in hexadecimal, as `init` told it."""
 
     name: str
     subject: str
     path: str
+    fingerprint: str
 
 
 @never_cache
@@ -36,6 +39,7 @@ def start(request: HttpRequest) -> HttpResponse:
     """Says what is wrong even when the database is."""
     report: Report = request.META["asgi.scope"]["extensions"][READINESS]()
     context = {
+        "product": PRODUCT,
         "version": __version__,
         "report": report,
         "ready": report.ready,
@@ -54,7 +58,7 @@ def _facts() -> dict[str, object]:
     endpoints = Endpoint.objects.filter(protocol="acme", enabled=True).order_by("name")[:ROWS_MAX]
     base = f"{CONFIGURATION.service_url}/acme"
     return {
-        "organization": installation.organization if installation else "",
+        "organization": installation.organization if installation else PRODUCT,
         "directories": [f"{base}/{endpoint.name}/directory" for endpoint in endpoints],
         "roots": _roots(),
     }
@@ -69,6 +73,11 @@ def _roots() -> list[Root]:
         .order_by("authority__name", "number")[:ROWS_MAX]
     )
     return [
-        Root(each.authority.name, each.subject, f"/ca/{each.authority.name}/{each.number}.cer")
+        Root(
+            each.authority.name,
+            each.subject,
+            f"/ca/{each.authority.name}/{each.number}.cer",
+            hashlib.sha256(bytes(each.certificate or b"")).hexdigest(),
+        )
         for each in generations
     ]

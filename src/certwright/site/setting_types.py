@@ -1,0 +1,85 @@
+"""What the values of settings are, and how they are read from a file, a variable or an option."""
+
+import json
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field
+
+from ..core.errors import CertwrightError, Malformed
+from .addresses import ListenAddress, parse_listen_address
+
+Network = IPv4Network | IPv6Network
+
+
+def _plain_error(check: Any) -> BeforeValidator:
+    """Turns our errors into ValueError, which pydantic gathers."""
+
+    def checked(value: object) -> object:
+        try:
+            return check(value)
+        except CertwrightError as error:
+            raise ValueError(error.detail) from error
+
+    return BeforeValidator(checked)
+
+
+def listen_address(value: object) -> ListenAddress | None:
+    if value is None or isinstance(value, ListenAddress):
+        return value
+    text = str(value)
+    return None if text in ("", "off") else parse_listen_address(text)
+
+
+def _base_url(schemes: tuple[str, ...], value: object) -> str:
+    text = str(value).rstrip("/")
+    parts = urlsplit(text)
+    if parts.scheme not in schemes or not parts.hostname or parts.path or parts.query or parts.username:
+        raise Malformed(f"{text!r} is not {' or '.join(schemes)}://host[:port]")
+    return text
+
+
+def _words(value: object) -> object:
+    """A list, as it is written in an environment variable."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+def from_json(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _network(value: object) -> Network:
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        raise Malformed(f"{str(value)!r} is no network; write its first address and length") from None
+
+
+def _resolver(value: object) -> str:
+    """An IP address with or without port; written back as given."""
+    text = str(value)
+    try:
+        ip_address(text)
+    except ValueError:
+        try:
+            parse_listen_address(text)
+        except Malformed:
+            raise Malformed(
+                f"{text!r} is no DNS resolver; write its IP address, with :port where that is not 53"
+            ) from None
+    return text
+
+
+Listen = Annotated[ListenAddress | None, _plain_error(listen_address)]
+HttpUrl = Annotated[str, _plain_error(lambda value: _base_url(("http", "https"), value))]
+HttpsUrl = Annotated[str, _plain_error(lambda value: _base_url(("https",), value))]
+Resolvers = Annotated[tuple[Annotated[str, _plain_error(_resolver)], ...], BeforeValidator(_words)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Networks = Annotated[
+    tuple[Annotated[Network, _plain_error(_network)], ...],
+    BeforeValidator(_words),
+]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
