@@ -1,13 +1,37 @@
 """`certwright init`: what it makes, what it says, and what it leaves when it fails."""
 
+import asyncio
 import os
 import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from certwright.core.access import Role
+from certwright.site.configuration import Configuration
+from certwright.site.installation import django_environment
+from certwright.store.databases import open_database
+from certwright.store.rows import RoleGrantRow
 from tests.cli.conftest import Founding, Shell
+
+CHECK_PASSWORD = """
+import sys, django; django.setup()
+from django.contrib.auth import authenticate
+print(authenticate(None, username="administrator", password=sys.argv[1]))
+"""
+
+
+def logged_in(home: Path, password: str) -> str:
+    environment = django_environment(Configuration.load(home))
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK_PASSWORD, password], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def test_secrets_are_for_their_owner_alone(founding: Founding) -> None:
@@ -31,11 +55,35 @@ def test_it_tells_what_must_be_known(founding: Founding) -> None:
 
     assert hashlib.sha256(root.public_bytes(Encoding.DER)).hexdigest() == told["root_fingerprint"]
     assert len(told["recovery_passphrase"].replace("-", "")) == 35
+    assert told["administrator"] == "administrator"
+    assert told["password_hours"] == 24
 
 
-def test_nothing_is_told_of_a_login_that_there_is_not(founding: Founding, shell: Shell) -> None:
-    assert not {"password", "administrator"} & set(founding.told)
-    assert "log in" not in shell.does("init", "--home", shell.folder / "another")
+def test_the_first_administrator_can_log_in_for_a_day(founding: Founding, shell: Shell) -> None:
+    password = founding.told["password"]
+    assert logged_in(shell.home, password) == "administrator"
+    assert logged_in(shell.home, password + "x") == "None"
+    import sqlite3
+
+    with sqlite3.connect(shell.home / "certwright.sqlite3") as connection:
+        (expires,) = connection.execute("SELECT password_expires_at FROM user_account").fetchone()
+        at = datetime.fromisoformat(expires).replace(tzinfo=UTC)
+        assert timedelta(hours=22) < at - datetime.now(UTC) < timedelta(hours=24)
+        connection.execute("UPDATE user_account SET password_expires_at = '2020-01-01 00:00:00'")
+    assert logged_in(shell.home, password) == "None"
+
+
+def test_the_first_administrator_has_the_role(founding: Founding) -> None:
+    async def grants() -> list[RoleGrantRow]:
+        database = await open_database(f"sqlite:///{founding.home / 'certwright.sqlite3'}")
+        try:
+            return await database.select(RoleGrantRow, "1 = 1")
+        finally:
+            await database.close()
+
+    assert [(row.holder, row.role, row.scope) for row in asyncio.run(grants())] == [
+        ("user:administrator", Role.ADMINISTRATOR, "*")
+    ]
 
 
 def test_in_words(shell: Shell, tmp_path: Path) -> None:

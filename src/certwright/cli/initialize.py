@@ -40,7 +40,7 @@ def init(
 ) -> None:
     """Found a PKI.
 
-    It gets a root, an issuing authority, and the first ACME endpoint.
+    It gets a root, an issuing authority, the first ACME endpoint, and an administrator.
     """
     session = begin(context, home, as_json)
     order = InitializeOrder(home, organization, algorithm, url)
@@ -58,6 +58,9 @@ def founded_document(founded: Founded) -> dict[str, Any]:
         "root_certificate": str(founded.root_certificate),
         "root_fingerprint": founded.root_fingerprint,
         "service_certificate": str(service) if service else None,
+        "administrator": founded.administrator,
+        "password": founded.password,
+        "password_hours": founded.hours,
     }
 
 
@@ -67,6 +70,8 @@ def founded_text(founded: Founded) -> str:
         ("trust the root", f"{founded.root_certificate}"),
         ("SHA-256", founded.root_fingerprint),
         ("and for our listeners", str(service) if service else ""),
+        ("administrator", founded.administrator),
+        ("password", f"{founded.password}   (dies after {founded.hours} hours; nothing asks for it yet)"),
     ]
     return (
         f"Founded a PKI in {founded.home}\n\n"

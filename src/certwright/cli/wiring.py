@@ -33,7 +33,7 @@ class InitializeOrder:
 
 @dataclass(frozen=True, slots=True)
 class Founded:
-    """A new installation. The passphrase is shown once and kept nowhere.
+    """A new installation. Passphrase and password are shown once and kept nowhere.
 
     `service_certificate` is the root of our own listeners where that is another than the root.
     """
@@ -42,7 +42,10 @@ class Founded:
     root_certificate: Path
     root_fingerprint: str
     service_certificate: Path | None
+    administrator: str
     recovery_passphrase: str = field(repr=False)
+    password: str = field(repr=False)
+    hours: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,14 @@ from ..operations.found_installation import (
     found_installation,
     save_endpoint,
 )
+from ..operations.grant_role import grant_role
 from ..operations.issue_ocsp_signer import issue_ocsp_signer
 from ..operations.keyring import RECOVERY
 from ..operations.publish_crl import OFFLINE_TIMES, ListTimes, publish_crl
 from ..operations.sequence_audit import sequence_audit
 from ..store.databases import open_database
 from ..store.ledger import Ledger
+from .accounts import create_account
 from .configuration import HOME_VARIABLE, Configuration, create_django_secret
 from .listener_certificate import issue_listener_certificate
 from .wiring import (
@@ -56,6 +58,9 @@ ROOT, ISSUING, SERVICE = "root", "issuing", "service"
 MIGRATE_SECONDS = 300
 ROOT_FILE, SERVICE_FILE = "root.pem", "service.pem"
 DEFAULT_ENDPOINT = "default"
+ADMINISTRATOR = "administrator"
+PASSWORD_OCTETS = 15
+PASSWORD_HOURS = 24
 KEPT_SECONDS = 60
 ORDINARY = ("ecdsa", "rsa")
 Progress = Callable[[str], None]
@@ -63,7 +68,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Initialized:
-    """What the person who ran `init` must know now. The passphrase is shown once.
+    """What the person who ran `init` must know now. Passphrase and password are shown once.
 
     `service_certificate` is the root of our own listeners where that is another than the root.
     """
@@ -73,6 +78,16 @@ class Initialized:
     root_fingerprint: str
     root_certificate: Path
     service_certificate: Path | None
+    administrator: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """Made at founding and shown once."""
+
+    recovery_passphrase: str = field(repr=False)
+    password: str = field(repr=False)
 
 
 async def initialize(
@@ -91,17 +106,19 @@ async def initialize(
             f"`--home` or {HOME_VARIABLE}"
         ) from error
     try:
-        passphrase = await _build(configuration, building, organization, algorithm, progress)
+        made = await _build(configuration, building, organization, algorithm, progress)
         _settle(building, home)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
     return Initialized(
         home,
-        passphrase,
+        made.recovery_passphrase,
         (home / "root.sha256").read_text().strip(),
         home / ROOT_FILE,
         service_certificate(home),
+        ADMINISTRATOR,
+        made.password,
     )
 
 
@@ -126,8 +143,8 @@ def _settle(building: Path, home: Path) -> None:
 
 async def _build(
     configuration: Configuration, home: Path, organization: str, algorithm: KeyAlgorithm, progress: Progress
-) -> str:
-    """Everything, in a folder beside the home; the recovery passphrase."""
+) -> _Secrets:
+    """Everything, in a folder beside the home."""
     passphrase = envelope.recovery_passphrase(secrets.token_bytes(envelope.RECOVERY_BYTES))
     progress("making secrets")
     write_secret(home / RECOVERY_PARAMETERS, new_derivation().text())
@@ -138,8 +155,13 @@ async def _build(
     progress("making tables")
     await asyncio.to_thread(migrate, moved)
     await _found(moved, organization)
+    password = secrets.token_urlsafe(PASSWORD_OCTETS)
+    await asyncio.to_thread(
+        create_account, django_environment(moved), ADMINISTRATOR, password, PASSWORD_HOURS
+    )
     async with open_context(moved, "init") as context:
         context.keyring.unlock(recovery_provider(home, passphrase))
+        await grant_role(context, founder(), f"user:{ADMINISTRATOR}", Grant(Role.ADMINISTRATOR))
         await _found_authorities(context, organization, algorithm, progress)
         progress("issuing the listeners' certificate")
         await issue_listener_certificate(context, moved, now())
@@ -149,7 +171,7 @@ async def _build(
             (home / SERVICE_FILE).write_bytes(pem(context.snapshot.issuing(SERVICE).der))
     (home / ROOT_FILE).write_bytes(pem(root))
     (home / "root.sha256").write_text(_fingerprint(root) + "\n")
-    return passphrase
+    return _Secrets(passphrase, password)
 
 
 def _moved(configuration: Configuration, home: Path) -> dict[str, object]:

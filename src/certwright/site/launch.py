@@ -17,7 +17,14 @@ from ..store.databases import Database, open_database
 from ..store.snapshot import Endpoint, Snapshot, load_snapshot
 from .addresses import LOCALHOST, default_url
 from .configuration import Configuration
-from .installation import DEFAULT_ENDPOINT, ROOT_FILE, initialize, migrate, service_certificate
+from .installation import (
+    DEFAULT_ENDPOINT,
+    PASSWORD_HOURS,
+    ROOT_FILE,
+    initialize,
+    migrate,
+    service_certificate,
+)
 from .listener_certificate import due, issue_listener_certificate
 from .supervisor import LANES, Plan, refuse_taken, replace_process
 from .wiring import RECOVERY_PARAMETERS, now, open_context
@@ -42,7 +49,10 @@ def found(configuration: Configuration, organization: str, algorithm: str, step:
         made.root_certificate,
         made.root_fingerprint,
         made.service_certificate,
+        made.administrator,
         made.recovery_passphrase,
+        made.password,
+        PASSWORD_HOURS,
     )
 
 
