@@ -275,6 +275,7 @@ class PerspectiveResultRow(NamedTuple):
     at: datetime
     problem: str
     detail: str
+    caa: str
 
 
 class AuditWriterRow(NamedTuple):
