@@ -25,7 +25,7 @@ from .check_caa import FindCaa, account_uris, caa_evidence, caa_problem, require
 from .context import Context
 from .turns import TurnLimits, Turns
 
-LIMITS = TurnLimits(at_once=200, at_once_each=10, waiting=5_000, waiting_each=500)
+LIMITS = TurnLimits(at_once=200, at_once_each=40, waiting=5_000, waiting_each=500)
 """Checks of this process, and of each party: a client whose servers never answer waits for itself alone."""
 SWEPT_MAX = 200
 RECORD_ATTEMPTS = 3
