@@ -178,7 +178,7 @@ def make_accounts(shell: Shell, *contacts: str) -> list[str]:
             public_key = ec.generate_private_key(ec.SECP256R1()).public_key()
             key = AccountKey("{}", hashlib.sha256(contact.encode()).hexdigest()[:43], public_key)
             applicant = Applicant(key, (contact,), True, None, "")
-            signed = Signed("", Change(), context.clock())
+            signed = Signed("", Change(), context.clock(), context.snapshot.revision)
             made.append(str((await create_account(context, endpoint, applicant, signed)).id))
         return made
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certwright.core.distinguished_name import parse_name
-from certwright.core.errors import CertwrightError, Conflict, Refused, Unavailable
+from certwright.core.errors import CertwrightError, Conflict, Moved, Refused, Unavailable
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.profile_document import to_document
 from certwright.core.request import parse_csr
@@ -27,11 +27,13 @@ from certwright.operations.accept_certificate import Accepted, import_authority
 from certwright.operations.context import Context
 from certwright.operations.found_authority import AuthorityOrder, found_authority, retire_authority
 from certwright.operations.issue import Issued, IssueOrder, issue
+from certwright.operations.manage_acme_accounts import revoke_account
 from certwright.operations.renew import renew_certificate
 from certwright.operations.revoke import revoke_certificate
 from certwright.operations.save_profile import save_profile
 from certwright.store import databases
-from certwright.store.rows import CertificateRow
+from certwright.store.ledger import Change
+from certwright.store.rows import AcmeAccountRow, CertificateRow
 from tests.conftest import KIND
 from tests.faults.interposed import BEGIN, COMMIT, COMMITTED, Interposed, nothing, raising
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
@@ -179,6 +181,38 @@ def test_no_certificate_for_a_key_that_is_revoked_as_compromised(
             await pair.ours_issues(make_csr("d.example.test", key=key))
 
     run(database.url, body, key_is_local=local)
+
+
+@points
+def test_nothing_is_issued_on_an_account_that_is_revoked(database, point: str) -> None:
+    """Once the revocation is answered, no certificate comes any more that stands on the account."""
+
+    async def body(pair: Pair) -> None:
+        context = pair.ours
+        account = await an_account(context)
+        request, also = parse_csr(make_csr("a.example.test")), Change(kept=[account])
+        order = IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server", also=also)
+        pair.step_in(point, lambda other: revoke_account(other, ADMINISTRATOR, "default", str(account.id)))
+        if point == BEGIN:
+            with pytest.raises(Moved, match="acme_account"):
+                await issue(context, order)
+            assert await certificates(context) == []
+        else:
+            await issue(context, order)
+            pair.order.append("ours")
+            await asyncio.gather(*pair.tasks)
+            assert pair.order == ["ours", "other"]
+
+    run(database.url, body)
+
+
+async def an_account(context: Context) -> AcmeAccountRow:
+    endpoint, identifier = context.snapshot.endpoint("acme", "default").row.id, context.ledger.new_id()
+    row = AcmeAccountRow(
+        identifier, endpoint, "t", "{}", "[]", None, None, "", context.clock(), None, None, 1
+    )
+    await context.ledger.commit(Change(inserted=[row]))
+    return row
 
 
 @points

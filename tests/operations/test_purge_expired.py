@@ -2,11 +2,16 @@
 
 from datetime import timedelta
 
+import pytest
+
+from certwright.core.errors import Conflict
 from certwright.operations import purge_expired as purging
+from certwright.operations.acme_request import spend_nonce
 from certwright.operations.context import Context
 from certwright.operations.publish_crl import OFFLINE_TIMES, publish_crl
-from certwright.operations.purge_expired import ENROLMENT_KEPT, SCHEDULED_KEPT, purge_expired
+from certwright.operations.purge_expired import ENROLMENT_KEPT, NONCES_KEPT, SCHEDULED_KEPT, purge_expired
 from certwright.operations.renew_lists import renew_list
+from certwright.protocols.acme.nonces import NonceMaker
 from certwright.store.ledger import Change
 from certwright.store.rows import (
     AcmeAuthorizationRow,
@@ -58,15 +63,33 @@ def test_enrolment_goes_long_after_its_end(database: Database) -> None:
 
 def test_nonces_and_leases_go_when_they_have_run_out(database: Database) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
-        nonces = [
-            AcmeNonceRow(bytes([n + 3]) * 16, context.clock() + timedelta(minutes=n)) for n in range(-3, 3)
-        ]
+        ended = context.clock() - NONCES_KEPT
+        nonces = [AcmeNonceRow(bytes([n + 3]) * 16, ended + timedelta(minutes=n)) for n in range(-3, 3)]
         leases = [LeaseRow(f"{n}", "one", context.clock() + timedelta(hours=n)) for n in range(-3, 3)]
         await context.ledger.commit(Change(inserted=[*nonces, *leases]))
         later(clock, seconds=1)
         assert await all_of_it(context) == 4 + 3
         assert len(await context.database.select(AcmeNonceRow, "1 = 1")) == 2
         assert len(await context.database.select(LeaseRow, "1 = 1")) == 3
+
+    with_installation(database, body)
+
+
+def test_a_worker_whose_clock_is_ahead_leaves_nonces_that_could_be_spent_again(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        maker = NonceMaker(bytes(32))
+        nonce = maker.check(maker.make(clock(), bytes(11)), clock())
+
+        async def spend() -> None:
+            used = Conflict("used before")
+            await context.ledger.commit(spend_nonce(nonce.fingerprint, nonce.expires_at, used))
+
+        await spend()
+        later(clock, hours=20)
+        await all_of_it(context)
+        later(clock, hours=-20)
+        with pytest.raises(Conflict, match="used before"):
+            await spend()
 
     with_installation(database, body)
 
@@ -119,7 +142,8 @@ def test_however_often_somebody_publishes_so_many_lists_stay(database: Database)
 def test_a_chunk_is_bounded(database: Database) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
         count = purging.CHUNK * 2 + 1
-        nonces = [AcmeNonceRow(n.to_bytes(16, "big"), context.clock()) for n in range(count)]
+        ended = context.clock() - NONCES_KEPT
+        nonces = [AcmeNonceRow(n.to_bytes(16, "big"), ended) for n in range(count)]
         await context.ledger.commit(Change(inserted=list(nonces)))
         later(clock, seconds=1)
         assert [await purge_expired(context) for _ in range(4)] == [purging.CHUNK, purging.CHUNK, 1, 0]

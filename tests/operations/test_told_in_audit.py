@@ -164,7 +164,7 @@ def test_long_names_do_not_stand_in_the_way_of_a_certificate(database: Database)
 def test_an_order_of_a_hundred_long_names_is_taken(database: Database) -> None:
     async def act(context: Context, _: Interposed) -> None:
         [endpoint] = context.snapshot.endpoints.values()
-        signed = Signed(ADDRESS, Change(), context.clock())
+        signed = Signed(ADDRESS, Change(), context.clock(), context.snapshot.revision)
         key = ec.generate_private_key(ec.SECP256R1()).public_key()
         applicant = Applicant(AccountKey("{}", "t" * 43, key), ("mailto:a@example.test",), False, None, "")
         account = await create_account(context, endpoint, applicant, signed)

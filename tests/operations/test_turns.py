@@ -31,7 +31,7 @@ class Stage:
             await end.wait()
             del self.running[key]
 
-        return self.turns.take(party, key, work)
+        return self.turns.take(str(party), key, work)
 
     async def finish(self, key: int) -> None:
         self.running[key][1].set()
@@ -52,8 +52,8 @@ def test_one_party_leaves_room_for_the_others() -> None:
         stage = Stage()
         assert [stage.take(1, key) for key in range(10)] == [True] * 8 + [False] * 2
         await settle()
-        assert not stage.turns.has_room(1)
-        assert stage.turns.has_room(2)
+        assert not stage.turns.has_room("1")
+        assert stage.turns.has_room("2")
         assert stage.take(2, 100)
         await settle()
         assert stage.begun == [(1, 0), (1, 1), (2, 100)]
@@ -122,7 +122,7 @@ def test_a_newcomer_finds_room_where_others_have_filled_it() -> None:
             for key in range(8):
                 assert stage.take(party, 10 * party + key)
         await settle()
-        assert stage.turns.has_room(3)
+        assert stage.turns.has_room("3")
         assert stage.take(3, 30)
         assert stage.take(4, 40)
         await stage.finish(10)

@@ -13,16 +13,21 @@ from certwright.core.errors import Conflict, Moved, Reconfigured
 from certwright.store.databases import Database, Duplicate, open_database
 from certwright.store.ledger import WRITER_STEP_MAX, WRITERS, Absent, Change, Ledger
 from certwright.store.rows import (
+    AcmeAccountRow,
+    AcmeAuthorizationRow,
     AcmeNonceRow,
     AuditEventRow,
     AuditWriterRow,
+    AuthorityRow,
     CompromisedKeyRow,
     CounterRow,
+    EndpointRow,
     InstallationRow,
     OutboxRow,
     StatusChangeRow,
 )
 from tests.faults.interposed import BEGIN, Interposed, nothing
+from tests.operations.installed import row_of
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123456, UTC)
 Body = Callable[[Database, Ledger], Awaitable[None]]
@@ -113,6 +118,35 @@ def test_replaced_rows_must_be_as_they_were_read(database) -> None:
             )
         assert [one.organization for one in await store.select(InstallationRow, "1 = 1")] == ["b"]
         assert await chain_is_whole(store) == 0
+
+    run(database.url, body)
+
+
+def test_kept_rows_must_be_as_they_were_read(database) -> None:
+    """Those of two tables; and what ends in the very same commit is not kept."""
+
+    async def body(store: Database, ledger: Ledger) -> None:
+        accounts = [row_of(AcmeAccountRow, NOW, id=n, thumbprint=f"{n}", version=1) for n in range(1, 4)]
+        proofs = [row_of(AcmeAuthorizationRow, NOW, id=n, account_id=n, version=5) for n in range(1, 4)]
+        ended = [(row, row._replace(deactivated_at=NOW)) for row in (accounts[0], proofs[1])]
+        rows = [row._replace(deactivated_at=None, revoked_at=None) for row in (*accounts, *proofs)]
+        kept = [[rows[n], rows[n + 3]] for n in range(3)]
+        endpoint = row_of(EndpointRow, NOW, id=0, authority_id=0, version=1)
+        await ledger.commit(Change(inserted=[row_of(AuthorityRow, NOW, id=0, version=1), endpoint, *rows]))
+
+        results = await asyncio.gather(
+            *(ledger.commit(Change(inserted=[key(n)], kept=kept[n], events=[event(n)])) for n in range(3)),
+            *(ledger.commit(Change(replaced=[(before, after)])) for before, after in ended),
+            return_exceptions=True,
+        )
+        assert [type(result) for result in results] == [Moved, Moved, *[type(None)] * 3]
+        for n, what in enumerate(("acme_account", "acme_authorization")):
+            with pytest.raises(Moved, match=f"the {what} has changed meanwhile"):
+                await ledger.commit(Change(inserted=[key(n)], kept=kept[n]))
+        with pytest.raises(Moved):
+            await ledger.commit(Change(inserted=[key(9)], kept=[rows[2]._replace(id=99)]))
+        assert await store.select(CompromisedKeyRow, "1 = 1") == [key(2)]
+        assert await chain_is_whole(store) == 1
 
     run(database.url, body)
 

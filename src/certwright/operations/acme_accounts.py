@@ -74,7 +74,7 @@ async def create_account(
         version=1,
     )
     detail: dict[str, JsonValue] = {"endpoint": endpoint.path, "contacts": list(applicant.contacts)}
-    change = Change(inserted=[account], absent=[_not_weak(context, key)], revision=context.snapshot.revision)
+    change = Change(inserted=[account], absent=[_not_weak(context, key)], revision=signed.revision)
     if binding:
         detail["external_account_key"] = binding.name
         change.replaced.append((binding, binding._replace(account=account.id)))

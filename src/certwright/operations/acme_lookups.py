@@ -161,3 +161,11 @@ async def replacing_status(context: Context, row: CertificateRow, now: datetime)
         if status is not OrderStatus.INVALID:
             return status
     return None
+
+
+async def is_replaced_by_another(context: Context, order: AcmeOrderRow) -> bool:
+    """Has an order that was open at the same time replaced what this one shall replace?"""
+    if order.replaces is None:
+        return False
+    condition = '"replaces" = ? AND "issued_at" IS NOT NULL AND "id" <> ?'
+    return bool(await context.database.select(AcmeOrderRow, condition, order.replaces, order.id))

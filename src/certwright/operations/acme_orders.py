@@ -48,7 +48,7 @@ async def create_order(context: Context, account: AcmeAccountRow, wanted: Wanted
     now = signed.now
     reusable = await _reusable(context, account, wanted, now)
     expires_at = now + wanted.order_lifetime
-    authorizations, change = [], Change(revision=context.snapshot.revision)
+    authorizations, change = [], Change(revision=signed.revision)
     for target, challenges in wanted.challenges.items():
         authorization = reusable.get(target)
         if authorization is None:

@@ -15,11 +15,13 @@ REASON_SHOWN = 1000
 @dataclass(frozen=True, slots=True)
 class Signed:
     """Signature and nonce are checked. `source` is the client's address; `spent` takes the nonce, in the
-    commit of what is asked for, so that no request is carried out twice."""
+    commit of what is asked for, so that no request is carried out twice. `revision` is that of the
+    configuration under which the request was judged."""
 
     source: str
     spent: Change
     now: datetime
+    revision: int
 
 
 def spend_nonce(fingerprint: bytes, expires_at: datetime, otherwise: CertwrightError) -> Change:

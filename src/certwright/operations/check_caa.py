@@ -1,6 +1,11 @@
-"""CAA (RFC 8659): does the domain's owner permit our authority? Asked at validation, and again if old."""
+"""CAA (RFC 8659): does the domain's owner permit our authority?
 
-from collections.abc import Awaitable, Callable
+Asked at validation, and again before issuance where that is long ago, or was not asked for those we are now.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 
 from ..core.acme_settings import AcmeSettings
@@ -8,11 +13,15 @@ from ..core.caa import CaaRequest, CaaSet, check_caa
 from ..core.errors import CertwrightError, Reason, Refused, Unavailable
 from ..core.names import Identifier, IdentifierKind
 from ..core.orders import Problem
-from ..store.enrolment import Authorization, first_looked_at
+from ..store.enrolment import Authorization, caa_looked_at
 
 FindCaa = Callable[[str], Awaitable[CaaSet]]
 GOOD_FOR = timedelta(hours=8)
 """How long an answer may be relied upon: 8 hours in CA/Browser Forum 3.2.2.8, since RFC 8659 says nothing."""
+AT_ONCE = 10
+SECONDS = 20
+"""Of the look-ups before an issuance, which go to servers of the applicant's own: how many there are at once,
+and how long all together may take."""
 
 
 async def caa_problem(
@@ -47,22 +56,63 @@ async def caa_problem(
     return Problem("caa", refusals[0].detail)
 
 
+def caa_evidence(settings: AcmeSettings, identifier: Identifier) -> str:
+    """For whom the CAA records of a name are looked up under these settings, empty if they are not."""
+    looked_up = settings.check_caa and identifier.kind is IdentifierKind.DNS
+    return json.dumps(settings.caa_identities) if looked_up else ""
+
+
 async def require_caa(
     find: FindCaa,
     settings: AcmeSettings,
     authorizations: tuple[Authorization, ...],
     account_uris: tuple[str, ...],
     now: datetime,
-) -> None:
-    """Ask again about what any perspective has looked at too long ago. Raises Refused, Unavailable."""
-    for authorization in authorizations if settings.check_caa else ():
-        looked = first_looked_at(authorization.row)
-        if looked is not None and now - looked < GOOD_FOR:
-            continue
+) -> bool:
+    """Ask about what any perspective has not looked at, or for other identities, or too long ago; false:
+    there was nothing to ask. Raises Refused, Unavailable."""
+    due = [one for one in authorizations if _is_due(one, settings, now)]
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(authorization: Authorization) -> None:
         target, method = authorization.facts.target, authorization.facts.attempted_kind
-        problem = await caa_problem(find, settings, target.identifier, target.wildcard, account_uris, method)
+        async with places:
+            problem = await caa_problem(
+                find, settings, target.identifier, target.wildcard, account_uris, method
+            )
         if problem is not None:
-            raise Refused((Reason("caa.refused", problem.detail, "RFC 8659"),))
+            raise _refused(problem.detail)
+
+    try:
+        async with asyncio.timeout(SECONDS):
+            await _all_of([ask(one) for one in due])
+    except TimeoutError:
+        text = f"the CAA look-ups for {len(due)} names took more than {SECONDS} s; try again"
+        raise _refused(text) from None
+    return bool(due)
+
+
+async def _all_of(asking: list[Coroutine[None, None, None]]) -> None:
+    """At the first failure the others are given up."""
+    tasks = [asyncio.ensure_future(one) for one in asking]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_due(authorization: Authorization, settings: AcmeSettings, now: datetime) -> bool:
+    wanted = caa_evidence(settings, authorization.facts.target.identifier)
+    if not wanted:
+        return False
+    looked = caa_looked_at(authorization.row, wanted)
+    return looked is None or now - looked >= GOOD_FOR
+
+
+def _refused(text: str) -> Refused:
+    return Refused((Reason("caa.refused", text, "RFC 8659"),))
 
 
 def account_uris(services: tuple[str, ...], endpoint: str, account: int) -> tuple[str, ...]:

@@ -42,7 +42,8 @@ REASONS_SHOWN, REASON_SHOWN = 8, 300
 class IssueOrder:
     """What to issue, for whom. `authority` and `profile` may be empty where an endpoint says them.
 
-    `replaces` is the identifier of the certificate this one renews. `also` is committed with the certificate.
+    `replaces` is the identifier of the certificate this one renews. `also` is committed with the certificate;
+    where it has a revision, more than is judged here was judged under that, and Reconfigured is the caller's.
     `verb` is what the actor must be permitted to do. `tells_refusal` is false where the caller itself puts a
     refusal on record.
     """
@@ -76,6 +77,8 @@ async def issue(context: Context, order: IssueOrder) -> Issued:
     record too; it reaches the caller all the same when that cannot be done, with the failure as its cause.
     """
     try:
+        if order.also is not None and order.also.revision is not None:
+            return await _issue(context, order)
         return await decide_again(context, lambda: _issue(context, order))
     except Refused as refused:
         if not order.tells_refusal:

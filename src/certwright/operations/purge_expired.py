@@ -18,6 +18,9 @@ SCHEDULED_KEPT = 8
 LEASES_KEPT = timedelta(hours=1)
 RUNS_KEPT = timedelta(days=7)
 """How long it stays known that OCSP answers were produced, after their nextUpdate."""
+NONCES_KEPT = timedelta(days=1)
+"""How long a spent nonce stays after its end: one that goes while the clock here is ahead can be spent again
+where it is right."""
 CHUNK = 200
 LISTS_CHUNK = 5
 
@@ -25,7 +28,7 @@ LISTS_CHUNK = 5
 async def purge_expired(context: Context) -> int:
     """Take away a chunk of everything; how many rows went, 0 when nothing is left. Raises Unavailable."""
     now, ledger = context.clock(), context.ledger
-    gone = await ledger.purge(AcmeNonceRow, "expires_at", now, CHUNK)
+    gone = await ledger.purge(AcmeNonceRow, "expires_at", now - NONCES_KEPT, CHUNK)
     gone += await ledger.purge(LeaseRow, "expires_at", now - LEASES_KEPT, CHUNK)
     gone += await ledger.purge(OcspRunRow, "next_update", now - RUNS_KEPT, CHUNK)
     gone += await _purge_enrolment(context, now - ENROLMENT_KEPT)

@@ -28,17 +28,17 @@ class Turns:
 
     limits: TurnLimits
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
-    _under_way: Counter[int] = field(default_factory=Counter)
-    _queues: dict[int, deque[tuple[int, Work]]] = field(default_factory=dict)
+    _under_way: Counter[str] = field(default_factory=Counter)
+    _queues: dict[str, deque[tuple[int, Work]]] = field(default_factory=dict)
     _waiting: set[int] = field(default_factory=set)
-    _next: dict[int, None] = field(default_factory=dict)
+    _next: dict[str, None] = field(default_factory=dict)
     """The parties whose turn will come: those with work that waits and may begin, in order."""
 
-    def has_room(self, party: int) -> bool:
+    def has_room(self, party: str) -> bool:
         """Would one more piece of this party be taken? What others have waiting does not matter."""
         return len(self._queues.get(party, ())) < self.limits.waiting_each
 
-    def take(self, party: int, key: int, work: Work) -> bool:
+    def take(self, party: str, key: int, work: Work) -> bool:
         """Do it when the party's turn comes. False: there is no room; what is known already has its room.
 
         When too much waits in all, the newest piece of the longest queue is given up for it.
@@ -64,7 +64,7 @@ class Turns:
             del self._queues[party]
             self._next.pop(party, None)
 
-    def _line_up(self, party: int) -> None:
+    def _line_up(self, party: str) -> None:
         if party in self._queues and self._under_way[party] < self.limits.at_once_each:
             self._next.setdefault(party)
 
@@ -83,7 +83,7 @@ class Turns:
             task.add_done_callback(partial(self._done, party, key))
             self._line_up(party)
 
-    def _done(self, party: int, key: int, _: asyncio.Task[None]) -> None:
+    def _done(self, party: str, key: int, _: asyncio.Task[None]) -> None:
         del self._tasks[key]
         self._under_way[party] -= 1
         if not self._under_way[party]:

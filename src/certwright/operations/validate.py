@@ -21,12 +21,12 @@ from ..store.enrolment import Authorization, Order, load_authorization, with_aut
 from ..store.ledger import Change
 from ..store.rows import AcmeAccountRow, AcmeAuthorizationRow, PerspectiveResultRow
 from ..store.snapshot import Endpoint
-from .check_caa import FindCaa, account_uris, caa_problem, require_caa
+from .check_caa import FindCaa, account_uris, caa_evidence, caa_problem, require_caa
 from .context import Context
 from .turns import TurnLimits, Turns
 
-LIMITS = TurnLimits(at_once=200, at_once_each=10, waiting=5_000, waiting_each=500)
-"""Checks of this process, and of each account: a client whose servers never answer waits for itself alone."""
+LIMITS = TurnLimits(at_once=200, at_once_each=40, waiting=5_000, waiting_each=500)
+"""Checks of this process, and of each party: a client whose servers never answer waits for itself alone."""
 SWEPT_MAX = 200
 RECORD_ATTEMPTS = 3
 REASON_SHOWN = 1000
@@ -45,7 +45,7 @@ class Perspectives:
 
 @dataclass(slots=True)
 class Validations:
-    """Runs checks in the background of one event loop, a bounded number at a time, account after account.
+    """Runs checks in the background of one event loop, a bounded number at a time, party after party.
 
     `validators` by the kind of challenge; `services` are the `https://host[:port]` by which clients reach us,
     the usual one first. What cannot be done now is reported, and left to the next sweep.
@@ -59,14 +59,14 @@ class Validations:
     report: Callable[[CertwrightError], None]
     _turns: Turns = field(default_factory=lambda: Turns(LIMITS))
 
-    def has_room(self, account: int) -> bool:
-        """Could a check for this account begin or wait now?"""
-        return self._turns.has_room(account)
+    def has_room(self, party: str) -> bool:
+        """Could a check for this party begin or wait now?"""
+        return self._turns.has_room(party)
 
-    def begin(self, identifier: int, account: int, settings: AcmeSettings) -> None:
-        """Check an account's attempted authorization when its turn comes, unless that is under way. Without
+    def begin(self, identifier: int, party: str, settings: AcmeSettings) -> None:
+        """Check an attempted authorization when its party's turn comes, unless that is under way. Without
         room for it, it is left to the sweep."""
-        self._turns.take(account, identifier, partial(self._run, identifier, settings))
+        self._turns.take(party, identifier, partial(self._run, identifier, settings))
 
     async def _run(self, identifier: int, settings: AcmeSettings) -> None:
         try:
@@ -86,9 +86,7 @@ class Validations:
         evidence = await self._check(authorization, settings)
         for _ in range(RECORD_ATTEMPTS):
             try:
-                return await _record(
-                    context, self.perspectives, authorization, evidence, settings.authorization_lifetime
-                )
+                return await _record(context, self.perspectives, authorization, evidence, settings)
             except (Moved, Duplicate):
                 authorization = await load_authorization(context.database, identifier)
                 if not _open(authorization, context.clock()):
@@ -99,10 +97,8 @@ class Validations:
         context = self.context
         account = await _account_of(context, authorization)
         row = authorization.row
-        status = orders.account_status(account.deactivated_at, account.revoked_at)
-        if status is not orders.AccountStatus.VALID:
-            here = self.perspectives.here
-            return Evidence(context.clock(), here, "unauthorized", f"the account is {status} meanwhile")
+        if ended := _ended(account, row, settings):
+            return Evidence(context.clock(), self.perspectives.here, "unauthorized", ended)
         challenge = Challenge(
             row.attempted,
             authorization.facts.target.identifier,
@@ -122,22 +118,26 @@ class Validations:
         )
         return replace(evidence, problem=problem.type, detail=problem.detail) if problem else evidence
 
-    async def check_caa_again(self, order: Order, endpoint: Endpoint, now: datetime) -> None:
-        """Before issuance: CAA of names looked at more than eight hours ago. Raises Refused, Unavailable."""
-        settings = acme_settings_from_document(endpoint.settings)
+    async def check_caa_again(
+        self, order: Order, endpoint: Endpoint, settings: AcmeSettings, now: datetime
+    ) -> bool:
+        """Before issuance: CAA of names not looked at within eight hours. False: there were none. Raises
+        Refused, Unavailable."""
         uris = account_uris(self.services, endpoint.row.name, order.row.account_id)
-        await require_caa(self.find_caa, settings, order.authorizations, uris, now)
+        return await require_caa(self.find_caa, settings, order.authorizations, uris, now)
 
     async def sweep(self, before: datetime, *, anyone: bool = False) -> int:
         """Begin the checks that this perspective owes since before a moment; how many there were.
 
-        With `anyone`, also of what every perspective has spoken of and none has settled.
+        With `anyone`, also of what every perspective has spoken of and none has settled. Where its client's
+        request came from is not on record, so each account takes its turn.
         """
         rows = await unheard(self.context, "" if anyone else self.perspectives.here, before)
         by_endpoint = {one.row.id: one for one in self.context.snapshot.endpoints.values()}
         for identifier, account, endpoint in rows:
             if endpoint in by_endpoint:
-                self.begin(identifier, account, acme_settings_from_document(by_endpoint[endpoint].settings))
+                settings = acme_settings_from_document(by_endpoint[endpoint].settings)
+                self.begin(identifier, account_party(account), settings)
         return len(rows)
 
     async def close(self) -> None:
@@ -145,9 +145,22 @@ class Validations:
         await self._turns.close()
 
 
+def account_party(account: int) -> str:
+    """An account that takes its turn by itself."""
+    return f"account {account}"
+
+
 def _open(authorization: Authorization, now: datetime) -> bool:
     pending = orders.authorization_status(authorization.facts, now) is orders.AuthorizationStatus.PENDING
     return pending and bool(authorization.facts.attempted_kind)
+
+
+def _ended(account: AcmeAccountRow, row: AcmeAuthorizationRow, settings: AcmeSettings) -> str:
+    """Why there is nothing to be checked any more, or empty."""
+    status = orders.account_status(account.deactivated_at, account.revoked_at)
+    if status is not orders.AccountStatus.VALID:
+        return f"the account is {status} meanwhile"
+    return "" if row.attempted in settings.challenges else f"{row.attempted} is not offered here any more"
 
 
 async def _account_of(context: Context, authorization: Authorization) -> AcmeAccountRow:
@@ -181,12 +194,13 @@ async def _record(
     perspectives: Perspectives,
     authorization: Authorization,
     evidence: Evidence,
-    lifetime: timedelta,
+    settings: AcmeSettings,
 ) -> None:
     """With others to be heard, the own result is made durable first and all are read after that, so that of
     two who finish at once at least one sees both."""
     row = authorization.row
-    heard = [_result(context, row, evidence, perspectives.here)]
+    caa = caa_evidence(settings, authorization.facts.target.identifier)
+    heard = [_result(context, row, evidence, perspectives.here, caa)]
     if perspectives.others:
         with suppress(Duplicate):
             await context.ledger.commit(Change(inserted=list(heard)))
@@ -196,7 +210,7 @@ async def _record(
     verdict = decide(perspectives, heard)
     if verdict is not None:
         change = Change()
-        _settle(context, authorization, verdict, heard, lifetime, change)
+        _settle(context, authorization, verdict, heard, settings.authorization_lifetime, change)
         await context.ledger.commit(change)
 
 
@@ -219,7 +233,7 @@ def decide(perspectives: Perspectives, heard: list[PerspectiveResultRow]) -> ord
 
 
 def _result(
-    context: Context, row: AcmeAuthorizationRow, evidence: Evidence, zone: str
+    context: Context, row: AcmeAuthorizationRow, evidence: Evidence, zone: str, caa: str
 ) -> PerspectiveResultRow:
     detail = evidence.detail if evidence.problem else json.dumps([*evidence.addresses, *evidence.trail])
     return PerspectiveResultRow(
@@ -230,6 +244,7 @@ def _result(
         at=evidence.at,
         problem=evidence.problem,
         detail=detail[:2000],
+        caa="" if evidence.problem else caa,
     )
 
 
@@ -256,7 +271,8 @@ def _settle(
         kind = EventKind.ACME_AUTHORIZATION_VALIDATED
     after = with_authorization_facts(authorization.row, facts)
     evidence = [
-        [result.perspective, result.at.isoformat(), result.problem, result.detail] for result in heard
+        [result.perspective, result.at.isoformat(), result.problem, result.detail, result.caa]
+        for result in heard
     ]
     after = after._replace(evidence=json.dumps(evidence))
     change.replaced.append((authorization.row, after))

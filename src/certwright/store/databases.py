@@ -6,9 +6,10 @@ microseconds, a commit one disk flush); PostgreSQL is asynchronous. Values trave
 """
 
 import asyncio
+import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -39,6 +40,9 @@ class Clash(Unavailable):
     """The database has ended this transaction in favour of another; done again it may succeed."""
 
 
+Versioned = Mapping[type[Row], Collection[int]]
+
+
 class Transaction(Protocol):
     async def hold(self, exclusive: bool) -> None:
         """Until the end of this transaction what guards look at stays as it is; with `exclusive` it is ours
@@ -53,6 +57,9 @@ class Transaction(Protocol):
 
     async def present(self, row_type: type[Row], column: str, values: Sequence[Any]) -> set[Any]:
         """Which of the values stand in the column."""
+
+    async def versions(self, wanted: Versioned) -> dict[tuple[type[Row], int], int]:
+        """The versions of rows known by `id`, of each that is there; one question for all tables."""
 
 
 class Database(Protocol):
@@ -82,6 +89,14 @@ async def open_database(url: str) -> Database:
 def select_sql(row_type: type[Row], condition: str) -> str:
     columns = ", ".join(f'"{column}"' for column in columns_of(row_type))
     return f'SELECT {columns} FROM "{table_of(row_type)}" WHERE {condition}'
+
+
+@lru_cache(maxsize=64)
+def _versions_sql(row_types: tuple[type[Row], ...], among: str) -> str:
+    return " UNION ALL ".join(
+        f'SELECT {at}, "id", "version" FROM "{table_of(row_type)}" WHERE "id" {among}'
+        for at, row_type in enumerate(row_types)
+    )
 
 
 # -- SQLite --------------------------------------------------------------------------------------
@@ -217,6 +232,11 @@ class SqliteTransaction:
         marks = ",".join("?" * len(values))
         sql = f'SELECT "{column}" FROM "{table_of(row_type)}" WHERE "{column}" IN ({marks})'
         return {row[0] for row in await self.execute(sql, values)}
+
+    async def versions(self, wanted: Versioned) -> dict[tuple[type[Row], int], int]:
+        sql = _versions_sql(tuple(wanted), "IN (SELECT value FROM json_each(?))")
+        rows = await self.execute(sql, [json.dumps(list(keys)) for keys in wanted.values()])
+        return {(list(wanted)[at], key): version for at, key, version in rows}
 
 
 @lru_cache(maxsize=64)
@@ -433,3 +453,8 @@ class PostgresqlTransaction:
     async def present(self, row_type: type[Row], column: str, values: Sequence[Any]) -> set[Any]:
         sql = f'SELECT "{column}" FROM "{table_of(row_type)}" WHERE "{column}" = ANY(?)'
         return {row[0] for row in await self.execute(sql, (list(values),))}
+
+    async def versions(self, wanted: Versioned) -> dict[tuple[type[Row], int], int]:
+        sql = _versions_sql(tuple(wanted), "= ANY(?)")
+        rows = await self.execute(sql, [list(keys) for keys in wanted.values()])
+        return {(list(wanted)[at], key): version for at, key, version in rows}

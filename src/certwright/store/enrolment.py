@@ -87,13 +87,16 @@ def authorization_facts(row: AcmeAuthorizationRow) -> AuthorizationFacts:
     )
 
 
-def first_looked_at(row: AcmeAuthorizationRow) -> datetime | None:
-    """When the first of those looked on whose evidence a valid authorization rests; None for another. Others
-    may have looked days later, and completed the quorum."""
+def caa_looked_at(row: AcmeAuthorizationRow, wanted: str) -> datetime | None:
+    """When the first of those looked CAA records up on whose evidence a valid authorization rests; None where
+    one of them did not, or not for whom `wanted` says, or where it is not valid. Others may have looked days
+    later, and completed the quorum."""
     if row.validated_at is None:
         return None
-    looked = [datetime.fromisoformat(one[1]) for one in json.loads(row.evidence or "[]")]
-    return min([row.validated_at, *looked])
+    agreeing = [one for one in json.loads(row.evidence or "[]") if not one[2]]
+    if not agreeing or any(one[4] != wanted for one in agreeing):
+        return None
+    return min([row.validated_at, *(datetime.fromisoformat(one[1]) for one in agreeing)])
 
 
 def with_authorization_facts(row: AcmeAuthorizationRow, facts: AuthorizationFacts) -> AcmeAuthorizationRow:

@@ -6,9 +6,10 @@ while a commit is under way go together in the next one; a batch that fails is r
 only the request at fault gets an error.
 
 Guards, checked inside the transaction: the configuration revision a decision stood on (else Moved), the
-version of every replaced row (else Moved), values that must be absent (else the error named with them). What
-they have seen holds until the commit. They see what was there before the batch; so whoever stands on what a
-change before him in the queue makes anew comes with the next batch, and is checked against that.
+version of every row that is replaced or kept (else Moved), values that must be absent (else the error named
+with them). What they have seen holds until the commit. They see what was there before the batch; so whoever
+stands on what a change before him in the queue makes anew comes with the next batch, and is checked against
+that.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from typing import Any
 from ..core import audit
 from ..core.errors import CertwrightError, Conflict, Moved, Reason, Reconfigured, Refused, Unavailable
 from .databases import Clash, Database, Duplicate, Transaction
+from .guarded_rows import Kept, ends_standing, moved_of, place_of, remove_row, replace_row
 from .rows import (
     AuditEventRow,
     AuditWriterRow,
@@ -30,7 +32,6 @@ from .rows import (
     Row,
     StatusChangeRow,
     columns_of,
-    found_by,
     table_of,
 )
 
@@ -44,6 +45,7 @@ WRITERS = "writers"
 WRITER_STEP_MAX = 1 << 12
 """Where the database was put back, the numbers of writers that are lost do not come a second time. A million
 writers, the most that an audit log has, fit below 2^31 at steps of 2048 on the average."""
+_LISTS = ("inserted", "replaced", "removed", "kept", "absent", "status_changes", "events", "follow_ups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +67,16 @@ class Absent:
 class Change:
     """What one request leaves behind, all of it or nothing.
 
-    `replaced` holds pairs (row as read, row as it shall be); a `version` grows by itself. Rows of
-    `status_changes` get their place in the feed at the commit. `revision` is the configuration revision
-    decided upon, None where configuration did not matter. `configures` makes a new revision.
+    `replaced` holds pairs (row as read, row as it shall be); a `version` grows by itself. `kept` are rows as
+    read, on which this stands and which it leaves as they are. Rows of `status_changes` get their place in
+    the feed at the commit. `revision` is the configuration revision decided upon, None where configuration
+    did not matter. `configures` makes a new revision.
     """
 
     inserted: list[Row] = field(default_factory=list)
     replaced: list[tuple[Row, Row]] = field(default_factory=list)
     removed: list[Row] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     absent: list[Absent] = field(default_factory=list)
     status_changes: list[StatusChangeRow] = field(default_factory=list)
     events: list[audit.Event] = field(default_factory=list)
@@ -82,7 +86,7 @@ class Change:
 
     def join(self, other: "Change") -> None:
         """Take all of another change into this one."""
-        for name in ("inserted", "replaced", "removed", "absent", "status_changes", "events", "follow_ups"):
+        for name in _LISTS:
             getattr(self, name).extend(getattr(other, name))
         self.revision = self.revision if other.revision is None else other.revision
         self.configures |= other.configures
@@ -267,9 +271,10 @@ class Ledger:
             await _check_absent(transaction, batch)
             for waiting, before, after in _touched(batch):
                 if after is None:
-                    await _remove(transaction, before)
-                elif not await _replace(transaction, before, after):
+                    await remove_row(transaction, before)
+                elif not await replace_row(transaction, before, after):
                     raise _Fault({waiting}, Moved(f"the {table_of(type(before))} has changed meanwhile"))
+            await _check_kept(transaction, batch)
             rows = [row for waiting in batch for row in waiting.change.inserted]
             chain, events = _chained(lane.chain, batch)
             rows += await _numbered_changes(transaction, batch, chain.head)
@@ -367,13 +372,16 @@ async def _hold(transaction: Transaction, batch: list[_Waiting]) -> None:
 
 
 def _changes_guarded(change: Change) -> bool:
-    return any(isinstance(row, CompromisedKeyRow) for row in change.inserted)
+    """Of kept rows what matters: a certificate must not come after the end of what it stands on."""
+    if any(isinstance(row, CompromisedKeyRow) for row in change.inserted):
+        return True
+    return any(ends_standing(before, after) for before, after in change.replaced)
 
 
 def _stands_on_guarded(change: Change) -> bool:
     """Other guards look at values that their own change inserts, and a unique index keeps those apart, in one
     batch too."""
-    return any(guard.row_type is CompromisedKeyRow for guard in change.absent)
+    return bool(change.kept) or any(guard.row_type is CompromisedKeyRow for guard in change.absent)
 
 
 def revision_after(revision: int) -> int:
@@ -409,6 +417,15 @@ async def _check_absent(transaction: Transaction, batch: list[_Waiting]) -> None
             raise _Fault({waiting}, guard.error())
 
 
+async def _check_kept(transaction: Transaction, batch: list[_Waiting]) -> None:
+    """Once rows are replaced, so that what ends in this very commit does not count as kept."""
+    moved = await moved_of(transaction, [row for waiting in batch for row in waiting.change.kept])
+    overtaken = {waiting for waiting in batch if not moved.isdisjoint(waiting.change.kept)}
+    if overtaken:
+        tables = ", ".join(sorted({table_of(type(row)) for row in moved}))
+        raise _Fault(overtaken, Moved(f"the {tables} has changed meanwhile"))
+
+
 def _touched(batch: list[_Waiting]) -> list[tuple[_Waiting, Row, Row | None]]:
     """Rows as read, and as they shall be, None for removed. In one order for all processes, so that no two of
     them wait for each other's rows."""
@@ -416,42 +433,7 @@ def _touched(batch: list[_Waiting]) -> list[tuple[_Waiting, Row, Row | None]]:
     for waiting in batch:
         found += [(waiting, before, after) for before, after in waiting.change.replaced]
         found += [(waiting, row, None) for row in waiting.change.removed]
-    return sorted(found, key=lambda touched: _place(touched[1])) if len(found) > 1 else found
-
-
-def _place(row: Row) -> tuple[Any, ...]:
-    row_type = type(row)
-    keys, _ = found_by(row_type)
-    values = dict(zip(columns_of(row_type), row, strict=True))
-    return (table_of(row_type), *[values[column] for column in keys])
-
-
-async def _replace(transaction: Transaction, before: Row, after: Row) -> bool:
-    """Write the columns that differ, if the row is still as it was read."""
-    row_type = type(before)
-    keys, guard = found_by(row_type)
-    old, new = (
-        dict(zip(columns_of(row_type), before, strict=True)),
-        dict(zip(columns_of(row_type), after, strict=True)),
-    )
-    if guard == "version":
-        new["version"] = old["version"] + 1
-    changed = [column for column in new if new[column] != old[column]]
-    settings = ", ".join(f'"{column}" = ?' for column in changed)
-    condition = " AND ".join(f'"{column}" = ?' for column in (*keys, guard))
-    sql = f'UPDATE "{table_of(row_type)}" SET {settings} WHERE {condition} RETURNING 1'
-    values = [*(new[column] for column in changed), *(old[column] for column in (*keys, guard))]
-    return bool(await transaction.execute(sql, values))
-
-
-async def _remove(transaction: Transaction, row: Row) -> None:
-    row_type = type(row)
-    keys, _ = found_by(row_type)
-    values = dict(zip(columns_of(row_type), row, strict=True))
-    condition = " AND ".join(f'"{column}" = ?' for column in keys)
-    await transaction.execute(
-        f'DELETE FROM "{table_of(row_type)}" WHERE {condition}', [values[column] for column in keys]
-    )
+    return sorted(found, key=lambda touched: place_of(touched[1])) if len(found) > 1 else found
 
 
 async def _advance_counter(transaction: Transaction, name: str, by: int) -> int:

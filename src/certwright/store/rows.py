@@ -276,6 +276,7 @@ class PerspectiveResultRow(NamedTuple):
     at: datetime
     problem: str
     detail: str
+    caa: str
 
 
 class AuditWriterRow(NamedTuple):
@@ -347,18 +348,3 @@ class RoleGrantRow(NamedTuple):
     holder: str
     role: str
     scope: str
-
-
-_KEYS: dict[type[Row], tuple[tuple[str, ...], str]] = {
-    CrlShardRow: (("generation_id", "shard"), "number"),
-    InstallationRow: (("id",), "revision"),
-    CounterRow: (("name",), "value"),
-    LeaseRow: (("name",), "expires_at"),
-    AuditWriterRow: (("id",), "sequenced"),
-    AuditCheckpointRow: (("size",), "note"),
-}
-
-
-def found_by(row_type: type[Row]) -> tuple[tuple[str, ...], str]:
-    """The columns by which one row is found, and the column that says whether it moved."""
-    return _KEYS.get(row_type, (("id",), "version"))

@@ -230,7 +230,7 @@ def test_a_challenge_of_an_account_that_was_deactivated(acme: Acme, client: RawC
 
     async def respond(context: Context) -> None:
         authorization = await load_authorization(context.database, identifier)
-        signed = Signed("127.0.0.1", Change(), context.clock())
+        signed = Signed("127.0.0.1", Change(), context.clock(), context.snapshot.revision)
         await attempt_challenge(context, authorization, "dns-01", signed)
 
     async def check(context: Context) -> str:

@@ -96,7 +96,7 @@ def test_the_account_under_any_of_our_names(acme: Acme, strict: RawClient, endpo
     assert error(acme, acme.registered(endpoint), name) == KIND
 
 
-async def _age(context: Context, authorization: int) -> None:
+async def age(context: Context, authorization: int) -> None:
     """Make an authorization nine hours older."""
     found = await load_authorization(context.database, authorization)
     assert found.row.validated_at
@@ -112,7 +112,7 @@ def test_what_was_looked_up_long_ago_is_looked_up_again(acme: Acme, strict: RawC
     name = acme.name()
     order = acme.ready(strict, name)
     records(acme, name, '0 issue "other.test"')
-    acme.home.run(lambda context: _age(context, int(order["authorizations"][0].rpartition("/")[2])))
+    acme.home.run(lambda context: age(context, int(order["authorizations"][0].rpartition("/")[2])))
     reply = strict.finalize(order, make_csr((name,)))
     assert reply.refusal == (403, "caa")
     assert strict.post(order["url"]).json["status"] == "ready"
@@ -125,7 +125,7 @@ async def _age_first_evidence(context: Context, authorization: int) -> None:
     found = await load_authorization(context.database, authorization)
     assert found.row.validated_at
     early = (found.row.validated_at - timedelta(hours=9)).isoformat()
-    evidence = [["far away", early, "", "[]"], *json.loads(found.row.evidence)]
+    evidence = [["far away", early, "", "[]", json.dumps([OURS])], *json.loads(found.row.evidence)]
     after = found.row._replace(evidence=json.dumps(evidence))
     await context.ledger.commit(Change(replaced=[(found.row, after)]))
 
@@ -144,3 +144,27 @@ def test_what_was_looked_up_just_now_is_not(acme: Acme, strict: RawClient) -> No
     order = acme.ready(strict, name)
     records(acme, name, '0 issue "other.test"')
     assert strict.finalize(order, make_csr((name,))).json["status"] == "valid"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [{}, {"check_caa": True, "caa_identities": ["older.test"]}],
+    ids=["not-looked-at", "for-others"],
+)
+def test_what_was_not_looked_up_for_these_identities_is_looked_up(
+    acme: Acme, before: dict[str, object]
+) -> None:
+    """CAA is switched on, or its identities change, after the names were proved."""
+    endpoint = acme.endpoint(f"later-{len(before)}", before)
+    client, name = acme.registered(endpoint), acme.name()
+    records(acme, name, '0 issue "older.test"')
+    order = acme.ready(client, name)
+    acme.endpoint(endpoint, {"check_caa": True, "caa_identities": [OURS]})
+    assert client.finalize(order, make_csr((name,))).refusal == (403, "caa")
+    again = client.order(name).json
+    assert again["status"] == "ready"
+    assert client.finalize(again, make_csr((name,))).refusal == (403, "caa")
+    records(acme, name, f'0 issue "{OURS}"')
+    assert client.finalize(again, make_csr((name,))).json["status"] == "valid"
+    acme.endpoint(endpoint)
+    assert client.finalize(order, make_csr((name,))).json["status"] == "valid"

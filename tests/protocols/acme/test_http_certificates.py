@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from certwright.core.revocation import Reason
 from certwright.operations.context import Context
 from certwright.operations.revoke import revoke_certificate
+from certwright.store.enrolment import load_order
+from certwright.store.ledger import Change
 from certwright.store.rows import CertificateRow
 from tests.protocols.acme.raw_client import (
     Key,
@@ -257,6 +259,36 @@ def test_an_order_replaces_a_certificate(acme: Acme, client: RawClient) -> None:
     assert order["replaces"] == replaced
     assert client.order(name, replaces=replaced).refusal == (409, "alreadyReplaced")
     assert client.order(name, replaces=certificate_key_text(successor)).status == 201
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_certificate_is_replaced_once(acme: Acme, client: RawClient, at_once: bool) -> None:
+    """Two orders for it, as two processes take them that are asked at the same time."""
+    name = acme.name()
+    _, (leaf, *_) = acme.issue(client, name)
+    first = acme.ready(client, name, replaces=certificate_key_text(leaf))
+    second = acme.ready(client, name)
+
+    async def replaces_too(context: Context) -> None:
+        one, other = [
+            await load_order(context.database, int(order["url"].rpartition("/")[2]))
+            for order in (first, second)
+        ]
+        after = other.row._replace(replaces=one.row.replaces)
+        await context.ledger.commit(Change(replaced=[(other.row, after)]))
+
+    acme.home.run(replaces_too)
+    if at_once:
+        clients = [acme.client(key=client.key) for _ in range(2)]
+        for one in clients:
+            one.kid = client.kid
+        with ThreadPoolExecutor(2) as pool:
+            replies = list(pool.map(RawClient.finalize, clients, (first, second), [make_csr((name,))] * 2))
+    else:
+        replies = [client.finalize(order, make_csr((name,))) for order in (first, second)]
+    done = [reply for reply in replies if reply.status == 200]
+    assert len(done) == 1
+    assert [reply.refusal for reply in replies if reply not in done] == [(409, "alreadyReplaced")]
 
 
 def test_the_same_key_again(acme: Acme, client: RawClient) -> None:

@@ -1,4 +1,4 @@
-"""One account's challenges that are never answered hold up no other account's."""
+"""Challenges that are never answered hold up nobody else's: no other network's, and no bound account's."""
 
 import asyncio
 import socket
@@ -14,6 +14,8 @@ from certwright.store.enrolment import load_authorization
 from certwright.store.ledger import Change
 from tests.protocols.acme.raw_client import RawClient, Reply
 from tests.protocols.acme.served import ZONE, Acme
+from tests.protocols.acme.test_http_accounts import account_key
+from tests.protocols.acme.test_http_quotas import comes_from
 from tests.real.challenge_ports import HTTP_PORT
 
 
@@ -54,16 +56,43 @@ def attempts(client: RawClient, names: list[str]) -> Iterator[Reply]:
             yield client.post(f"{url.replace('/authorization/', '/challenge/')}/http-01", {})
 
 
-def test_a_tarpit_stops_its_own_account_alone(acme: Acme, client: RawClient) -> None:
+def test_a_tarpit_stops_its_own_network_alone(acme: Acme) -> None:
+    """However many accounts it makes; accounts with a binding, and those of other networks, go on."""
     digits = acme.home.ports["https"]
     address = f"127.78.{digits >> 8}.{digits & 255}"
-    attacker = acme.registered()
+    attackers = [acme.registered() for _ in range(3)]
+    with tarpit(address) as taken:
+        names = names_at(acme, address, 600)
+        replies = (
+            reply
+            for turn, attacker in enumerate(attackers)
+            for reply in attempts(attacker, names[200 * turn : 200 * (turn + 1)])
+        )
+        limited = next(reply for reply in replies if reply.status != 200)
+        assert limited.refusal == (429, "rateLimited")
+        assert "accounts without a binding from your network" in limited.json["detail"]
+        assert int(limited.headers["retry-after"]) > 0
+        elsewhere = comes_from(acme.client(), "127.0.0.9")
+        elsewhere.register()
+        acme.issue(elsewhere, acme.name())
+        bound = acme.client()
+        bound.register(externalAccountBinding=bound.binding("fair", account_key(acme, "default", "fair")))
+        acme.issue(bound, acme.name())
+        assert 0 < len(taken) < 100
+
+
+def test_a_tarpit_of_a_bound_account_stops_that_alone(acme: Acme) -> None:
+    digits = acme.home.ports["https"]
+    address = f"127.79.{digits >> 8}.{digits & 255}"
+    attacker, other = acme.client(), acme.client()
+    for client, name in ((attacker, "tar"), (other, "pit")):
+        client.register(externalAccountBinding=client.binding(name, account_key(acme, "default", name)))
     with tarpit(address) as taken:
         replies = attempts(attacker, names_at(acme, address, 600))
         limited = next(reply for reply in replies if reply.status != 200)
         assert limited.refusal == (429, "rateLimited")
-        assert int(limited.headers["retry-after"]) > 0
-        acme.issue(client, acme.name())
+        assert "too many challenges of this account wait" in limited.json["detail"]
+        acme.issue(other, acme.name())
         assert 0 < len(taken) < 100
 
 

@@ -1,5 +1,6 @@
 """Orders over HTTP: the way to a certificate, and every refusal on it (RFC 8555 section 7.4)."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -378,3 +379,42 @@ def test_an_authorization_that_ends_before_the_next_order(acme: Acme, client: Ra
 
     acme.home.run(shorten)
     assert client.order(name).json["status"] == "pending"
+
+
+# -- settings that change ----------------------------------------------------------------------------
+
+
+def test_a_way_to_prove_names_that_is_not_offered_any_more(acme: Acme) -> None:
+    endpoint = acme.endpoint("withdrawn")
+    client, proved, pending = acme.registered(endpoint), acme.name(), acme.name()
+    order, late = acme.ready(client, proved), client.order(pending).json
+    challenge = acme.publish(client, late["authorizations"][0])["url"]
+    acme.endpoint(endpoint, {"challenges": ["http-01"]})
+    reply = client.finalize(order, make_csr((proved,)))
+    assert reply.refusal == (403, "unauthorized")
+    assert "was proved by dns-01, which is not offered here any more" in reply.json["detail"]
+    assert client.post(challenge, {}).refusal == (400, "malformed")
+    assert client.post(late["authorizations"][0]).json["status"] == "pending"
+    again = client.order(proved).json
+    assert again["status"] == "pending"
+    assert [one["type"] for one in client.post(again["authorizations"][0]).json["challenges"]] == ["http-01"]
+    acme.endpoint(endpoint)
+    assert client.finalize(order, make_csr((proved,))).json["status"] == "valid"
+
+
+def test_a_slow_request_does_not_keep_old_settings_alive(acme: Acme) -> None:
+    """One that has begun before a change, and whose body comes after it."""
+    endpoint, other = acme.endpoint("slowly"), acme.endpoint("slowly-too")
+    client = acme.registered(endpoint)
+    body = client.signed(client.directory["newOrder"], {"identifiers": []})
+
+    def slowly() -> Iterator[bytes]:
+        yield body[:10]
+        acme.home.endpoint(endpoint, {"terms_of_service": "https://new.example/"})
+        acme.endpoint(other)  # when this change is served, so is the one before it
+        yield body[10:]
+
+    headers = {"content-type": "application/jose+json"}
+    answer = client.http.post(client.directory["newOrder"], content=slowly(), headers=headers)
+    assert answer.status_code == 400
+    assert client.get(client.directory_url).json["meta"]["termsOfService"] == "https://new.example/"

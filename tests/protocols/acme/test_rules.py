@@ -242,9 +242,9 @@ VALID = succeed(TRIED, NOW, NOW + 30 * DAY)
 
 
 def test_responding_to_challenges() -> None:
-    assert rules.respond(PENDING, "http-01", NOW) == TRIED
-    assert rules.respond(TRIED, "http-01", NOW) is TRIED
-    assert rules.respond(VALID, "http-01", NOW) is VALID
+    assert rules.respond(PENDING, "http-01", OPEN, NOW) == TRIED
+    assert rules.respond(TRIED, "http-01", OPEN, NOW) is TRIED
+    assert rules.respond(VALID, "http-01", OPEN, NOW) is VALID
     for facts, kind in (
         (TRIED, "dns-01"),
         (VALID, "dns-01"),
@@ -254,13 +254,24 @@ def test_responding_to_challenges() -> None:
         (replace(PENDING, expires_at=NOW), "http-01"),
     ):
         with pytest.raises(AcmeProblem) as refusal:
-            rules.respond(facts, kind, NOW)
+            rules.respond(facts, kind, OPEN, NOW)
         assert (refusal.value.type, refusal.value.status) == ("malformed", 400)
+
+
+def test_a_kind_that_is_not_offered_any_more_proves_nothing() -> None:
+    today = replace(OPEN, challenges=("dns-01", "tls-alpn-01"))
+    with pytest.raises(AcmeProblem, match="prove it by dns-01 or tls-alpn-01") as refusal:
+        rules.respond(PENDING, "http-01", today, NOW)
+    assert (refusal.value.type, refusal.value.status) == ("malformed", 400)
+    assert rules.respond(TRIED, "http-01", today, NOW) is TRIED
+    with pytest.raises(AcmeProblem, match=r"www\.example\.org was proved by http-01, which") as refusal:
+        rules.check_ready(OrderFacts("o1", (WWW,), (VALID,), NOW + DAY), today, NOW)
+    assert (refusal.value.type, refusal.value.status) == ("unauthorized", 403)
 
 
 def test_only_a_ready_order_is_finalized() -> None:
     ready = OrderFacts("o1", (WWW,), (VALID,), NOW + DAY)
-    rules.check_ready(ready, NOW)
+    rules.check_ready(ready, OPEN, NOW)
     for facts in (
         replace(ready, authorizations=(PENDING,)),
         replace(ready, finalized_at=NOW),
@@ -268,7 +279,7 @@ def test_only_a_ready_order_is_finalized() -> None:
         replace(ready, expires_at=NOW),
     ):
         with pytest.raises(AcmeProblem) as refusal:
-            rules.check_ready(facts, NOW)
+            rules.check_ready(facts, OPEN, NOW)
         assert (refusal.value.type, refusal.value.status) == ("orderNotReady", 403)
 
 

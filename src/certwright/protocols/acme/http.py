@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ...core import orders
 from ...core.acme_settings import AcmeSettings, acme_settings_from_document
-from ...core.errors import CertwrightError, Conflict, Moved, NotFound, Reconfigured, Refused, Unavailable
+from ...core.errors import CertwrightError, Conflict, Moved, NotFound, Reconfigured, Unavailable
 from ...core.pem import pem
 from ...core.revocation import Reason
 from ...operations import acme_accounts, acme_lookups, acme_orders, acme_revocation
@@ -21,7 +21,7 @@ from ...operations.acme_request import Signed, record_refused, spend_nonce
 from ...operations.context import DECISIONS_MAX, Context
 from ...operations.finalize_order import finalize_order
 from ...operations.find_certificate import certificate_der
-from ...operations.validate import Validations
+from ...operations.validate import Validations, account_party
 from ...store.enrolment import Authorization, Order, load_authorization, load_order
 from ...store.rows import AcmeAccountRow
 from ...store.snapshot import Endpoint, Snapshot
@@ -45,8 +45,8 @@ from .messages import (
     parse_revocation,
 )
 from .nonces import UNIQUE_OCTETS, CheckedNonce, bad_nonce
-from .problems import AcmeProblem, ProblemType, malformed, rate_limited, unauthorized
-from .quotas import Quotas
+from .problems import AcmeProblem, ProblemType, malformed, rate_limited, refused_as, unauthorized
+from .quotas import Party, Quotas, party_of
 from .resources import Place, Resource, Urls, parse_path
 from .wire import Asked, Wire, check_method, error_answer, refused_subject
 
@@ -55,13 +55,21 @@ CHECKS_SECONDS = 10
 _key_of = lru_cache(maxsize=10_000)(public_key)
 
 
-@dataclass(slots=True)
-class Call:
-    """One request on its way: what is known of it grows as it is checked."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An endpoint as one revision of the configuration has it."""
 
     endpoint: Endpoint
     settings: AcmeSettings
     rules: rules.EndpointRules
+    revision: int
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way: what is known of it grows as it is checked."""
+
+    at: Served
     urls: Urls
     place: Place
     now: datetime
@@ -98,7 +106,13 @@ class Call:
         """For the operation that does what is asked for; it takes the nonce in its commit."""
         used = bad_nonce("the nonce was used before")
         spent = spend_nonce(self.nonce.fingerprint, self.nonce.expires_at, used)
-        return Signed(self.source, spent, self.now)
+        return Signed(self.source, spent, self.now, self.at.revision)
+
+    @property
+    def party(self) -> Party:
+        """With whom the signer is counted and takes turns."""
+        bound = account_party(self.signer.id) if self.signer.external_account_key is not None else ""
+        return party_of(bound, self.at.endpoint.path, self.source)
 
 
 class AcmeApplication:
@@ -136,14 +150,14 @@ class AcmeApplication:
         failure: Exception | None = None
         method = scope["method"]
         try:
-            endpoint, rest = await self._endpoint(scope["path"])
-            urls = self._wire.urls(_text(scope, b"host"), endpoint.row.name)
+            name, rest = await self._endpoint(scope["path"])
+            urls = self._wire.urls(_text(scope, b"host"), name)
             place = parse_path(rest)
             check_method(method, place)
             if method == "POST":
-                answer = await self._dispatch(scope, receive, endpoint, Asked(urls, place))
+                answer = await self._dispatch(scope, receive, name, Asked(urls, place))
             else:
-                answer = await self._read(urls, place, self._rules(endpoint)[1], method)
+                answer = await self._read(urls, place, self._served(name).rules, method)
         except ClientGone:
             raise
         except Exception as error:  # noqa: BLE001 - answered, and raised again when it is ours to mend
@@ -158,17 +172,18 @@ class AcmeApplication:
         if failure is not None:
             raise failure
 
-    async def _endpoint(self, path: str) -> tuple[Endpoint, str]:
+    async def _endpoint(self, path: str) -> tuple[str, str]:
+        """Its name, and what follows it in the path. Raises NotFound."""
         _, _, name, *rest = path.split("/", 3)
-        endpoint = await self._context.snapshots.find(lambda snapshot: snapshot.endpoint("acme", name))
-        return endpoint, rest[0] if rest else ""
+        await self._context.snapshots.find(lambda snapshot: snapshot.endpoint("acme", name))
+        return name, rest[0] if rest else ""
 
-    async def _dispatch(self, scope: Scope, receive: Receive, endpoint: Endpoint, asked: Asked) -> Answer:
+    async def _dispatch(self, scope: Scope, receive: Receive, name: str, asked: Asked) -> Answer:
         query, now = scope["query_string"].decode("latin-1"), self._context.clock()
         content_type = _text(scope, b"content-type")
         jws, nonce = self._wire.unwrap(await read_body(receive, BODY_MAX), content_type, asked, query, now)
         source = client_address(scope)
-        call = Call(endpoint, *self._rules(endpoint), asked.urls, asked.place, now, source, jws, nonce)
+        call = Call(self._served(name), asked.urls, asked.place, now, source, jws, nonce)
         try:
             return await self._handle(call)
         except CertwrightError as error:
@@ -187,7 +202,7 @@ class AcmeApplication:
 
     async def _read_signed(self, call: Call) -> Answer:
         call.require_read()
-        return await self._read(call.urls, call.place, call.rules, "GET")
+        return await self._read(call.urls, call.place, call.at.rules, "GET")
 
     async def _handle(self, call: Call) -> Answer:
         """Call the handler, and again when what it stood on has moved before its commit."""
@@ -197,9 +212,8 @@ class AcmeApplication:
                     call.account = await self._authenticate(call)
                 return await self._handlers[call.place.resource](call)
             except Reconfigured:
-                snapshot = await self._context.snapshots.refresh()
-                call.endpoint = snapshot.endpoint("acme", call.endpoint.row.name)
-                call.settings, call.rules = self._rules(call.endpoint)
+                await self._context.snapshots.refresh()
+                call.at = self._served(call.at.endpoint.row.name)
             except Moved:
                 continue
         raise Unavailable("others change the same thing at the same time; try again", retry_after=1)
@@ -214,18 +228,19 @@ class AcmeApplication:
             with suppress(Unavailable):
                 await record_refused(self._context, call.signed, call.account, subject, error.detail)
 
-    def _rules(self, endpoint: Endpoint) -> tuple[AcmeSettings, rules.EndpointRules]:
-        snapshot, place = self._context.snapshot, ("acme", endpoint.path)
+    def _served(self, name: str) -> Served:
+        """As it stands now. Raises NotFound."""
+        snapshot, place = self._context.snapshot, ("acme", name)
         if place not in snapshot.derived:
-            snapshot.derived[place] = _endpoint_rules(snapshot, endpoint)
-        found: tuple[AcmeSettings, rules.EndpointRules] = snapshot.derived[place]
+            snapshot.derived[place] = _as_served(snapshot, snapshot.endpoint("acme", name))
+        found: Served = snapshot.derived[place]
         return found
 
     async def _authenticate(self, call: Call) -> AcmeAccountRow:
         """The account that signed; it must exist and be in good standing (RFC 8555 sections 6.2, 7.3.6)."""
-        key = self._wire.account_key(require_kid(call.jws), call.endpoint.row.name, call.urls)
+        key = self._wire.account_key(require_kid(call.jws), call.at.endpoint.row.name, call.urls)
         try:
-            account = await acme_lookups.account(self._context, call.endpoint, key)
+            account = await acme_lookups.account(self._context, call.at.endpoint, key)
         except NotFound as error:
             raise AcmeProblem(ProblemType.ACCOUNT_DOES_NOT_EXIST, error.detail) from error
         call.verify(Jwk(account.jwk))
@@ -238,21 +253,21 @@ class AcmeApplication:
         jwk = require_jwk(call.jws)
         call.verify(jwk)
         message = parse_new_account(call.payload)
-        existing = await acme_accounts.find_account(self._context, call.endpoint, jwk.thumbprint)
+        existing = await acme_accounts.find_account(self._context, call.at.endpoint, jwk.thumbprint)
         if existing is not None:
             rules.check_standing(existing.deactivated_at, existing.revoked_at)
             await self._context.ledger.commit(call.signed.spent)
             return self._account_answer(call, existing, 200)
         if message.only_return_existing:
             raise AcmeProblem(ProblemType.ACCOUNT_DOES_NOT_EXIST, "no account has this key")
-        contacts = rules.check_new_account(message, call.rules)
+        contacts = rules.check_new_account(message, call.at.rules)
         binding, document = None, ""
         if message.binding is None:
-            self._quotas.take_account(call.endpoint.path, call.source, call.settings, call.now)
+            self._quotas.take_account(call.at.endpoint.path, call.source, call.at.settings, call.now)
         else:
             parsed = nested.parse_binding(message.binding, call.jws.header.url)
             binding = await acme_lookups.binding_key(
-                self._context, call.endpoint, parsed.key_identifier, call.now, nested.unknown_binding()
+                self._context, call.at.endpoint, parsed.key_identifier, call.now, nested.unknown_binding()
             )
             mac_key = self._context.keyring.decrypt(binding.key, acme_lookups.binding_context(binding.name))
             nested.verify_binding(parsed, mac_key, jwk)
@@ -260,7 +275,7 @@ class AcmeApplication:
         applicant = acme_accounts.Applicant(
             _account_key(jwk), contacts, message.terms_agreed, binding, document
         )
-        account = await acme_accounts.create_account(self._context, call.endpoint, applicant, call.signed)
+        account = await acme_accounts.create_account(self._context, call.at.endpoint, applicant, call.signed)
         return self._account_answer(call, account, 201)
 
     def _account_answer(self, call: Call, account: AcmeAccountRow, status: int) -> Answer:
@@ -294,7 +309,7 @@ class AcmeApplication:
     async def _key_change(self, call: Call) -> Answer:
         account = call.signer
         change = nested.read_key_change(call.jws, Jwk(account.jwk))
-        other = await acme_accounts.find_account(self._context, call.endpoint, change.jwk.thumbprint)
+        other = await acme_accounts.find_account(self._context, call.at.endpoint, change.jwk.thumbprint)
         if other is not None:
             where = call.urls.of(Resource.ACCOUNT, str(other.id))
             raise AcmeProblem(ProblemType.MALFORMED, "the new key has an account", status=409, location=where)
@@ -314,9 +329,8 @@ class AcmeApplication:
 
     async def _new_order(self, call: Call) -> Answer:
         account, message = call.signer, parse_new_order(call.payload)
-        bound = str(account.id) if account.external_account_key is not None else ""
-        self._quotas.take_order(bound, call.endpoint.path, call.source, call.settings, call.now)
-        request = rules.check_new_order(message, call.rules, call.now)
+        self._quotas.take_order(call.party, call.at.settings, call.now)
+        request = rules.check_new_order(message, call.at.rules, call.now)
         if request.not_before is not None:
             raise malformed("this endpoint sets notBefore itself; order without it")
         check_order_policy(
@@ -324,16 +338,12 @@ class AcmeApplication:
         )
         replaces = await self._replaced(call, request) if request.replaces else None
         challenges = {
-            target: challenge_kinds(target, call.rules.challenges)
+            target: challenge_kinds(target, call.at.rules.challenges)
             for target in dict.fromkeys(map(orders.target_of, request.identifiers))
         }
+        lifetime, ends = call.at.settings.order_lifetime, request.not_after
         wanted = acme_orders.Wanted(
-            request.identifiers,
-            challenges,
-            request.profile,
-            request.not_after,
-            replaces,
-            call.settings.order_lifetime,
+            request.identifiers, challenges, request.profile, ends, replaces, lifetime
         )
         order = await acme_orders.create_order(self._context, account, wanted, call.signed)
         return await self._order_answer(call, order, 201)
@@ -341,14 +351,14 @@ class AcmeApplication:
     def _around(self, call: Call, profile: str) -> Surroundings:
         """Under what an order of this profile would be issued now."""
         snapshot = self._context.snapshot
-        if profile not in call.endpoint.profiles:
+        if profile not in call.at.endpoint.profiles:
             text = f"profile {profile} is not offered here any more; order anew"
             raise AcmeProblem(ProblemType.INVALID_PROFILE, text)
         try:
-            issuer = snapshot.issuing(call.endpoint.authority).as_issuer
+            issuer = snapshot.issuing(call.at.endpoint.authority).as_issuer
         except Conflict as error:
             raise AcmeProblem(ProblemType.SERVER_INTERNAL, error.detail, status=503) from error
-        return Surroundings(snapshot.profile(profile), issuer, call.endpoint.policy)
+        return Surroundings(snapshot.profile(profile), issuer, call.at.endpoint.policy)
 
     async def _replaced(self, call: Call, request: rules.OrderRequest) -> int:
         """The certificate this order renews (RFC 9773 section 5)."""
@@ -373,34 +383,32 @@ class AcmeApplication:
 
     async def _order_answer(self, call: Call, order: Order, status: int) -> Answer:
         replaced = await acme_lookups.replaced_by(self._context, order.row)
-        request = rules.OrderRequest(
-            order.facts.identifiers,
-            None,
-            order.row.not_after,
-            order.row.profile,
-            renewal.CertificateKey(*replaced) if replaced else None,
-        )
+        row, key = order.row, renewal.CertificateKey(*replaced) if replaced else None
+        request = rules.OrderRequest(order.facts.identifiers, None, row.not_after, row.profile, key)
         return answers.order_answer(call.urls, order.facts, request, call.now, status)
 
     async def _finalize(self, call: Call) -> Answer:
-        account = call.signer
-        order = await self._owned_order(call, account)
-        rules.check_ready(order.facts, call.now)
-        csr = read_csr(
-            parse_finalize(call.payload),
-            order.facts.identifiers,
-            Jwk(account.jwk),
-            call.rules.identifiers_max,
-        )
+        endpoint, order = call.at.endpoint, await self._ready_order(call)
+        identifiers = order.facts.identifiers
+        most, key = call.at.rules.identifiers_max, Jwk(call.signer.jwk)
+        csr = read_csr(parse_finalize(call.payload), identifiers, key, most)
         around = self._around(call, order.row.profile)
-        check_order_policy(order.facts.identifiers, order.row.not_after, around, call.now)
-        try:
-            await self._validations.check_caa_again(order, call.endpoint, call.now)
-        except Refused as error:
-            raise AcmeProblem(ProblemType.CAA, error.detail) from error
-        actor = acme_accounts.account_actor(account, call.endpoint, call.source)
-        order, _ = await finalize_order(self._context, actor, call.endpoint, order, csr, call.signed)
+        check_order_policy(identifiers, order.row.not_after, around, call.now)
+        with refused_as(ProblemType.CAA):
+            looked = await self._validations.check_caa_again(order, endpoint, call.at.settings, call.now)
+        if looked:  # which takes time: judge again what may have ended
+            call.now = self._context.clock()
+            call.account = await self._authenticate(call)
+            order = await self._ready_order(call)
+        order, _ = await finalize_order(self._context, call.signer, endpoint, order, csr, call.signed)
         return await self._order_answer(call, order, 200)
+
+    async def _ready_order(self, call: Call) -> Order:
+        order = await self._owned_order(call, call.signer)
+        rules.check_ready(order.facts, call.at.rules, call.now)
+        if await acme_lookups.is_replaced_by_another(self._context, order.row):
+            raise renewal.already_replaced()
+        return order
 
     async def _owned_authorization(self, call: Call, account: AcmeAccountRow) -> Authorization:
         authorization = await load_authorization(self._context.database, call.place.number)
@@ -425,18 +433,16 @@ class AcmeApplication:
             raise NotFound("the authorization offers no such challenge")
         if not is_post_as_get(call.payload):
             parse_challenge_response(call.payload)
-            if rules.respond(authorization.facts, kind, call.now) is not authorization.facts:
-                self._require_room(call.signer)
+            grown = rules.respond(authorization.facts, kind, call.at.rules, call.now)
+            party, begins = call.party, grown is not authorization.facts
+            if begins and not self._validations.has_room(party.name):
+                raise rate_limited(f"too many challenges {party.whose} wait to be checked", CHECKS_SECONDS)
             authorization, begun = await acme_orders.attempt_challenge(
                 self._context, authorization, kind, call.signed
             )
             if begun:
-                self._validations.begin(authorization.row.id, call.signer.id, call.settings)
+                self._validations.begin(authorization.row.id, party.name, call.at.settings)
         return answers.challenge_answer(call.urls, authorization.facts, kind, call.now)
-
-    def _require_room(self, account: AcmeAccountRow) -> None:
-        if not self._validations.has_room(account.id):
-            raise rate_limited("too many challenges of this account wait to be checked", CHECKS_SECONDS)
 
     # -- certificates ----------------------------------------------------------------------------
 
@@ -468,9 +474,9 @@ class AcmeApplication:
         how = (certificate, reason, call.signed)
         if call.account is None:
             require_key_of(certificate, call.jws.header.jwk)
-            await acme_revocation.revoke_by_key(self._context, call.endpoint, *how)
+            await acme_revocation.revoke_by_key(self._context, call.at.endpoint, *how)
         else:
-            await acme_revocation.revoke_by_account(self._context, call.endpoint, call.account, *how)
+            await acme_revocation.revoke_by_account(self._context, call.at.endpoint, call.account, *how)
 
     async def _renewal_info(self, place: Place) -> Answer:
         key = renewal.parse_certificate_key(place.key)
@@ -480,10 +486,10 @@ class AcmeApplication:
         return answers.json_answer(renewal.renewal_info_object(window), 200, answers.retry_after(retry))
 
 
-def _endpoint_rules(snapshot: Snapshot, endpoint: Endpoint) -> tuple[AcmeSettings, rules.EndpointRules]:
+def _as_served(snapshot: Snapshot, endpoint: Endpoint) -> Served:
     settings = acme_settings_from_document(endpoint.settings)
     profiles = tuple((name, snapshot.profile(name).description) for name in endpoint.profiles)
-    return settings, rules_of(settings, endpoint.policy, profiles)
+    return Served(endpoint, settings, rules_of(settings, endpoint.policy, profiles), snapshot.revision)
 
 
 def _account_key(jwk: Jwk) -> acme_accounts.AccountKey:

@@ -4,6 +4,8 @@ Error types are those of the IANA registry for RFC 8555, `alreadyReplaced` of RF
 of draft-ietf-acme-profiles.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -109,6 +111,15 @@ def unauthorized(detail: str, status: int = 403) -> AcmeProblem:
 def rate_limited(detail: str, seconds: int) -> AcmeProblem:
     """To be tried again after so many seconds (RFC 8555 section 6.6)."""
     return AcmeProblem(ProblemType.RATE_LIMITED, detail, retry_after=seconds)
+
+
+@contextmanager
+def refused_as(problem_type: ProblemType) -> Iterator[None]:
+    """What is refused in the block is this problem."""
+    try:
+        yield
+    except errors.Refused as error:
+        raise AcmeProblem(problem_type, error.detail) from error
 
 
 def document(problem: AcmeProblem) -> JsonObject:

@@ -5,11 +5,20 @@ counted by itself: its key was given to somebody. Others are counted together by
 for anybody makes as many of those as they like.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from ...core.acme_settings import AcmeSettings
 from ...core.rates import Rates, network_of
 from .problems import rate_limited
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who is counted, and takes turns, together; and how that is said to one of them."""
+
+    name: str
+    whose: str
 
 
 class Quotas:
@@ -25,16 +34,18 @@ class Quotas:
         if seconds := self._accounts.take(_network(endpoint, source), most, now):
             raise rate_limited(f"more than {most} new accounts an hour from your network", seconds)
 
-    def take_order(
-        self, bound: str, endpoint: str, source: str, settings: AcmeSettings, now: datetime
-    ) -> None:
-        """`bound` is the account's key in URLs if it has a binding, else empty. Raises AcmeProblem
-        rateLimited."""
+    def take_order(self, party: Party, settings: AcmeSettings, now: datetime) -> None:
+        """Raises AcmeProblem rateLimited."""
         most = settings.new_orders_per_hour
-        party = f"account {bound}" if bound else _network(endpoint, source)
-        if seconds := self._orders.take(party, most, now):
-            whose = "of this account" if bound else "of accounts without a binding from your network"
-            raise rate_limited(f"more than {most} orders an hour {whose}", seconds)
+        if seconds := self._orders.take(party.name, most, now):
+            raise rate_limited(f"more than {most} orders an hour {party.whose}", seconds)
+
+
+def party_of(bound: str, endpoint: str, source: str) -> Party:
+    """`bound` names the account by itself if it has a binding, else it is empty."""
+    if bound:
+        return Party(bound, "of this account")
+    return Party(_network(endpoint, source), "of accounts without a binding from your network")
 
 
 def _network(endpoint: str, source: str) -> str:

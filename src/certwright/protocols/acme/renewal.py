@@ -110,7 +110,11 @@ def check_replaces(predecessor: Predecessor, account: str, identifiers: Iterable
     if predecessor.identifiers.isdisjoint(identifiers):
         raise malformed('the certificate of "replaces" has no name in common with this order')
     if predecessor.replacing not in (None, OrderStatus.INVALID):
-        raise AcmeProblem(
-            ProblemType.ALREADY_REPLACED,
-            'the certificate of "replaces" is being replaced by another order already',
-        )
+        raise already_replaced()
+
+
+def already_replaced() -> AcmeProblem:
+    return AcmeProblem(
+        ProblemType.ALREADY_REPLACED,
+        'the certificate of "replaces" is being replaced by another order already',
+    )

@@ -208,24 +208,37 @@ def _check_identifier(kind: str, value: str, rules: EndpointRules) -> Identifier
     return identifier
 
 
-def respond(facts: AuthorizationFacts, kind: str, now: datetime) -> AuthorizationFacts:
+def respond(facts: AuthorizationFacts, kind: str, rules: EndpointRules, now: datetime) -> AuthorizationFacts:
     """The client has responded to a challenge (section 7.5.1). The same facts come back when there is
-    nothing new to check: the challenge is being checked, or is valid. Raises AcmeProblem malformed."""
+    nothing new to check: the challenge is being checked, or is valid. Raises AcmeProblem malformed, also for
+    a kind that the endpoint has ceased to offer."""
     if challenge_status(facts, kind, now) is ChallengeStatus.VALID:
         return facts
     try:
-        return attempt(facts, kind, now)
+        grown = attempt(facts, kind, now)
     except Conflict as error:
         raise malformed(error.detail) from error
+    if grown is not facts and kind not in rules.challenges:
+        raise malformed(f"{kind} is not offered here any more; {_instead(rules)}")
+    return grown
 
 
-def check_ready(facts: OrderFacts, now: datetime) -> None:
-    """May the order be finalized (section 7.4)? Raises AcmeProblem orderNotReady."""
+def _instead(rules: EndpointRules) -> str:
+    return f"order anew, and prove it by {' or '.join(rules.challenges)}"
+
+
+def check_ready(facts: OrderFacts, rules: EndpointRules, now: datetime) -> None:
+    """May the order be finalized (section 7.4)? Raises AcmeProblem orderNotReady, and unauthorized where a
+    name was proved in a way that the endpoint has ceased to offer."""
     status = order_status(facts, now)
     if status is not OrderStatus.READY:
         raise AcmeProblem(
             ProblemType.ORDER_NOT_READY, f"the order is {status}, not ready; read it to see what it waits for"
         )
+    for one in facts.authorizations:
+        if one.attempted_kind not in rules.challenges:
+            how = f"{one.target.identifier} was proved by {one.attempted_kind}"
+            raise unauthorized(f"{how}, which is not offered here any more; {_instead(rules)}")
 
 
 # -- certificates --------------------------------------------------------------------------------

@@ -487,6 +487,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('problem', models.TextField()),
                 ('detail', models.TextField()),
+                ('caa', models.TextField(help_text='JSON list: for whom CAA records were looked up, empty if they were not')),
                 ('authorization', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, to='store.acmeauthorization')),
             ],
             options={
@@ -545,6 +546,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='acmeauthorization',
             index=models.Index(condition=models.Q(('attempted_at__isnull', False), ('deactivated_at__isnull', True), ('failed_at__isnull', True), ('validated_at__isnull', True)), fields=['attempted_at'], name='acme_authorization_unsettled'),
+        ),
+        migrations.AddIndex(
+            model_name='acmeorder',
+            index=models.Index(condition=models.Q(('replaces__isnull', False)), fields=['replaces'], name='acme_order_replacing'),
+        ),
+        migrations.AddConstraint(
+            model_name='acmeorder',
+            constraint=models.UniqueConstraint(condition=models.Q(('issued_at__isnull', False), ('replaces__isnull', False)), fields=('replaces',), name='acme_order_replaces_once'),
         ),
         migrations.AddConstraint(
             model_name='authoritygeneration',

@@ -62,6 +62,20 @@ class AcmeOrder(models.Model):
 
     class Meta:
         db_table = "acme_order"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["replaces"],
+                condition=models.Q(replaces__isnull=False, issued_at__isnull=False),
+                name="acme_order_replaces_once",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["replaces"],
+                condition=models.Q(replaces__isnull=False),
+                name="acme_order_replacing",
+            )
+        ]
 
 
 class AcmeAuthorization(models.Model):
@@ -124,6 +138,7 @@ class PerspectiveResult(models.Model):
     at = models.DateTimeField()
     problem = models.TextField()
     detail = models.TextField()
+    caa = models.TextField(help_text="JSON list: for whom CAA records were looked up, empty if they were not")
 
     class Meta:
         db_table = "perspective_result"
