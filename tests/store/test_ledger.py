@@ -11,7 +11,8 @@ from certwright.core.audit import Event, EventKind
 from certwright.core.audit_verify import WRITERS_MAX
 from certwright.core.errors import Conflict, Moved, Reconfigured
 from certwright.store.databases import Database, Duplicate, open_database
-from certwright.store.ledger import WRITER_STEP_MAX, WRITERS, Absent, Change, Ledger
+from certwright.store.guarded_rows import Absent
+from certwright.store.ledger import WRITER_STEP_MAX, WRITERS, Change, Ledger
 from certwright.store.rows import (
     AcmeAccountRow,
     AcmeAuthorizationRow,

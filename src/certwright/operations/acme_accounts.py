@@ -12,7 +12,8 @@ from ..core.audit import Event, EventKind, JsonValue
 from ..core.errors import Moved
 from ..core.keys import PublicKey
 from ..store.databases import Duplicate
-from ..store.ledger import Absent, Change
+from ..store.guarded_rows import Absent
+from ..store.ledger import Change
 from ..store.rows import AcmeAccountRow, AcmeExternalAccountKeyRow
 from ..store.snapshot import Endpoint
 from .acme_request import Signed

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from ..core.audit import Event, EventKind, shown
 from ..core.errors import CertwrightError
-from ..store.ledger import Absent, Change
+from ..store.guarded_rows import Absent
+from ..store.ledger import Change
 from ..store.rows import AcmeAccountRow, AcmeNonceRow
 from .context import Context
 

@@ -10,7 +10,8 @@ from ..core.audit import Event, EventKind
 from ..core.envelope import RANDOM_BYTES
 from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
-from ..store.ledger import Absent, Change
+from ..store.guarded_rows import Absent
+from ..store.ledger import Change
 from ..store.rows import AcmeExternalAccountKeyRow
 from ..store.snapshot import Endpoint, Snapshot
 from .acme_lookups import binding_context

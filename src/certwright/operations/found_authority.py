@@ -25,7 +25,8 @@ from ..core.policy import EVERYTHING, evaluate
 from ..core.profile import Profile
 from ..core.request import AuthorityTerms, CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
-from ..store.ledger import Absent, Change
+from ..store.guarded_rows import Absent
+from ..store.ledger import Change
 from ..store.rows import AuthorityGenerationRow, AuthorityRow, CertificateRow
 from ..store.snapshot import Generation, Snapshot
 from .check_key import check_approved, check_authority_name

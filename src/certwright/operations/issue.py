@@ -20,7 +20,8 @@ from ..core.policy import EVERYTHING, EndpointPolicy, evaluate
 from ..core.profile import Profile
 from ..core.request import CertificateRequest
 from ..core.template import fast_tbs
-from ..store.ledger import Absent, Change
+from ..store.guarded_rows import Absent
+from ..store.ledger import Change
 from ..store.rows import (
     CertificateBodyRow,
     CertificateNameRow,

@@ -10,7 +10,8 @@ from ..core.access import EVERYTHING, Actor, Grant, Role, Subject, Verb, require
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
-from ..store.ledger import Absent, Change
+from ..store.guarded_rows import Absent
+from ..store.ledger import Change
 from ..store.rows import ApiTokenRow, RoleGrantRow
 from ..store.snapshot import Snapshot
 from .context import Context

@@ -1,8 +1,10 @@
-"""Rows that guards look at: how each is found, what says that it moved, and what may be kept as it is."""
+"""Rows that guards look at: which must not be there, which must be as they were, and how each is found."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ..core.errors import CertwrightError, Reason, Refused
 from .databases import Transaction
 from .rows import (
     AcmeAccountRow,
@@ -20,6 +22,22 @@ from .rows import (
 
 Kept = AcmeAccountRow | AcmeAuthorizationRow
 """What a change may stand on without changing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No row of the table has this value in this column; if one has, `otherwise` is raised, or is why the
+    change is refused."""
+
+    row_type: type[Row]
+    column: str
+    value: Any
+    otherwise: CertwrightError | Reason
+
+    def error(self) -> CertwrightError:
+        """What to raise where there is such a row."""
+        return Refused((self.otherwise,)) if isinstance(self.otherwise, Reason) else self.otherwise
+
 
 # How a row is found, and the column that says whether it moved; other tables: id, and version.
 _KEYS: dict[type[Row], tuple[tuple[str, ...], str]] = {
@@ -44,35 +62,6 @@ def place_of(row: Row) -> tuple[Any, ...]:
     keys, _ = key_and_guard(row_type)
     values = dict(zip(columns_of(row_type), row, strict=True))
     return (table_of(row_type), *[values[column] for column in keys])
-
-
-async def replace_row(transaction: Transaction, before: Row, after: Row) -> bool:
-    """Write the columns that differ, if the row is still as it was read."""
-    row_type = type(before)
-    keys, guard = key_and_guard(row_type)
-    old, new = (
-        dict(zip(columns_of(row_type), before, strict=True)),
-        dict(zip(columns_of(row_type), after, strict=True)),
-    )
-    if guard == "version":
-        new["version"] = old["version"] + 1
-    changed = [column for column in new if new[column] != old[column]]
-    settings = ", ".join(f'"{column}" = ?' for column in changed)
-    condition = " AND ".join(f'"{column}" = ?' for column in (*keys, guard))
-    sql = f'UPDATE "{table_of(row_type)}" SET {settings} WHERE {condition} RETURNING 1'
-    values = [*(new[column] for column in changed), *(old[column] for column in (*keys, guard))]
-    return bool(await transaction.execute(sql, values))
-
-
-async def remove_row(transaction: Transaction, row: Row) -> None:
-    """Whatever has become of it."""
-    row_type = type(row)
-    keys, _ = key_and_guard(row_type)
-    values = dict(zip(columns_of(row_type), row, strict=True))
-    condition = " AND ".join(f'"{column}" = ?' for column in keys)
-    await transaction.execute(
-        f'DELETE FROM "{table_of(row_type)}" WHERE {condition}', [values[column] for column in keys]
-    )
 
 
 async def moved_of(transaction: Transaction, kept: Sequence[Kept]) -> set[Kept]:

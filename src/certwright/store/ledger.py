@@ -21,9 +21,9 @@ from datetime import datetime
 from typing import Any
 
 from ..core import audit
-from ..core.errors import CertwrightError, Conflict, Moved, Reason, Reconfigured, Refused, Unavailable
+from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured, Unavailable
 from .databases import Clash, Database, Duplicate, Transaction
-from .guarded_rows import Kept, ends_standing, moved_of, place_of, remove_row, replace_row
+from .guarded_rows import Absent, Kept, ends_standing, key_and_guard, moved_of, place_of
 from .rows import (
     AuditEventRow,
     AuditWriterRow,
@@ -46,21 +46,6 @@ WRITER_STEP_MAX = 1 << 12
 """Where the database was put back, the numbers of writers that are lost do not come a second time. A million
 writers, the most that an audit log has, fit below 2^31 at steps of 2048 on the average."""
 _LISTS = ("inserted", "replaced", "removed", "kept", "absent", "status_changes", "events", "follow_ups")
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """No row of the table has this value in this column; if one has, `otherwise` is raised, or is why the
-    change is refused."""
-
-    row_type: type[Row]
-    column: str
-    value: Any
-    otherwise: CertwrightError | Reason
-
-    def error(self) -> CertwrightError:
-        """What to raise where there is such a row."""
-        return Refused((self.otherwise,)) if isinstance(self.otherwise, Reason) else self.otherwise
 
 
 @dataclass(slots=True)
@@ -271,8 +256,8 @@ class Ledger:
             await _check_absent(transaction, batch)
             for waiting, before, after in _touched(batch):
                 if after is None:
-                    await remove_row(transaction, before)
-                elif not await replace_row(transaction, before, after):
+                    await _remove(transaction, before)
+                elif not await _replace(transaction, before, after):
                     raise _Fault({waiting}, Moved(f"the {table_of(type(before))} has changed meanwhile"))
             await _check_kept(transaction, batch)
             rows = [row for waiting in batch for row in waiting.change.inserted]
@@ -355,33 +340,35 @@ def _end_of_batch(queue: list[_Waiting]) -> int:
     configured = compromised = False
     for place, waiting in enumerate(queue[:BATCH_MAX]):
         change = waiting.change
-        if (configured and change.revision is not None) or (compromised and _stands_on_guarded(change)):
+        if (configured and change.revision is not None) or (compromised and _wants_uncompromised(change)):
             return place
         configured = configured or change.configures
-        compromised = compromised or _changes_guarded(change)
+        compromised = compromised or _compromises(change)
     return min(len(queue), BATCH_MAX)
 
 
 async def _hold(transaction: Transaction, batch: list[_Waiting]) -> None:
     """Whoever passes the guards commits before what they saw is changed, or comes after it."""
     changes = [waiting.change for waiting in batch]
-    if any(change.configures or _changes_guarded(change) for change in changes):
+    if any(one.configures or _compromises(one) or _ends_standing(one) for one in changes):
         await transaction.hold(exclusive=True)
-    elif any(change.revision is not None or _stands_on_guarded(change) for change in changes):
+    elif any(one.revision is not None or one.kept or _wants_uncompromised(one) for one in changes):
         await transaction.hold(exclusive=False)
 
 
-def _changes_guarded(change: Change) -> bool:
-    """Of kept rows what matters: a certificate must not come after the end of what it stands on."""
-    if any(isinstance(row, CompromisedKeyRow) for row in change.inserted):
-        return True
-    return any(ends_standing(before, after) for before, after in change.replaced)
+def _compromises(change: Change) -> bool:
+    return any(isinstance(row, CompromisedKeyRow) for row in change.inserted)
 
 
-def _stands_on_guarded(change: Change) -> bool:
+def _wants_uncompromised(change: Change) -> bool:
     """Other guards look at values that their own change inserts, and a unique index keeps those apart, in one
     batch too."""
-    return bool(change.kept) or any(guard.row_type is CompromisedKeyRow for guard in change.absent)
+    return any(guard.row_type is CompromisedKeyRow for guard in change.absent)
+
+
+def _ends_standing(change: Change) -> bool:
+    """Of kept rows what matters: a certificate must not come after the end of what it stands on."""
+    return any(ends_standing(before, after) for before, after in change.replaced)
 
 
 def revision_after(revision: int) -> int:
@@ -434,6 +421,30 @@ def _touched(batch: list[_Waiting]) -> list[tuple[_Waiting, Row, Row | None]]:
         found += [(waiting, before, after) for before, after in waiting.change.replaced]
         found += [(waiting, row, None) for row in waiting.change.removed]
     return sorted(found, key=lambda touched: place_of(touched[1])) if len(found) > 1 else found
+
+
+async def _replace(transaction: Transaction, before: Row, after: Row) -> bool:
+    """Write the columns that differ, if the row is still as it was read."""
+    row_type = type(before)
+    keys, guard = key_and_guard(row_type)
+    old, new = (
+        dict(zip(columns_of(row_type), before, strict=True)),
+        dict(zip(columns_of(row_type), after, strict=True)),
+    )
+    if guard == "version":
+        new["version"] = old["version"] + 1
+    changed = [column for column in new if new[column] != old[column]]
+    settings = ", ".join(f'"{column}" = ?' for column in changed)
+    condition = " AND ".join(f'"{column}" = ?' for column in (*keys, guard))
+    sql = f'UPDATE "{table_of(row_type)}" SET {settings} WHERE {condition} RETURNING 1'
+    values = [*(new[column] for column in changed), *(old[column] for column in (*keys, guard))]
+    return bool(await transaction.execute(sql, values))
+
+
+async def _remove(transaction: Transaction, row: Row) -> None:
+    table, *values = place_of(row)
+    condition = " AND ".join(f'"{column}" = ?' for column in key_and_guard(type(row))[0])
+    await transaction.execute(f'DELETE FROM "{table}" WHERE {condition}', values)
 
 
 async def _advance_counter(transaction: Transaction, name: str, by: int) -> int:
