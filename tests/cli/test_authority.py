@@ -47,6 +47,20 @@ def by_name(shell: Shell) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in shell.gives("authority", "list")["authorities"]}
 
 
+def test_below_a_revoked_authority_none_is_in_force(shell: Shell, passphrase: Path) -> None:
+    above = ("--parent", "root", UNLOCK, passphrase)
+    shell.does("authority", "found", "middle", "--kind", "intermediate", *above)
+    shell.does("authority", "found", "lower", "--parent", "middle")
+    assert by_name(shell)["lower"]["status"] == "in force"
+    certificate = x509.load_pem_x509_certificate(by_name(shell)["middle"]["certificate"].encode())
+    order = ("revoke", f"{certificate.serial_number:032x}", "--reason", "caCompromise")
+    said = shell(*order)
+    assert said.status == 0
+    assert "its list waits for `certwright crl publish root --recovery-passphrase-file FILE`" in said.err
+    assert by_name(shell)["lower"]["status"] == "below a revoked certificate"
+    assert by_name(shell)["issuing"]["status"] == "in force"
+
+
 def test_a_subordinate_of_the_offline_root_is_founded_and_serves(shell: Shell, passphrase: Path) -> None:
     made = shell.gives(
         *("authority", "found", "team-a", "--parent", "root", "--permit", "dns:a.test", "--crl-shards", "2"),

@@ -22,6 +22,7 @@ from certwright.operations.accept_certificate import (
     authority_csr,
     import_authority,
 )
+from certwright.operations.authority_health import authority_health
 from certwright.operations.context import Context
 from certwright.operations.found_authority import (
     AuthorityOrder,
@@ -165,6 +166,8 @@ def test_below_a_revoked_authority_of_ours_none_issues(database: Database, tmp_p
             await founded(context, "further", parent="lower")
         assert "further" not in (await context.snapshots.refresh()).authorities
         await ask(context, "issuing")
+        [health] = await authority_health(context, ADMINISTRATOR, "lowest")
+        assert "authority middle/1, above it, is revoked or on hold" in health.problems[0]
 
         await revoked(context, row)  # what it has issued keeps its status
         lowest = context.snapshot.generations[lowest.id]

@@ -71,15 +71,15 @@ def _authority(snapshot: Snapshot, name: str) -> Document:
         "crl_shards": row.crl_shards,
         "created_at": row.created_at.isoformat(),
         "retired_at": row.retired_at.isoformat() if row.retired_at else None,
-        "generations": [_generation(one) for one in snapshot.of_authority(name)],
+        "generations": [_generation(snapshot, one) for one in snapshot.of_authority(name)],
     }
 
 
-def _generation(generation: Generation) -> Document:
+def _generation(snapshot: Snapshot, generation: Generation) -> Document:
     row, pointers = generation.row, generation.issuer.pointers if generation.issuer else None
     return {
         "number": row.number,
-        "status": _status(generation),
+        "status": _status(snapshot, generation),
         "subject": row.subject,
         "key_algorithm": row.key_algorithm,
         "key_provider": row.key_provider,
@@ -93,10 +93,12 @@ def _generation(generation: Generation) -> Document:
     }
 
 
-def _status(generation: Generation) -> str:
+def _status(snapshot: Snapshot, generation: Generation) -> str:
     if generation.certificate is None:
         return "awaits-certificate"
-    return "retired" if generation.authority.retired_at or generation.row.retired_at else "in-force"
+    if generation.authority.retired_at or generation.row.retired_at:
+        return "retired"
+    return "below-revoked" if generation.id in snapshot.revoked_above else "in-force"
 
 
 # -- make ----------------------------------------------------------------------------------------

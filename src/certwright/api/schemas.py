@@ -209,7 +209,9 @@ class SubordinateBody(Body):
 
 class Generation(Answer):
     number: int
-    status: str = Field(description="`in-force`, `awaits-certificate` or `retired`.")
+    status: str = Field(
+        description="`in-force`, `awaits-certificate`, `retired`, or `below-revoked` (by another)."
+    )
     subject: str
     key_algorithm: str
     key_provider: str

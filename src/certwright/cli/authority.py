@@ -331,7 +331,7 @@ async def _visible(reading: Reading) -> list[Document]:
         for name in sorted(reading.snapshot.authorities)
         if may(reading.actor, Verb.VIEW, Subject(authority=name))
     ]
-    return [_document(one) for name in names for one in reading.snapshot.of_authority(name)]
+    return [_listed(reading, one) for name in names for one in reading.snapshot.of_authority(name)]
 
 
 @app.command()
@@ -344,7 +344,7 @@ def show(context: typer.Context, name: Name, home: Home = None, as_json: Json = 
 
         reading.snapshot.authority(name)
         require(reading.actor, Verb.VIEW, Subject(authority=name))
-        return [_document(one) for one in reading.snapshot.of_authority(name)]
+        return [_listed(reading, one) for one in reading.snapshot.of_authority(name)]
 
     found = session.read(act)
     session.output.show({"generations": found}, "\n\n".join(map(_told, found)))
@@ -366,6 +366,13 @@ def retire(context: typer.Context, name: Name, home: Home = None, as_json: Json 
         return {"name": row.name, "retired_at": row.retired_at.isoformat()}
 
     session.output.show(session.run(act), f"Retired {name} for good; its lists and answers go on")
+
+
+def _listed(reading: Reading, generation: Generation) -> Document:
+    document = _document(generation)
+    if document["status"] == "in force" and generation.id in reading.snapshot.revoked_above:
+        document["status"] = "below a revoked certificate"
+    return document
 
 
 def _document(generation: Generation) -> Document:

@@ -225,6 +225,7 @@ def revoke(
     from ..core.revocation import parse_reason
     from ..operations.certificate_documents import certificate_document
     from ..operations.revoke import revoke_certificate
+    from ..operations.worker_health import offline_tasks, publishing_command
     from .remote import remote_of
 
     session = begin(context, home, as_json)
@@ -233,6 +234,10 @@ def revoke(
 
     async def act(context: Context, actor: Actor) -> Document:
         row = await revoke_certificate(context, actor, certificate, wanted, context.clock(), since)
+        tasks = await offline_tasks(context)
+        own = [task for task in tasks if (task.what, task.generation.id) == ("crl", row.generation_id)]
+        if own:
+            session.output.warn(f"responders say so; its list waits for `{publishing_command(own[0])}`")
         return certificate_document(row)
 
     if remote := remote_of(session, url, token, root):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .wiring import Founded, Serving
 
 LANES = ("fast", "console", "worker")
+DEMO_HOST = "localhost"
 
 
 def up(
@@ -91,15 +92,18 @@ def ready_text(serving: Serving, only: str, as_json: bool) -> str:
         f"  root            {serving.root_certificate}",
         f"                  SHA-256 {serving.root_fingerprint}",
     ]
-    if serving.directories:
+    if serving.directories and serving.directories[0].startswith(f"https://{DEMO_HOST}"):
         lines += ["", "A first certificate, in another shell:", "", *_first_certificate(serving)]
     return "\n".join(lines)
 
 
 def _first_certificate(serving: Serving) -> list[str]:
+    """As the README has it."""
+    trust, demo = shlex.quote(str(serving.trust)), shlex.quote(str(serving.home / "demo"))
     return [
-        f"  export REQUESTS_CA_BUNDLE={shlex.quote(str(serving.trust))}",
+        f"  REQUESTS_CA_BUNDLE={trust} \\",
         "  certbot certonly --standalone --http-01-port 5002 -d demo.localhost \\",
         f"    --server {serving.directories[0]} \\",
+        f"    --config-dir {demo} --work-dir {demo} --logs-dir {demo} \\",
         "    --agree-tos --register-unsafely-without-email",
     ]

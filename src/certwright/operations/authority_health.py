@@ -48,8 +48,10 @@ async def _health(context: Context, generation: Generation, now: datetime) -> Ge
     lists = await list_states(context.database, generation)
     signer = context.snapshot.signer(generation.id, now)
     ahead = await shards_ahead(context.database, generation, now)
-    problems = tuple(_problems(generation, lists, ahead, signer, now))
-    return GenerationHealth(generation, lists, signer, problems)
+    problems = list(_problems(generation, lists, ahead, signer, now))
+    if above := context.snapshot.revoked_above.get(generation.id):
+        problems.insert(0, f"the certificate of {above}, above it, is revoked or on hold; it issues nothing")
+    return GenerationHealth(generation, lists, signer, tuple(problems))
 
 
 async def list_states(database: Database, generation: Generation) -> tuple[ListState, ...]:

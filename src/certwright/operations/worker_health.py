@@ -130,5 +130,10 @@ def require_no_offline_task(tasks: list[OfflineTask]) -> None:
     if not tasks:
         return
     names = ", ".join(sorted({task.generation.path for task in tasks}))
-    command = f"certwright crl publish {tasks[0].generation.authority.name} --recovery-passphrase-file FILE"
+    command = publishing_command(tasks[0])
     raise Unavailable(f"the lists or OCSP signers of {names} are to be renewed by a person: `{command}`")
+
+
+def publishing_command(task: OfflineTask) -> str:
+    """What a person types for it."""
+    return f"certwright crl publish {task.generation.authority.name} --recovery-passphrase-file FILE"
