@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core import rates
-from certwright.core.rates import PARTIES_MAX, PERIOD, Rates, network_of
+from certwright.core.rates import PERIOD, Rates, network_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LIMITS = st.integers(min_value=1, max_value=50)
@@ -71,7 +71,6 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         assert counted.take(f"stranger {number}", 5, NOW) == 0
         assert len(counted._quiet_at) <= 100
     assert counted.take("busy", 5, NOW) > 0
-    assert PARTIES_MAX > 1000
 
 
 @pytest.mark.parametrize(

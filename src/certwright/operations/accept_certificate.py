@@ -18,7 +18,7 @@ from ..core.keys import PrivateKey
 from ..core.last_list import number_of_last_list
 from ..ports import KeyImporter
 from ..store.ledger import Change
-from ..store.rows import CounterRow
+from ..store.rows import AuthorityGenerationRow, CounterRow
 from ..store.snapshot import Generation, revoked_of
 from .check_key import check_authority_name, check_public_key
 from .context import Context, decide_again
@@ -83,9 +83,7 @@ async def _accept(context: Context, actor: Actor, name: str, given: Accepted) ->
     spki = keys.spki(public_key)
     _check_fits(leaf, spki, generation.row.subject)
     await _check_not_revoked(context, given)
-    after = generation.row._replace(
-        certificate=given.certificate, chain=b"".join(given.chain), not_after=leaf.not_valid_after_utc
-    )
+    after = _with_certificate(generation.row, given, leaf)
     event = Event(
         EventKind.AUTHORITY_CERTIFICATE_ACCEPTED,
         now,
@@ -133,9 +131,7 @@ async def import_authority(
     with destroyed_on_failure(context, order.key_provider, reference):
         spki = keys.spki(key.public_key())
         authority, generation = new_rows(context, order, reference, spki, now)
-        generation = generation._replace(
-            certificate=given.certificate, chain=b"".join(given.chain), not_after=leaf.not_valid_after_utc
-        )
+        generation = _with_certificate(generation, given, leaf)
         event = Event(
             EventKind.AUTHORITY_IMPORTED,
             now,
@@ -156,6 +152,14 @@ async def import_authority(
         )
         await decide_again(context, lambda: _bring(context, given, change))
     return (await context.snapshots.refresh()).generations[generation.id]
+
+
+def _with_certificate(
+    row: AuthorityGenerationRow, given: Accepted, leaf: x509.Certificate
+) -> AuthorityGenerationRow:
+    return row._replace(
+        certificate=given.certificate, chain=b"".join(given.chain), not_after=leaf.not_valid_after_utc
+    )
 
 
 async def _bring(context: Context, given: Accepted, change: Change) -> None:
