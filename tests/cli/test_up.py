@@ -267,6 +267,15 @@ def test_refusals_come_as_they_do_here(served: Elsewhere, shell: Shell) -> None:
     assert "is known here" in shell.refuses("show", "ab" * 16, *served.options)
 
 
+def test_the_root_of_our_own_listeners_is_trusted_where_it_is_another(shell: Shell, tmp_path: Path) -> None:
+    home, chosen = tmp_path / "another", ports()
+    shell.does("init", "--home", home, "--algorithm", "ed25519")
+    token = shell.does("token", "create", "remote", "--role", "auditor", "--home", home).strip()
+    there = ("--url", f"https://localhost:{chosen.https}", "--token", token, "--home", home)
+    with up(home, tmp_path / "log", *chosen.options):
+        shell.does("certificates", *there)
+
+
 def test_url_and_token_from_the_environment(
     served: Elsewhere, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:

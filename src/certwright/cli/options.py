@@ -57,7 +57,7 @@ Root = Annotated[
     typer.Option(
         "--root",
         metavar="FILE",
-        help="PEM file with the root to trust at --url. Default: root.pem at home, else the system's.",
+        help="PEM file with the root to trust at --url. Default: that of the home, else the system's.",
     ),
 ]
 

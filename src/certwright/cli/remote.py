@@ -118,5 +118,6 @@ def remote_of(session: Session, url: str, token: str, root: Path | None) -> Remo
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.path or parts.query or parts.username:
         raise Malformed(f"{url[:200]!r} is no https://host[:port]; a token goes over TLS alone")
-    kept = session.wiring.folder(session.home) / "root.pem"
-    return Remote(url, token, root or (kept if kept.exists() else None))
+    home = session.wiring.folder(session.home)
+    kept = [home / name for name in ("service.pem", "root.pem") if (home / name).exists()]
+    return Remote(url, token, root or next(iter(kept), None))

@@ -25,18 +25,20 @@ async def revoke_by_account(
     context: Context,
     endpoint: Endpoint,
     account: AcmeAccountRow,
+    kinds: tuple[str, ...],
     certificate: bytes,
     reason: Reason,
     signed: Signed,
 ) -> None:
-    """The account has ordered the certificate (DER), or may speak for all it names.
+    """The account has ordered the certificate (DER), or may speak for all it names: it has proved each by a
+    challenge of these `kinds`, which the endpoint offers.
 
     Raises NotFound for a certificate that is not of this endpoint or its authority, Forbidden, Refused for a
     reason that this account cannot give, Conflict when it is revoked already, Moved.
     """
     row = await _issued_here(context, endpoint, certificate)
     if row.requester != f"acme:{account.id}":
-        await _require_names(context, account, row, signed)
+        await _require_names(context, account, kinds, row, signed)
         _require_reason(reason)
     await _revoke(context, account_actor(account, endpoint, signed.source), row, reason, signed)
 
@@ -65,13 +67,14 @@ async def _issued_here(context: Context, endpoint: Endpoint, der: bytes) -> Cert
 
 
 async def _require_names(
-    context: Context, account: AcmeAccountRow, row: CertificateRow, signed: Signed
+    context: Context, account: AcmeAccountRow, kinds: tuple[str, ...], row: CertificateRow, signed: Signed
 ) -> None:
     """Names that no ACME authorization can be for, such as mail addresses, are never held."""
     if speaks_for_us(context, row):
         raise Forbidden("a certificate that speaks for its authority is revoked by who manages that")
     names = await acme_lookups.names(context, row)
-    held = await acme_lookups.held(context, account, names, signed.now)
+    proofs = await acme_lookups.held(context, account, names, signed.now)
+    held = [proof for proof in proofs if proof.attempted_kind in kinds]
     if not names:
         raise Forbidden("this account did not order the certificate, which has no names to be proved")
     missing = orders.unauthorized_name(names, held, signed.now)

@@ -132,6 +132,17 @@ def test_the_name_alone_is_not_its_wildcard(acme: Acme, client: RawClient) -> No
     assert other.revoke(der(leaf)).refusal == (403, "unauthorized")
 
 
+def test_names_proved_in_a_way_that_is_not_offered_any_more(acme: Acme) -> None:
+    name, endpoint = acme.name(), acme.endpoint("withdrawn")
+    _, (leaf, *_) = acme.issue(acme.registered(endpoint), name)
+    other = acme.registered(endpoint)
+    acme.ready(other, name)
+    acme.endpoint(endpoint, {"challenges": ["http-01"]})
+    assert other.revoke(der(leaf)).refusal == (403, "unauthorized")
+    acme.endpoint(endpoint, {"challenges": ["dns-01"]})
+    assert other.revoke(der(leaf)).status == 200
+
+
 def test_whether_it_is_revoked_is_told_to_those_who_may(acme: Acme, client: RawClient) -> None:
     _, (leaf, *_) = acme.issue(client, acme.name())
     client.revoke(der(leaf))

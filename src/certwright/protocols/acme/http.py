@@ -453,8 +453,7 @@ class AcmeApplication:
             raise unauthorized("this is another account's certificate, or there is no such chain")
         der = await certificate_der(self._context.database, row.id)
         generation = await acme_lookups.generation_of(self._context, row)
-        body = b"".join(map(pem, (der, *generation.served_chain)))
-        return Answer(body, content_type=answers.PEM_CHAIN)
+        return Answer(b"".join(map(pem, (der, *generation.served_chain))), content_type=answers.PEM_CHAIN)
 
     async def _revoke(self, call: Call) -> Answer:
         if call.account is None:
@@ -476,7 +475,8 @@ class AcmeApplication:
             require_key_of(certificate, call.jws.header.jwk)
             await acme_revocation.revoke_by_key(self._context, call.at.endpoint, *how)
         else:
-            await acme_revocation.revoke_by_account(self._context, call.at.endpoint, call.account, *how)
+            by = (call.at.endpoint, call.account, call.at.rules.challenges)
+            await acme_revocation.revoke_by_account(self._context, *by, *how)
 
     async def _renewal_info(self, place: Place) -> Answer:
         key = renewal.parse_certificate_key(place.key)
