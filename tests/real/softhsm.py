@@ -27,6 +27,10 @@ class SoftHsm:
     def environment(self) -> dict[str, str]:
         return {"SOFTHSM2_CONF": str(self.configuration)}
 
+    def token_files(self) -> list[Path]:
+        """Each says label, PIN and flags of one token; its objects have files of their own."""
+        return sorted(self.configuration.parent.glob("tokens/*/token.object"))
+
     def add_token(self, token: str) -> "SoftHsm":
         """One more token in the same store, with the same PINs. Add it before the module is initialised."""
         self.tool(
