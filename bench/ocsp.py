@@ -252,7 +252,6 @@ def openssl(folder: Path) -> None:
 
 def apache_bench(url: str, body: Path) -> Load:
     """Like `wrk`, with a new connection for each request."""
-    need("apache2-utils")
     limits = ["-t", str(SECONDS), "-n", "1000000", "-c", "4", "-q"]
     command = ["ab", *limits, "-p", str(body), "-T", CONTENT, url]
     text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS + 60).stdout
@@ -271,7 +270,7 @@ def apache_bench(url: str, body: Path) -> Load:
 
 def in_namespace(part: str) -> None:
     """A part of this bench in a network of its own: `openssl ocsp` listens on every address there is."""
-    need("iproute2")
+    need("apache2-utils", "iproute2")  # here, since nothing can be installed from inside
     again = f"ip link set lo up && exec {sys.executable} -m bench.ocsp {part}"
     command = ["unshare", "--map-root-user", "--net", "sh", "-c", again]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=SECONDS + 60)

@@ -5,6 +5,7 @@ import socket
 from typing import Any
 
 import pytest
+import schemathesis
 
 from tests.api.callers import Api
 from tests.architecture.source import CHECKOUT
@@ -44,6 +45,16 @@ def test_every_route_is_described(document: Any) -> None:
             assert len(operation["tags"]) == 1
     assert len(set(identifiers)) == len(identifiers)
     assert document["components"]["securitySchemes"]["BearerToken"]["scheme"] == "bearer"
+
+
+def test_it_is_valid_openapi(document: Any) -> None:
+    """By the specification's own schema for 3.1."""
+    schemathesis.openapi.from_dict(document).validate()
+    operation = document["paths"]["/api/v1/whoami"]["get"]
+    broken = {**operation, "responses": "none"}
+    paths = {**document["paths"], "/api/v1/whoami": {"get": broken}}
+    with pytest.raises(ValueError, match='"none" is not of type'):
+        schemathesis.openapi.from_dict({**document, "paths": paths}).validate()
 
 
 def test_the_page_has_every_route_and_needs_nothing_from_elsewhere(api: Api, document: Any) -> None:

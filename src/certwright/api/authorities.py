@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.http import HttpRequest
 from ninja import Router
 
-from ..core.access import Actor, Subject, Verb, may, require
+from ..core.access import Actor
 from ..core.distinguished_name import parse_name
 from ..core.documents import is_oid
 from ..core.errors import Malformed
@@ -30,6 +30,7 @@ from ..operations.found_authority import (
 )
 from ..operations.issue import Issued
 from ..operations.publish_status import Published, publish_status, put_in_service
+from ..operations.view_configuration import list_authorities, view_authority
 from ..store.snapshot import Generation, Snapshot
 from . import schemas
 from .web import Document, actor_of, run
@@ -41,26 +42,22 @@ CHAIN_MAX = 10
 # -- look ----------------------------------------------------------------------------------------
 
 
-@router.get("/authorities", response=schemas.AuthorityList)
-def list_authorities(request: HttpRequest) -> Document:
+@router.get("/authorities", response=schemas.AuthorityList, operation_id="list_authorities")
+def list_visible_authorities(request: HttpRequest) -> Document:
     """List the authorities within the caller's scopes."""
-    snapshot, names = bridge().context.snapshot, _visible(request)
-    return {"authorities": [_authority(snapshot, name) for name in names]}
+    snapshot = bridge().context.snapshot
+    return {"authorities": [_authority(snapshot, name) for name in _visible(request)]}
 
 
 @router.get("/authorities/{name}", response=schemas.Authority)
 def show_authority(request: HttpRequest, name: str) -> Document:
     """Show an authority: its generations, where its status data is, its certificates and chains."""
     snapshot = bridge().context.snapshot
-    snapshot.authority(name)
-    require(actor_of(request), Verb.VIEW, Subject(authority=name))
-    return _authority(snapshot, name)
+    return _authority(snapshot, view_authority(snapshot, actor_of(request), name).name)
 
 
 def _visible(request: HttpRequest) -> list[str]:
-    actor = actor_of(request)
-    names = sorted(bridge().context.snapshot.authorities)
-    return [name for name in names if may(actor, Verb.VIEW, Subject(authority=name))]
+    return [one.name for one in list_authorities(bridge().context.snapshot, actor_of(request))]
 
 
 def _authority(snapshot: Snapshot, name: str) -> Document:

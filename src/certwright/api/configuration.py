@@ -5,14 +5,14 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Body, Path, Router
 
-from ..core.access import Subject, Verb, may, require
-from ..core.errors import Malformed, NotFound
+from ..core.errors import Malformed
 from ..core.policy import endpoint_policy_to_document
 from ..core.profile_document import to_document
 from ..operations.bridge import bridge
 from ..operations.found_installation import EndpointOrder, save_endpoint
 from ..operations.remove_endpoint import remove_endpoint
 from ..operations.save_profile import save_profile
+from ..operations.view_configuration import list_endpoints, list_profiles, view_endpoint, view_profile
 from ..store.snapshot import Endpoint as StoredEndpoint
 from . import schemas
 from .web import Document, actor_of, run
@@ -23,20 +23,17 @@ router = Router()
 # -- profiles ------------------------------------------------------------------------------------
 
 
-@router.get("/profiles", response=schemas.ProfileList, tags=["profiles"])
-def list_profiles(request: HttpRequest) -> Document:
+@router.get("/profiles", response=schemas.ProfileList, tags=["profiles"], operation_id="list_profiles")
+def list_visible_profiles(request: HttpRequest) -> Document:
     """List the profiles within the caller's scopes, each in its newest version."""
-    actor, profiles = actor_of(request), bridge().context.snapshot.profiles
-    seen = [name for name in sorted(profiles) if may(actor, Verb.VIEW, Subject(profile=name))]
-    return {"profiles": [to_document(profiles[name]) for name in seen]}
+    seen = list_profiles(bridge().context.snapshot, actor_of(request))
+    return {"profiles": list(map(to_document, seen))}
 
 
 @router.get("/profiles/{name}", response=schemas.ProfileDocument, tags=["profiles"])
 def show_profile(request: HttpRequest, name: str) -> Document:
     """Show a profile in its newest version."""
-    profile = bridge().context.snapshot.profile(name)
-    require(actor_of(request), Verb.VIEW, Subject(profile=name))
-    return to_document(profile)
+    return to_document(view_profile(bridge().context.snapshot, actor_of(request), name))
 
 
 @router.put(
@@ -52,20 +49,17 @@ def put_profile(request: HttpRequest, name: str, document: Body[dict[str, Any]])
 # -- endpoints -----------------------------------------------------------------------------------
 
 
-@router.get("/endpoints", response=schemas.EndpointList, tags=["endpoints"])
-def list_endpoints(request: HttpRequest) -> Document:
+@router.get("/endpoints", response=schemas.EndpointList, tags=["endpoints"], operation_id="list_endpoints")
+def list_visible_endpoints(request: HttpRequest) -> Document:
     """List the enrolment endpoints within the caller's scopes, those out of use too."""
-    actor, endpoints = actor_of(request), bridge().context.snapshot.endpoints
-    seen = [one for _, one in sorted(endpoints.items()) if may(actor, Verb.VIEW, _subject(one))]
-    return {"endpoints": [_endpoint(one) for one in seen]}
+    seen = list_endpoints(bridge().context.snapshot, actor_of(request))
+    return {"endpoints": list(map(_endpoint, seen))}
 
 
 @router.get("/endpoints/{protocol}/{name}", response=schemas.Endpoint, tags=["endpoints"])
 def show_endpoint(request: HttpRequest, protocol: str, name: str) -> Document:
     """Show an endpoint."""
-    endpoint = _known(f"{protocol}/{name}")
-    require(actor_of(request), Verb.VIEW, _subject(endpoint))
-    return _endpoint(endpoint)
+    return _seen(request, protocol, name)
 
 
 @router.put(
@@ -82,7 +76,7 @@ def put_endpoint(
         protocol, name, body.authority, tuple(body.profiles), dict(body.policy), dict(body.settings)
     )
     run(request, lambda context, actor: save_endpoint(context, actor, order))
-    return _endpoint(_known(f"{protocol}/{name}"))
+    return _seen(request, protocol, name)
 
 
 @router.delete(
@@ -94,18 +88,11 @@ def put_endpoint(
 def delete_endpoint(request: HttpRequest, protocol: str, name: str) -> Document:
     """Take an endpoint out of use. Saving it again brings it back."""
     run(request, lambda context, actor: remove_endpoint(context, actor, protocol, name))
-    return _endpoint(_known(f"{protocol}/{name}"))
+    return _seen(request, protocol, name)
 
 
-def _known(path: str) -> StoredEndpoint:
-    endpoint = bridge().context.snapshot.endpoints.get(path)
-    if endpoint is None:
-        raise NotFound(f"there is no endpoint {path[:120]!r}")
-    return endpoint
-
-
-def _subject(endpoint: StoredEndpoint) -> Subject:
-    return Subject(authority=endpoint.authority, endpoint=endpoint.path)
+def _seen(request: HttpRequest, protocol: str, name: str) -> Document:
+    return _endpoint(view_endpoint(bridge().context.snapshot, actor_of(request), f"{protocol}/{name}"))
 
 
 def _endpoint(endpoint: StoredEndpoint) -> Document:

@@ -12,6 +12,8 @@ from .errors import Malformed
 
 TEXT_MAX = 2048
 LIST_MAX = 256
+DURATION_MAX = 999_999_999 * 86400
+"""The longest that can be written, in seconds; past a century or so, no date is that far off."""
 _OID = re.compile(r"([01]\.(0|[1-9]|[1-3][0-9])|2\.(0|[1-9][0-9]{0,38}))(\.(0|[1-9][0-9]{0,38})){0,20}")
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -106,9 +108,15 @@ class Fields:
             raise self.error(name, f"must be one of {', '.join(known)}, not {value[:40]!r}")
         return value
 
-    def duration(self, name: str, default: str | None = None) -> int:
-        """Seconds, as `seconds_of` reads them."""
-        return seconds_of(self.path(name), self.text(name, default))
+    def duration(
+        self, name: str, default: str | None = None, *, least: int = 0, most: int = DURATION_MAX
+    ) -> int:
+        """Seconds, as `seconds_of` reads them, from `least` to `most`."""
+        seconds = seconds_of(self.path(name), self.text(name, default))
+        if not least <= seconds <= most:
+            bounds = f"from {duration(least)} to {duration(most)}"
+            raise self.error(name, f"must be {bounds}, not {duration(seconds)}")
+        return seconds
 
     def items(self, name: str) -> list[Any]:
         """A list, empty when the field is absent."""

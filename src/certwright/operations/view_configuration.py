@@ -1,0 +1,57 @@
+"""The configuration as an actor may view it: lists hold what is within the actor's scopes, and one that lies
+outside of them is Forbidden."""
+
+from ..core.access import Actor, Subject, Verb, may, require
+from ..core.errors import NotFound
+from ..core.profile import Profile
+from ..store.rows import AuthorityRow
+from ..store.snapshot import Endpoint, Snapshot
+
+
+def list_profiles(snapshot: Snapshot, actor: Actor) -> list[Profile]:
+    """In their newest versions, by name."""
+    return [
+        one for name, one in sorted(snapshot.profiles.items()) if may(actor, Verb.VIEW, _of_profile(name))
+    ]
+
+
+def view_profile(snapshot: Snapshot, actor: Actor, name: str) -> Profile:
+    """In its newest version. Raises NotFound, Forbidden."""
+    profile = snapshot.profile(name)
+    require(actor, Verb.VIEW, _of_profile(name))
+    return profile
+
+
+def list_endpoints(snapshot: Snapshot, actor: Actor) -> list[Endpoint]:
+    """By path, those out of use too."""
+    return [one for _, one in sorted(snapshot.endpoints.items()) if may(actor, Verb.VIEW, _of_endpoint(one))]
+
+
+def view_endpoint(snapshot: Snapshot, actor: Actor, path: str) -> Endpoint:
+    """By `PROTOCOL/NAME`, in use or not. Raises NotFound, Forbidden."""
+    endpoint = snapshot.endpoints.get(path)
+    if endpoint is None:
+        raise NotFound(f"there is no endpoint {path[:120]!r}")
+    require(actor, Verb.VIEW, _of_endpoint(endpoint))
+    return endpoint
+
+
+def list_authorities(snapshot: Snapshot, actor: Actor) -> list[AuthorityRow]:
+    """By name, retired ones too."""
+    found = sorted(snapshot.authorities.items())
+    return [one for name, one in found if may(actor, Verb.VIEW, Subject(authority=name))]
+
+
+def view_authority(snapshot: Snapshot, actor: Actor, name: str) -> AuthorityRow:
+    """Raises NotFound, Forbidden."""
+    authority = snapshot.authority(name)
+    require(actor, Verb.VIEW, Subject(authority=name))
+    return authority
+
+
+def _of_profile(name: str) -> Subject:
+    return Subject(profile=name)
+
+
+def _of_endpoint(endpoint: Endpoint) -> Subject:
+    return Subject(authority=endpoint.authority, endpoint=endpoint.path)
