@@ -11,7 +11,8 @@ from secrets import token_hex
 from cryptography import x509
 
 from certwright.operations.context import Context
-from certwright.store.rows import CertificateRow
+from certwright.store.enrolment import Authorization, with_authorizations
+from certwright.store.rows import AcmeOrderRow, CertificateRow
 from tests.real import certwright, dns_server
 from tests.real.certwright import Home, Site
 from tests.real.dns_server import DnsServer
@@ -36,14 +37,17 @@ class AcmeSite:
         """A name nobody has had yet."""
         return f"{token_hex(5)}.{ZONE}"
 
-    def verify(self, leaf: Path, chain: Path, *names: str) -> x509.Certificate:
-        """`openssl verify` accepts the certificate for each name or address; gives it."""
+    def verify(self, leaf: Path, chain: Path, *names: str, by: str = "http-01") -> x509.Certificate:
+        """`openssl verify` accepts the certificate for each name or address, and this challenge proved them;
+        gives it."""
         for name in names:
             check = "-verify_ip" if name.replace(".", "").isdigit() else "-verify_hostname"
             command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", self.root]
             done = run([*command, "-untrusted", chain, check, name, leaf])
             assert done.endswith("OK\n"), done
-        return x509.load_pem_x509_certificate(leaf.read_bytes())
+        certificate = x509.load_pem_x509_certificate(leaf.read_bytes())
+        assert self.proved_by(certificate) == by
+        return certificate
 
     def record(self, certificate: x509.Certificate) -> CertificateRow:
         """What is stored of it."""
@@ -54,6 +58,21 @@ class AcmeSite:
             return rows[0]
 
         return self.site.home.run(read)
+
+    def proved_by(self, certificate: x509.Certificate) -> str:
+        """The challenge by which all names of it were proved, as its order's authorizations say: those that
+        are validated are for its names and no others. Several challenges are given with commas."""
+        identifier = self.record(certificate).id
+
+        async def read(context: Context) -> tuple[Authorization, ...]:
+            [row] = await context.database.select(AcmeOrderRow, '"certificate" = ?', identifier)
+            return (await with_authorizations(context.database, row)).authorizations
+
+        proved = [one.facts for one in self.site.home.run(read) if one.facts.validated_at]
+        wanted = [("*." if one.target.wildcard else "") + one.target.identifier.value for one in proved]
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert sorted(wanted) == sorted(str(name.value) for name in names)
+        return ", ".join(sorted({one.attempted_kind for one in proved}))
 
 
 @contextmanager

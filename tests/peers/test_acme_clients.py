@@ -63,6 +63,25 @@ def account_key(acme: AcmeSite, name: str) -> tuple[str, str]:
     return name, acme.site.home.run(create)
 
 
+@pytest.fixture
+def records(acme: AcmeSite, tmp_path: Path) -> Path:
+    """A program that changes the zone, for dns-01. lego calls it as it is, the others by a hook."""
+    need("knot-dnsutils")
+    script = tmp_path / "records"
+    script.write_text(f"""#!/bin/sh
+# records present|cleanup NAME VALUE
+case "$1" in present) act=add;; cleanup) act=del;; esac
+knsupdate -y hmac-sha256:{acme.dns.key_name}:{acme.dns.key_secret} <<END
+server 127.0.0.1 {acme.dns.port}
+zone acme.test
+$act $2 0 TXT "$3"
+send
+END
+""")
+    script.chmod(0o700)
+    return script
+
+
 # -- certbot -----------------------------------------------------------------------------------------
 
 
@@ -83,15 +102,19 @@ class Certbot:
         )
 
     def obtain(self, name: str, *arguments: str, **more: str) -> x509.Certificate:
+        """By http-01."""
         names = ["-d", name] if "--ip-address" not in arguments else []
-        how = ["--standalone", f"--http-01-port={HTTP_PORT}", "--cert-name", "one"]
-        account = ["--agree-tos", "--register-unsafely-without-email"]
-        self("certonly", *how, *names, *account, *arguments, **more)
-        return self.certificate(name)
+        how = ["--standalone", f"--http-01-port={HTTP_PORT}"]
+        return self.certonly(name, *how, *names, *arguments, **more)
 
-    def certificate(self, name: str) -> x509.Certificate:
+    def certonly(self, name: str, *arguments: str, by: str = "http-01", **more: str) -> x509.Certificate:
+        account = ["--agree-tos", "--register-unsafely-without-email"]
+        self("certonly", "--cert-name", "one", *account, *arguments, **more)
+        return self.certificate(name, by)
+
+    def certificate(self, name: str, by: str = "http-01") -> x509.Certificate:
         live = self.folder / "config" / "live" / "one"
-        return self.acme.verify(live / "cert.pem", live / "chain.pem", name)
+        return self.acme.verify(live / "cert.pem", live / "chain.pem", name, by=by)
 
 
 @pytest.fixture
@@ -102,6 +125,19 @@ def certbot(acme: AcmeSite, tmp_path: Path) -> Certbot:
 def test_certbot_obtains(certbot: Certbot, acme: AcmeSite) -> None:
     certificate = certbot.obtain(acme.name())
     assert acme.record(certificate).endpoint == "acme/default"
+
+
+def test_certbot_by_dns_01(certbot: Certbot, acme: AcmeSite, records: Path) -> None:
+    """And its renewal, which calls the hooks again."""
+    name = acme.name()
+    hooks: list[str] = []
+    for hook, act in (("auth", "present"), ("cleanup", "cleanup")):
+        call = f'{records} {act} _acme-challenge.$CERTBOT_DOMAIN. "$CERTBOT_VALIDATION"'
+        hooks += [f"--manual-{hook}-hook", call]
+    how = ("--manual", "--preferred-challenges", "dns", *hooks)
+    first = certbot.certonly(f"any.{name}", *how, "-d", f"*.{name}", by="dns-01")
+    certbot("renew", "--force-renewal", "--no-random-sleep-on-renew")
+    assert certbot.certificate(f"any.{name}", by="dns-01") != first
 
 
 def test_certbot_on_the_own_machine(certbot: Certbot) -> None:
@@ -171,7 +207,7 @@ class Lego:
         self.folder = folder
 
     def __call__(
-        self, name: str, *arguments: str, endpoint: str = "default", **environment: str
+        self, name: str, *arguments: str, by: str = "http-01", endpoint: str = "default", **environment: str
     ) -> x509.Certificate:
         run(
             ["lego", "--path", self.folder, "--server", self.acme.site.acme(endpoint), "--accept-tos",
@@ -179,10 +215,8 @@ class Lego:
             {"LEGO_CA_CERTIFICATES": str(self.acme.root), **environment},
         )  # fmt: skip
         kept = self.folder / "certificates" / name.replace("*", "_")
-        names = (name.replace("*", "any"),)
-        return self.acme.verify(
-            kept.with_name(f"{kept.name}.crt"), kept.with_name(f"{kept.name}.issuer.crt"), *names
-        )
+        files = (kept.with_name(f"{kept.name}{suffix}") for suffix in (".crt", ".issuer.crt"))
+        return self.acme.verify(*files, name.replace("*", "any"), by=by)
 
 
 @pytest.fixture
@@ -198,26 +232,13 @@ def test_lego_by_http_01_and_its_renewal(lego: Lego, acme: AcmeSite) -> None:
 
 
 def test_lego_by_tls_alpn_01(lego: Lego, acme: AcmeSite) -> None:
-    lego(acme.name(), "--tls", "--tls.port", f"{acme.address}:{TLS_PORT}", "run")
+    lego(acme.name(), "--tls", "--tls.port", f"{acme.address}:{TLS_PORT}", "run", by="tls-alpn-01")
 
 
-def test_lego_by_dns_01(lego: Lego, acme: AcmeSite, tmp_path: Path) -> None:
-    need("knot-dnsutils")
-    script = tmp_path / "records"
-    script.write_text(f"""#!/bin/sh
-# lego calls: records present|cleanup NAME VALUE
-case "$1" in present) act=add;; cleanup) act=del;; esac
-knsupdate -y hmac-sha256:{acme.dns.key_name}:{acme.dns.key_secret} <<END
-server 127.0.0.1 {acme.dns.port}
-zone acme.test
-$act $2 0 TXT "$3"
-send
-END
-""")
-    script.chmod(0o700)
+def test_lego_by_dns_01(lego: Lego, acme: AcmeSite, records: Path) -> None:
     lego(
         f"*.{acme.name()}", "--dns", "exec", "--dns.resolvers", acme.dns.address, "--dns.disable-cp", "run",
-        EXEC_PATH=str(script),
+        by="dns-01", EXEC_PATH=str(records),
     )  # fmt: skip
 
 
@@ -236,7 +257,7 @@ def test_lego_revokes(lego: Lego, acme: AcmeSite) -> None:
 
 # -- uacme -------------------------------------------------------------------------------------------
 
-HOOK = """#!/bin/sh
+PAGES_HOOK = """#!/bin/sh
 # uacme calls: hook begin|done|failed TYPE NAME TOKEN KEY_AUTHORIZATION
 [ "$2" = http-01 ] || exit 1
 page={folder}/.well-known/acme-challenge/"$4"
@@ -245,36 +266,77 @@ case "$1" in
     *) rm -f "$page" ;;
 esac
 """
+RECORDS_HOOK = """#!/bin/sh
+# uacme calls: hook begin|done|failed TYPE NAME TOKEN VALUE
+[ "$2" = dns-01 ] || exit 1
+case "$1" in begin) act=present;; *) act=cleanup;; esac
+exec {records} $act _acme-challenge."$3". "$5"
+"""
 
 
-def test_uacme(acme: AcmeSite, tmp_path: Path) -> None:
+class Uacme:
     """It trusts what the system trusts, so the root lies where that is, in a mount namespace of its own."""
-    need("uacme")
-    if os.geteuid() != 0:
-        pytest.skip("showing uacme another system trust store needs root (unshare --mount)")
-    pages, kept, name = tmp_path / "pages", tmp_path / "uacme", acme.name()
+
+    def __init__(self, acme: AcmeSite, folder: Path) -> None:
+        need("uacme")
+        if os.geteuid() != 0:
+            pytest.skip("showing uacme another system trust store needs root (unshare --mount)")
+        self.acme = acme
+        self.folder = folder
+
+    def __call__(self, *arguments: str | Path) -> None:
+        bind = 'mount --bind "$0" "$1" && shift && exec "$@"'
+        trusting = [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            bind,
+            self.acme.root,
+            "/etc/ssl/certs/ca-certificates.crt",
+        ]
+        server = ["--confdir", self.folder, "--acme-url", self.acme.site.directory, "--yes"]
+        run([*trusting, "uacme", *server, *arguments])
+
+    def issue(self, name: str, hook: str, by: str) -> x509.Certificate:
+        """For a new account."""
+        program = self.folder / "hook"
+        program.write_text(hook)
+        program.chmod(0o700)
+        self("--type", "EC", "new", "admin@example.org")
+        self("--hook", program, "issue", name)
+        chain = self.chain(name)
+        return self.acme.verify(chain, chain, name.replace("*", "any"), by=by)
+
+    def chain(self, name: str) -> Path:
+        return self.folder / name.removeprefix("*.") / "cert.pem"
+
+
+@pytest.fixture
+def uacme(acme: AcmeSite, tmp_path: Path) -> Uacme:
+    (tmp_path / "uacme").mkdir()
+    return Uacme(acme, tmp_path / "uacme")
+
+
+def test_uacme_by_http_01(uacme: Uacme, acme: AcmeSite, tmp_path: Path) -> None:
+    pages, name = tmp_path / "pages", acme.name()
     (pages / ".well-known" / "acme-challenge").mkdir(parents=True)
-    hook = tmp_path / "hook"
-    hook.write_text(HOOK.format(folder=pages))
-    hook.chmod(0o700)
-    trusting = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', acme.root]
-    client = ["uacme", "--confdir", kept, "--acme-url", acme.site.directory, "--yes", "--hook", hook]
-    uacme = [*trusting, "/etc/ssl/certs/ca-certificates.crt", *client]
     with webroot(pages, acme.address):
-        run([*uacme, "--type", "EC", "new", "admin@example.org"])
-        run([*uacme, "issue", name])
-    chain = kept / name / "cert.pem"
-    certificate = acme.verify(chain, chain, name)
-    run([*uacme, "revoke", chain])
+        certificate = uacme.issue(name, PAGES_HOOK.format(folder=pages), "http-01")
+    uacme("revoke", uacme.chain(name))
     assert acme.record(certificate).revocation_reason == 0
-    run([*uacme, "newkey"])
-    run([*uacme, "deactivate"])
+    uacme("newkey")
+    uacme("deactivate")
+
+
+def test_uacme_by_dns_01(uacme: Uacme, acme: AcmeSite, records: Path) -> None:
+    uacme.issue(f"*.{acme.name()}", RECORDS_HOOK.format(records=records), "dns-01")
 
 
 # -- dehydrated --------------------------------------------------------------------------------------
 
 
-def test_dehydrated(acme: AcmeSite, tmp_path: Path) -> None:
+def test_dehydrated_by_http_01(acme: AcmeSite, tmp_path: Path) -> None:
     need("dehydrated")
     name = acme.name()
     well_known = tmp_path / "pages" / ".well-known" / "acme-challenge"
@@ -300,6 +362,34 @@ CONFIG_D=
     assert renewed.serial_number != certificate.serial_number
     run([*client, "--revoke", kept / "cert.pem"])
     assert acme.record(renewed).revocation_reason == 0
+
+
+def test_dehydrated_by_dns_01(acme: AcmeSite, tmp_path: Path, records: Path) -> None:
+    need("dehydrated")
+    name = acme.name()
+    hook = tmp_path / "hook"
+    hook.write_text(f"""#!/bin/sh
+# dehydrated calls: hook deploy_challenge|clean_challenge NAME TOKEN VALUE, and hooks for other moments
+case "$1" in
+    deploy_challenge) {records} present _acme-challenge."$2". "$4" ;;
+    clean_challenge) {records} cleanup _acme-challenge."$2". "$4" ;;
+esac
+""")
+    hook.chmod(0o700)
+    settings = tmp_path / "config"
+    settings.write_text(f"""
+CA="{acme.site.directory}"
+CURL_OPTS="--cacert {acme.root}"
+BASEDIR="{tmp_path}"
+CHALLENGETYPE=dns-01
+HOOK="{hook}"
+CONFIG_D=
+""")
+    client = ["dehydrated", "--config", settings]
+    run([*client, "--register", "--accept-terms"])
+    run([*client, "--cron", "--domain", f"*.{name}", "--alias", "wild"])
+    kept = tmp_path / "certs" / "wild"
+    acme.verify(kept / "cert.pem", kept / "chain.pem", f"any.{name}", by="dns-01")
 
 
 def test_dehydrated_binds_its_account(acme: AcmeSite, tmp_path: Path) -> None:

@@ -113,15 +113,33 @@ def caddy(acme: AcmeSite, folder: Path, name: str, more: str = "") -> x509.Certi
         return awaited(acme, name, server)
 
 
+def told(acme: AcmeSite, *more: str) -> str:
+    """A site's own words about its certificate, in place of the global ones."""
+    lines = (f"dir {acme.site.directory}", f"trusted_roots {acme.root}", *more)
+    return "\n".join(("tls {", "issuer acme {", *lines, "}", "}"))
+
+
 def test_caddy(acme: AcmeSite, tmp_path: Path) -> None:
-    assert acme.record(caddy(acme, tmp_path, acme.name())).endpoint == "acme/default"
+    """It chooses a challenge by chance."""
+    certificate = caddy(acme, tmp_path, acme.name())
+    assert acme.record(certificate).endpoint == "acme/default"
+    assert acme.proved_by(certificate) in {"http-01", "tls-alpn-01"}
+
+
+@pytest.mark.parametrize(
+    ("without", "by"),
+    [("disable_http_challenge", "tls-alpn-01"), ("disable_tlsalpn_challenge", "http-01")],
+)
+def test_caddy_by_one_challenge(acme: AcmeSite, tmp_path: Path, without: str, by: str) -> None:
+    assert acme.proved_by(caddy(acme, tmp_path, acme.name(), told(acme, without))) == by
 
 
 def test_caddy_on_the_own_machine(acme: AcmeSite, tmp_path: Path) -> None:
     """For these names it would be its own authority, unless told."""
-    issuer = f"tls {{\n issuer acme {{\n dir {acme.site.directory}\n trusted_roots {acme.root}\n }}\n }}"
     with challenge_ports():
-        assert acme.record(caddy(acme, tmp_path, LOCALHOST, issuer)).endpoint == "acme/default"
+        certificate = caddy(acme, tmp_path, LOCALHOST, told(acme))
+    assert acme.record(certificate).endpoint == "acme/default"
+    assert acme.proved_by(certificate) in {"http-01", "tls-alpn-01"}
 
 
 # -- Apache ------------------------------------------------------------------------------------------
@@ -151,6 +169,7 @@ MDPortMap http:{http} https:{tls}
 MDCheckInterval 1s
 MDRetryDelay 1s
 MDomain {name}
+{more}
 
 <VirtualHost {address}:{tls}>
     ServerName {name}
@@ -168,7 +187,15 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def test_apache(acme: AcmeSite, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "by"),
+    [
+        ("", "http-01"),
+        ("MDCAChallenges http-01\nProtocols acme-tls/1 http/1.1", "http-01"),
+        ("MDCAChallenges tls-alpn-01\nProtocols acme-tls/1 http/1.1", "tls-alpn-01"),
+    ],
+)
+def test_apache(acme: AcmeSite, folder: Path, more: str, by: str) -> None:
     """Obtained, taken into use at a graceful restart, and renewed when renewal information says at once."""
     need("apache2")
     if os.geteuid() != 0:
@@ -184,6 +211,7 @@ def test_apache(acme: AcmeSite, folder: Path) -> None:
             tls=TLS_PORT,
             directory=acme.site.directory,
             name=name,
+            more=more,
         )
     )
     command = ["apache2", "-f", settings, "-DFOREGROUND"]
@@ -196,6 +224,7 @@ def test_apache(acme: AcmeSite, folder: Path) -> None:
         server.process.send_signal(signal.SIGUSR1)
         second = awaited(acme, name, server, first)
     assert acme.record(second).requester == acme.record(first).requester
+    assert [acme.proved_by(one) for one in (first, second)] == [by, by]
 
 
 def staged(folder: Path, name: str) -> None:
