@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 import structlog
 
-from certwright.site.logs import configure_logging, current_request, mask_text, request_id, without_secrets
+from certwright.core.errors import Unavailable
+from certwright.site.logs import (
+    configure_logging,
+    current_request,
+    mask_text,
+    report_validation,
+    request_id,
+    without_secrets,
+)
 
 SECRET_NAMES = [
     "password",
@@ -73,6 +81,18 @@ def test_tracebacks_hold_no_variables(logged: io.StringIO) -> None:
         structlog.get_logger().exception("failed")
     assert secret not in logged.getvalue()
     assert "ValueError: 10" in events(logged)[0]["exception"]
+
+
+def test_a_check_that_nobody_foresaw_has_its_traceback(logged: io.StringIO) -> None:
+    try:
+        int("no number")
+    except ValueError as error:
+        report_validation(error)
+    report_validation(Unavailable("no resolver"))
+    unforeseen, foreseen = events(logged)
+    assert unforeseen["level"] == "error"
+    assert 'int("no number")' in unforeseen["exception"]
+    assert (foreseen["level"], foreseen["error"]) == ("warning", "no resolver")
 
 
 def test_console_style_is_for_a_person() -> None:

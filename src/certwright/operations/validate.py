@@ -30,6 +30,7 @@ LIMITS = TurnLimits(at_once=200, at_once_each=40, waiting=5_000, waiting_each=50
 SWEPT_MAX = 200
 RECORD_ATTEMPTS = 3
 REASON_SHOWN = 1000
+BROKEN = "the check broke off, which is this server's fault; its log has why"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Validations:
     """Runs checks in the background of one event loop, a bounded number at a time, party after party.
 
     `validators` by the kind of challenge; `services` are the `https://host[:port]` by which clients reach us,
-    the usual one first. What cannot be done now is reported, and left to the next sweep.
+    the usual one first. What cannot be done now is reported, and left to the next sweep; so is what nobody
+    foresaw, but where a validator raises it, the challenge has failed.
     """
 
     context: Context
@@ -56,7 +58,7 @@ class Validations:
     perspectives: Perspectives
     find_caa: FindCaa
     services: tuple[str, ...]
-    report: Callable[[CertwrightError], None]
+    report: Callable[[Exception], None]
     _turns: Turns = field(default_factory=lambda: Turns(LIMITS))
 
     def has_room(self, party: str) -> bool:
@@ -71,7 +73,7 @@ class Validations:
     async def _run(self, identifier: int, settings: AcmeSettings) -> None:
         try:
             await self.validate(identifier, settings)
-        except CertwrightError as error:
+        except Exception as error:  # noqa: BLE001 - nobody waits for this task; whatever it was is reported
             self.report(error)
 
     async def validate(self, identifier: int, settings: AcmeSettings) -> None:
@@ -105,7 +107,7 @@ class Validations:
             row.token,
             f"{row.token}.{account.thumbprint}",
         )
-        evidence = await self.validators[challenge.kind].check(challenge, context.clock())
+        evidence = await self._ask(challenge)
         if evidence.problem:
             return evidence
         endpoint = next(
@@ -117,6 +119,18 @@ class Validations:
             self.find_caa, settings, target.identifier, target.wildcard, uris, challenge.kind
         )
         return replace(evidence, problem=problem.type, detail=problem.detail) if problem else evidence
+
+    async def _ask(self, challenge: Challenge) -> Evidence:
+        """What the validator has seen. One that breaks has proved nothing, and would at every sweep: so the
+        client hears of it now, and the log what it was. Raises what the port has."""
+        now = self.context.clock()
+        try:
+            return await self.validators[challenge.kind].check(challenge, now)
+        except CertwrightError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin of anybody's may raise anything
+            self.report(error)
+            return Evidence(now, self.perspectives.here, "serverInternal", BROKEN)
 
     async def check_caa_again(
         self, order: Order, endpoint: Endpoint, settings: AcmeSettings, now: datetime

@@ -33,6 +33,7 @@ from .installation import NONCE_CONTEXT
 from .instruments import Instruments
 from .listener_certificate import listener_file, read_material
 from .listeners import Listeners
+from .logs import report_validation
 from .wiring import open_context, require_initialized, validations
 
 LOOK_AT_FILES_SECONDS = 5.0
@@ -53,7 +54,7 @@ async def build(configuration: Configuration) -> Application:
     feed = StatusFeed(context.database, time.monotonic)
     responder = OcspResponder(context, feed, configuration.home / "ocsp", configuration.ocsp_edge)
     await feed.begin()
-    checks = validations(configuration, context, report)
+    checks = validations(configuration, context, report_validation)
     nonce_key = context.keyring.decrypt(context.snapshot.installation.nonce_key, NONCE_CONTEXT)
     acme = AcmeApplication(context, checks, nonce_key, configuration.reached_as)
     ocsp = OcspApplication(context.snapshots, responder, context.clock)

@@ -14,7 +14,10 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from ..core.errors import CertwrightError
 from ..protocols.asgi import Scope
+
+log = structlog.get_logger(__name__)
 
 REQUEST_ID = "certwright.request_id"
 VALUE_CHARACTERS_MAX = 8192
@@ -125,3 +128,11 @@ def mask_text(text: str) -> str:
     if len(text) > VALUE_CHARACTERS_MAX:
         return text[:VALUE_CHARACTERS_MAX] + f" [{len(text) - VALUE_CHARACTERS_MAX} characters more]"
     return text
+
+
+def report_validation(error: Exception) -> None:
+    """Of a check in the background: what could not be done now; what nobody foresaw with where it was."""
+    if isinstance(error, CertwrightError):
+        log.warning("a validation could not be done now", error=error.detail)
+    else:
+        log.error("a validation failed unexpectedly", exc_info=error)

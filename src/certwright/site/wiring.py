@@ -136,7 +136,7 @@ def egress_policy(configuration: Configuration) -> EgressPolicy:
 
 
 def validations(
-    configuration: Configuration, context: Context, report: Callable[[CertwrightError], None]
+    configuration: Configuration, context: Context, report: Callable[[Exception], None]
 ) -> Validations:
     """The validators of this process and the perspective it speaks from."""
     zone = configuration.validation.zone

@@ -15,7 +15,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import structlog
 import uvloop
 
 from ..core.errors import CertwrightError, NotFound, Unavailable
@@ -26,7 +25,7 @@ from .configuration import Configuration
 from .installation import held_checkpoint, keep_checkpoint, read_checkpoint_key
 from .instruments import LedgerMeter
 from .listener_certificate import due, issue_listener_certificate
-from .logs import configure_logging
+from .logs import configure_logging, report_validation
 from .metrics import use_metrics_folder
 from .supervisor import EX_CONFIG, HEART_VARIABLE
 from .wiring import open_context, require_initialized, validations
@@ -37,8 +36,6 @@ STILL_SECONDS = 60
 WORKFLOWS = "workflows.sqlite3"
 
 Work = Callable[[Surroundings, str, asyncio.Event, Callable[[], None]], Awaitable[None]]
-
-log = structlog.get_logger("certwright.site.work")
 
 
 def workflows_url(configuration: Configuration) -> str:
@@ -74,7 +71,7 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
 
     return Surroundings(
         context,
-        validations(configuration, context, _report),
+        validations(configuration, context, report_validation),
         os.uname().nodename,
         configuration.home / "ocsp",
         verifier.name,
@@ -83,10 +80,6 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
         partial(keep_checkpoint, folder),
         renew_listener,
     )
-
-
-def _report(error: CertwrightError) -> None:
-    log.warning("a validation could not be done now", error=error.detail)
 
 
 def _beat() -> None:
