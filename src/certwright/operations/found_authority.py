@@ -11,17 +11,20 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
-from ..core.distinguished_name import DistinguishedName
+from ..core.distinguished_name import DistinguishedName, parse_name
 from ..core.errors import Conflict, Malformed, NotFound, Unavailable
 from ..core.issuer import compared_sha256, self_issuer
 from ..core.keys import KeyAlgorithm, PublicKey
-from ..core.policy import EVERYTHING, evaluate
+from ..core.outside_authority import terms_document, terms_from_document
+from ..core.plan import CertificatePlan
+from ..core.policy import EVERYTHING
 from ..core.profile import Profile
 from ..core.request import AuthorityTerms, CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
@@ -29,10 +32,11 @@ from ..store.guarded_rows import Absent
 from ..store.ledger import Change
 from ..store.rows import AuthorityGenerationRow, AuthorityRow, CertificateRow
 from ..store.snapshot import Generation, Snapshot
-from .check_key import check_approved, check_authority_name
+from .check_key import check_authority_name
 from .context import Context, decide_again
 from .issue import IssueOrder, certify, record
 from .keyring import RECOVERY
+from .rehearse import rehearse
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 NAME_SHOWN = 1000
@@ -149,8 +153,13 @@ def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
 
 def _ordered(order: AuthorityOrder) -> str:
     """What of an order has no column of its own; the same text for the same order."""
-    terms = asdict(order.terms) if order.terms else None
-    return json.dumps({"parent": order.parent, "terms": terms}, sort_keys=True)
+    return json.dumps({"parent": order.parent, "terms": terms_document(order.terms)}, sort_keys=True)
+
+
+def ordered_terms(row: AuthorityGenerationRow) -> AuthorityTerms | None:
+    """The terms of the order that a generation was made for."""
+    document: dict[str, Any] = json.loads(row.ordered)
+    return terms_from_document(document["terms"])
 
 
 def not_taken(authority: AuthorityRow, generation: AuthorityGenerationRow) -> list[Absent]:
@@ -211,18 +220,25 @@ def _check_certifiable(context: Context, order: AuthorityOrder, public_key: Publ
 
     Raises Refused, Malformed.
     """
+    issuer, issuer_key = self_issuer(order.subject, public_key), public_key
     if order.parent:
-        issuer = context.snapshot.issuing(order.parent).as_issuer
-    elif order.kind == "root":
-        issuer = self_issuer(order.subject, public_key)
-    else:
-        return
+        signer = context.snapshot.issuing(order.parent)
+        assert signer.public_key is not None
+        issuer, issuer_key = signer.as_issuer, signer.public_key
     profile = context.snapshot.profile(_profile_name(order))
-    approved = evaluate(_request(order, public_key), profile, issuer, now)
-    check_approved(context, approved)
-    if approved.subject != order.subject:
-        text = f"profile {profile.name} makes {approved.subject} of the subject {order.subject}"
+    plan = rehearse(context, _request(order, public_key), profile, issuer, issuer_key, now)
+    if plan.subject != order.subject and (order.parent or order.kind == "root"):
+        text = f"profile {profile.name} makes {plan.subject} of the subject {order.subject}"
         raise Malformed(f"{text}; order the authority under that name")
+
+
+def outside_plan(context: Context, generation: Generation, public_key: PublicKey) -> CertificatePlan:
+    """What we would certify ourselves for an authority that an outside one shall sign. Raises Refused."""
+    row = generation.row
+    subject = parse_name(row.subject)
+    request = replace(request_for(public_key, subject), terms=ordered_terms(row))
+    issuer, profile = self_issuer(subject, public_key), context.snapshot.profile(row.profile)
+    return rehearse(context, request, profile, issuer, public_key, context.clock())
 
 
 def _request(order: AuthorityOrder, public_key: PublicKey) -> CertificateRequest:
