@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certwright.core import keys
 from certwright.core.distinguished_name import parse_name
-from certwright.core.errors import CertwrightError, Conflict, Malformed, Refused
+from certwright.core.errors import CertwrightError, Conflict, Malformed, NotFound, Refused
 from certwright.core.extensions import CertificatePolicy, NameConstraints
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.names import parse_identifier
@@ -34,12 +34,15 @@ from certwright.operations.found_authority import (
     found_authority,
     new_rows,
     not_taken,
+    retire_authority,
     sign_subordinate,
 )
+from certwright.operations.found_installation import EndpointOrder, save_endpoint
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.preview import preview
 from certwright.operations.publish_crl import ListTimes, publish_crl
 from certwright.operations.save_profile import save_profile
+from certwright.operations.withdraw_authority import withdraw_authority
 from certwright.ports import KeyReference
 from certwright.store.databases import Duplicate
 from certwright.store.ledger import Change
@@ -98,6 +101,9 @@ def _prime_after(number: int) -> int:
     return number
 
 
+TWICE = AuthorityTerms(policies=(CertificatePolicy("1.2.3"), CertificatePolicy("1.2.3")))
+
+
 # -- orders ----------------------------------------------------------------------------------------
 
 
@@ -115,6 +121,10 @@ def _prime_after(number: int) -> int:
         (order("x", "O=Test,CN=x", parent="", kind="root"), "makes CN=x,O=Test of the subject"),
         (order("x", "CN=test  ISSUING,O=TEST"), "is the name of authority issuing/1"),
         (order("x", "CN=Test Root,O=Test"), "is the name of authority root/1"),
+        (order("x", terms=TWICE), "rfc5280.policies.twice"),
+        (order("x", parent="", kind="root", terms=TWICE), "rfc5280.policies.twice"),
+        (order("x", parent="", terms=TWICE), "rfc5280.policies.twice"),
+        (order("x", parent="", terms=AuthorityTerms(path_length=3)), "path length 3 asked for"),
     ],
 )
 def test_a_refused_order_leaves_nothing_behind(made: AuthorityOrder, says: str, database: Database) -> None:
@@ -213,6 +223,71 @@ def test_what_comes_back_is_not_wider_than_what_was_ordered(database: Database) 
         assert accepted.as_issuer.path_length == 0
         await ask(context, "ext", "www.corp.example")
         await refused("policy.name.issuer-constraints", ask(context, "ext", "www.evil.example"))
+
+    with_installation(database, body)
+
+
+async def certified(context: Context, name: str, by: Outside) -> Accepted:
+    """The certificate that an outside authority signs for the CSR of ours."""
+    csr = x509.load_der_x509_csr(await authority_csr(context, ADMINISTRATOR, name))
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(by.name, csr.subject, csr.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
+    builder = builder.not_valid_after(now + timedelta(days=100))
+    builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
+    return Accepted(builder.sign(by.key, hashes.SHA256()).public_bytes(DER), by.path)
+
+
+def test_one_retired_while_it_waits_gets_no_certificate(database: Database) -> None:
+    async def body(context: Context, _clock: MovableClock) -> None:
+        await found_authority(context, ADMINISTRATOR, order("ext", parent=""))
+        given = await certified(context, "ext", outside("CN=Out Root"))
+        await retire_authority(context, ADMINISTRATOR, "ext")
+        with pytest.raises(Conflict, match="is retired since"):
+            await accept_certificate(context, ADMINISTRATOR, "ext", given)
+        with pytest.raises(Conflict, match="withdraw it to order it anew"):
+            await found_authority(context, ADMINISTRATOR, order("ext", parent=""))
+        assert (await context.snapshots.refresh()).of_authority("ext")[0].certificate is None
+
+    with_installation(database, body)
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_one_that_waits_can_be_withdrawn(retired: bool, database: Database) -> None:
+    async def body(context: Context, _clock: MovableClock) -> None:
+        waiting = await found_authority(context, ADMINISTRATOR, order("ext", "CN=Ours", parent=""))
+        if retired:
+            await retire_authority(context, ADMINISTRATOR, "ext")
+        await withdraw_authority(context, ADMINISTRATOR, "ext")
+        reference = KeyReference(KeyAlgorithm.ECDSA_P256, waiting.row.key_reference)
+        with pytest.raises(NotFound):
+            context.keyring.provider("software").open(reference)
+        for left in (AuthorityRow, AuthorityGenerationRow):
+            assert not await context.database.select(left, '"id" IN (?, ?)', waiting.id, waiting.authority.id)
+        events = await context.database.query('SELECT "kind" FROM "audit_event" ORDER BY "id"')
+        assert ("authority.withdrawn",) in [tuple(row) for row in events]
+        await found_authority(context, ADMINISTRATOR, order("ext", "CN=Other", parent="root"))
+        await found_authority(context, ADMINISTRATOR, order("other", "CN=Ours", parent="root"))
+        await ask(context, "other", "a.example.test")
+
+    with_installation(database, body)
+
+
+def test_who_issues_or_enrols_is_not_withdrawn(database: Database) -> None:
+    async def body(context: Context, _clock: MovableClock) -> None:
+        with pytest.raises(Conflict, match="has a certificate already; retire it instead"):
+            await withdraw_authority(context, ADMINISTRATOR, "issuing")
+        with pytest.raises(NotFound):
+            await withdraw_authority(context, ADMINISTRATOR, "nope")
+        await found_authority(context, ADMINISTRATOR, order("ext", parent=""))
+        endpoint = EndpointOrder("acme", "early", "ext", ("tls-server",), {}, {})
+        await save_endpoint(context, ADMINISTRATOR, endpoint)
+        with pytest.raises(Conflict, match="bind that to another one first"):
+            await withdraw_authority(context, ADMINISTRATOR, "ext")
+        await save_endpoint(context, ADMINISTRATOR, replace(endpoint, authority="issuing"))
+        given = await certified(context, "ext", outside("CN=Out Root"))
+        await accept_certificate(context, ADMINISTRATOR, "ext", given)
+        await ask(context, "ext", "a.example.test")
 
     with_installation(database, body)
 

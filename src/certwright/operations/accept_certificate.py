@@ -25,6 +25,7 @@ from .check_key import check_authority_name, check_public_key
 from .context import Context, decide_again
 from .found_authority import (
     AuthorityOrder,
+    check_not_retired,
     check_order,
     destroyed_on_failure,
     new_rows,
@@ -75,8 +76,8 @@ async def authority_csr(context: Context, actor: Actor, name: str) -> bytes:
 async def accept_certificate(context: Context, actor: Actor, name: str, given: Accepted) -> Generation:
     """Put the certificate that an outside authority has signed in force.
 
-    Raises Forbidden, NotFound, and Refused naming what does not fit: key, name, dates, cA, the chain, terms
-    wider than those ordered, or what of it is revoked on our record.
+    Raises Forbidden, NotFound, Conflict when it is retired, and Refused naming what does not fit: key, name,
+    dates, cA, the chain, terms wider than those ordered, or what of it is revoked on our record.
     """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
     identifier = await decide_again(context, lambda: _accept(context, actor, name, given))
@@ -87,6 +88,7 @@ async def _accept(context: Context, actor: Actor, name: str, given: Accepted) ->
     """The generation that has the certificate now, by its identifier."""
     snapshot, now = context.snapshot, context.clock()
     generation = pending_generation(snapshot, name)
+    check_not_retired(generation)
     leaf = _check_chain(given, now)
     public_key = await context.keyring.public_key(generation.row)
     spki = keys.spki(public_key)

@@ -9,7 +9,7 @@ A root signs itself; the others are signed by their parent, or by an outside aut
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -147,7 +147,8 @@ def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
     )
     if begun != wanted:
         text = f"authority {order.name} awaits its certificate, and was ordered otherwise"
-        raise Conflict(f"{text}; repeat that order, or choose another name")
+        raise Conflict(f"{text}; repeat that order, withdraw it, or choose another name")
+    check_not_retired(first)
     return first
 
 
@@ -287,6 +288,7 @@ async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identi
     pending = context.snapshot.generations[identifier]
     if pending.certificate is not None:
         raise _taken(order.name)
+    check_not_retired(pending)
     public_key = await context.keyring.public_key(pending.row)
     request = _request(order, public_key)
     profile = context.snapshot.profile(pending.row.profile)
@@ -353,8 +355,11 @@ async def _sign_subordinate(
     return row, certified.der
 
 
-async def retire_authority(context: Context, actor: Actor, name: str) -> AuthorityRow:
-    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict."""
+async def retire_authority(
+    context: Context, actor: Actor, name: str, absent: Sequence[Absent] = ()
+) -> AuthorityRow:
+    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict, and
+    what guards name."""
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
     authority = context.snapshot.authority(name)
     if authority.retired_at:
@@ -362,9 +367,18 @@ async def retire_authority(context: Context, actor: Actor, name: str) -> Authori
     now = context.clock()
     after = authority._replace(retired_at=now)
     event = Event(EventKind.AUTHORITY_RETIRED, now, actor.name, actor.source, f"authority:{name}", {})
-    await context.ledger.commit(Change(replaced=[(authority, after)], events=[event], configures=True))
+    change = Change(replaced=[(authority, after)], absent=list(absent), events=[event], configures=True)
+    await context.ledger.commit(change)
     await context.snapshots.refresh()
     return after
+
+
+def check_not_retired(generation: Generation) -> None:
+    """An authority that was retired while it awaited its certificate gets none. Raises Conflict."""
+    authority = generation.authority
+    if authority.retired_at:
+        text = f"authority {authority.name} is retired since {authority.retired_at:%Y-%m-%d}"
+        raise Conflict(f"{text} and gets no certificate; withdraw it to order it anew")
 
 
 def offline(generation: Generation) -> bool:
