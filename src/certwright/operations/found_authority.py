@@ -9,6 +9,7 @@ A root signs itself; the others are signed by their parent, or by an outside aut
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.outside_authority import terms_document, terms_from_document
 from ..core.plan import CertificatePlan
 from ..core.policy import EVERYTHING
-from ..core.profile import Profile
+from ..core.profile import Profile, SubjectAttribute
 from ..core.request import AuthorityTerms, CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
 from ..store.guarded_rows import Absent
@@ -226,11 +227,10 @@ def _check_certifiable(context: Context, order: AuthorityOrder, public_key: Publ
         signer = context.snapshot.issuing(order.parent)
         assert signer.public_key is not None
         issuer, issuer_key = signer.as_issuer, signer.public_key
-    profile = context.snapshot.profile(_profile_name(order))
-    plan = rehearse(context, _request(order, public_key), profile, issuer, issuer_key, now)
-    if plan.subject != order.subject and (order.parent or order.kind == "root"):
-        text = f"profile {profile.name} makes {plan.subject} of the subject {order.subject}"
-        raise Malformed(f"{text}; order the authority under that name")
+    profile, request = context.snapshot.profile(_profile_name(order)), _request(order, public_key)
+    if order.kind != "root" and not order.parent:
+        profile, request = _named_by_others(profile, request)
+    rehearse(context, request, profile, issuer, issuer_key, now)
 
 
 def outside_plan(context: Context, generation: Generation, public_key: PublicKey) -> CertificatePlan:
@@ -238,8 +238,17 @@ def outside_plan(context: Context, generation: Generation, public_key: PublicKey
     row = generation.row
     subject = parse_name(row.subject)
     request = replace(request_for(public_key, subject), terms=ordered_terms(row))
-    issuer, profile = self_issuer(subject, public_key), context.snapshot.profile(row.profile)
-    return rehearse(context, request, profile, issuer, public_key, context.clock())
+    profile, request = _named_by_others(context.snapshot.profile(row.profile), request)
+    return rehearse(context, request, profile, self_issuer(subject, public_key), public_key, context.clock())
+
+
+def _named_by_others(profile: Profile, request: CertificateRequest) -> tuple[Profile, CertificateRequest]:
+    """With any subject: what an outside authority takes, our profile does not know."""
+    subject = request.subject
+    counted = Counter(oid for oid, _ in subject.attributes())
+    rules = tuple([SubjectAttribute(oid, maximum=count) for oid, count in counted.items()])
+    exact = replace(subject, exact=subject.encode())
+    return replace(profile, subject=rules), replace(request, subject=exact)
 
 
 def _request(order: AuthorityOrder, public_key: PublicKey) -> CertificateRequest:
