@@ -54,6 +54,7 @@ def wishes(api: Api) -> dict[str, Wish]:
         path = f"/endpoints/acme/for-{name or 'nobody'}/external-account-keys"
         api.gives("POST", path, json={"name": f"revoke-{name or 'nobody'}"})
         api.gives("POST", "/authorities", json=_awaiting(f"retire-{name or 'nobody'}"))
+        api.gives("POST", "/authorities", json=_awaiting(f"withdraw-{name or 'nobody'}"))
         grants = [{"role": "auditor"}]
         api.gives("POST", "/tokens", json={"name": f"end-{name or 'nobody'}", "grants": grants})
     root = api.gives("GET", f"/authorities/{LAB}")["generations"][0]["certificate"]
@@ -80,6 +81,7 @@ def wishes(api: Api) -> dict[str, Wish]:
             f"/authorities/{LAB}/subordinates", lambda who: {"csr": authority_csr(f"Sub {who}")}
         ),
         "POST /authorities/{name}/retire": Wish("/authorities/retire-CALLER/retire", lambda who: {}),
+        "DELETE /authorities/{name}": Wish("/authorities/withdraw-CALLER"),
         "POST /authorities/{name}/publish": Wish("/authorities/issuing/publish", lambda who: {}),
         "GET /authorities/{name}/health": Wish("/authorities/issuing/health"),
         "GET /health": Wish("/health"),

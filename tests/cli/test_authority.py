@@ -225,6 +225,19 @@ def test_retired_means_issuing_no_more_and_publishing_on(shell: Shell) -> None:
     assert published[0]["lists"][0]["entries"] == 1
 
 
+def test_an_order_that_was_a_mistake_is_withdrawn(shell: Shell) -> None:
+    twice = ("--policy", "1.2.3", "--policy", "1.2.3")
+    said = shell.refuses("authority", "found", "mistake", "--kind", "root", "--provider", "software", *twice)
+    assert "rfc5280.policies.twice" in said
+    assert "mistake" not in by_name(shell)
+    shell.does("authority", "found", "mistake", "--subject", "CN=Partner")
+    assert "was ordered otherwise" in shell.refuses("authority", "found", "mistake", "--subject", "CN=Other")
+    shell.does("authority", "withdraw", "mistake")
+    assert "mistake" not in by_name(shell)
+    shell.does("authority", "found", "mistake", "--subject", "CN=Other")
+    shell.does("authority", "found", "partner", "--subject", "CN=Partner")
+
+
 def test_publishing_without_a_name_takes_whose_key_can_be_used(shell: Shell, passphrase: Path) -> None:
     usable = [one["authority"] for one in shell.gives("crl", "publish")["published"]]
     assert usable == ["issuing/1"]

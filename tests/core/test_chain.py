@@ -76,6 +76,23 @@ def test_names_of_authorities_are_within_the_constraints_above(
     assert refusal(lambda: check(one)) == ["authority.name-constraints"]
 
 
+def test_a_path_ends_at_a_certificate_that_signs_itself() -> None:
+    """What stands above an end too early would bind nobody."""
+    corp = outside("CN=Corp Root", wish=PERMITTED)
+    for one in (outside("CN=Issuing", outside("CN=Middle", corp)), outside("CN=Issuing", corp)):
+        check(one)
+        for given in range(1, len(one.path)):
+            short = Outside(one.name, one.key, one.path[:given])
+            assert refusal(lambda cut=short: check(cut)) == ["authority.chain"]
+
+
+def test_an_algorithm_that_nobody_knows_is_no_signature() -> None:
+    one = outside("CN=Issuing", ROOT)
+    unknown = one.der.replace(bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d04030f"))
+    odd = Outside(one.name, one.key, (unknown, *one.path[1:]))
+    assert refusal(lambda: check(odd)) == ["authority.chain"]
+
+
 def test_signatures_dates_and_what_is_no_authority() -> None:
     stranger = outside("CN=Root")
     mixed = Outside(ROOT.name, ROOT.key, (outside("CN=Issuing", ROOT).der, stranger.der))

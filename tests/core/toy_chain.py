@@ -39,6 +39,7 @@ class Wish:
     days: int = 900
     names: tuple[x509.GeneralName, ...] = ()
     authority: bool = True
+    policies: tuple[str, ...] = ()
 
 
 PLAIN = Wish()
@@ -69,6 +70,9 @@ def outside(
         builder = builder.add_extension(wish.constraints, critical=True)
     if wish.names:
         builder = builder.add_extension(x509.SubjectAlternativeName(wish.names), critical=False)
+    if wish.policies:
+        found = [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in wish.policies]
+        builder = builder.add_extension(x509.CertificatePolicies(found), critical=False)
     signed = builder.sign(by.key if by else key, hashes.SHA256())
     return Outside(name, key, (signed.public_bytes(Encoding.DER), *(by.path if by else ())))
 

@@ -2,23 +2,20 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from certwright.core import keys
 from certwright.core.distinguished_name import parse_name
 from certwright.core.errors import CertwrightError, Conflict, Malformed, Refused
+from certwright.core.extensions import CertificatePolicy
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.names import parse_identifier
 from certwright.core.profile_document import to_document
 from certwright.core.request import AuthorityTerms, CertificateRequest, parse_csr, request_for
 from certwright.core.revocation import Reason
-from certwright.operations.accept_certificate import Accepted, import_authority
 from certwright.operations.context import Context
 from certwright.operations.found_authority import (
     AuthorityOrder,
@@ -36,38 +33,11 @@ from certwright.store.databases import Duplicate
 from certwright.store.ledger import Change
 from certwright.store.rows import AuthorityGenerationRow, AuthorityRow, CertificateRow
 from certwright.store.snapshot import Generation, load_snapshot
-from tests.core.toy_chain import Outside, Wish, constraints, outside, revocation_list
+from tests.core.toy_chain import Wish, constraints, outside, revocation_list
+from tests.operations.authorities import ask, bring, order, refused
 from tests.operations.installed import issued, revoked, with_installation
 from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR, MovableClock, make_csr
-
-
-def order(name: str, subject: str = "", parent: str = "root", **more: Any) -> AuthorityOrder:
-    kind = more.pop("kind", "issuing")
-    subject = subject or f"CN={name}"
-    return AuthorityOrder(
-        name, kind, parse_name(subject), KeyAlgorithm.ECDSA_P256, "software", parent, **more
-    )
-
-
-async def bring(
-    context: Context, name: str, one: Outside, last_list: bytes | None = None, **more: Any
-) -> Generation:
-    algorithm = keys.algorithm_of(one.key.public_key())
-    wanted = replace(order(name, one.name.rfc4514_string(), "", **more), algorithm=algorithm)
-    given = Accepted(one.der, one.path[1:])
-    return await import_authority(context, ADMINISTRATOR, wanted, one.key, given, last_list)
-
-
-async def ask(context: Context, authority: str, *names: str) -> bytes:
-    wanted = IssueOrder(ADMINISTRATOR, parse_csr(make_csr(*names)), authority, "tls-server")
-    return (await issue(context, wanted)).der
-
-
-async def refused(code: str, act: Awaitable[object]) -> None:
-    with pytest.raises(Refused) as found:
-        await act
-    assert [reason.code for reason in found.value.reasons] == [code]
 
 
 def close_primes() -> rsa.RSAPrivateKey:
@@ -87,6 +57,9 @@ def _prime_after(number: int) -> int:
     return number
 
 
+TWICE = AuthorityTerms(policies=(CertificatePolicy("1.2.3"), CertificatePolicy("1.2.3")))
+
+
 # -- orders ----------------------------------------------------------------------------------------
 
 
@@ -104,6 +77,10 @@ def _prime_after(number: int) -> int:
         (order("x", "O=Test,CN=x", parent="", kind="root"), "makes CN=x,O=Test of the subject"),
         (order("x", "CN=test  ISSUING,O=TEST"), "is the name of authority issuing/1"),
         (order("x", "CN=Test Root,O=Test"), "is the name of authority root/1"),
+        (order("x", terms=TWICE), "rfc5280.policies.twice"),
+        (order("x", parent="", kind="root", terms=TWICE), "rfc5280.policies.twice"),
+        (order("x", parent="", terms=TWICE), "rfc5280.policies.twice"),
+        (order("x", parent="", terms=AuthorityTerms(path_length=3)), "path length 3 asked for"),
     ],
 )
 def test_a_refused_order_leaves_nothing_behind(made: AuthorityOrder, says: str, database: Database) -> None:

@@ -31,6 +31,8 @@ from ..operations.found_authority import (
 from ..operations.issue import Issued
 from ..operations.publish_status import Published, publish_status, put_in_service
 from ..operations.view_configuration import list_authorities, view_authority
+from ..operations.withdraw_authority import withdraw_authority
+from ..store.rows import AuthorityRow
 from ..store.snapshot import Generation, Snapshot
 from . import schemas
 from .web import Document, actor_of, run
@@ -61,14 +63,17 @@ def _visible(request: HttpRequest) -> list[str]:
 
 
 def _authority(snapshot: Snapshot, name: str) -> Document:
-    row = snapshot.authority(name)
+    return _document(snapshot, snapshot.authority(name), snapshot.of_authority(name))
+
+
+def _document(snapshot: Snapshot, row: AuthorityRow, generations: list[Generation]) -> Document:
     return {
         "name": row.name,
         "kind": row.kind,
         "crl_shards": row.crl_shards,
         "created_at": row.created_at.isoformat(),
         "retired_at": row.retired_at.isoformat() if row.retired_at else None,
-        "generations": [_generation(snapshot, one) for one in snapshot.of_authority(name)],
+        "generations": [_generation(snapshot, one) for one in generations],
     }
 
 
@@ -202,6 +207,17 @@ def retire(request: HttpRequest, name: str) -> Document:
     async def act(context: Context, actor: Actor) -> Document:
         await retire_authority(context, actor, name)
         return _authority(context.snapshot, name)
+
+    return run(request, act)
+
+
+@router.delete("/authorities/{name}", response=schemas.Authority, operation_id="withdraw_authority")
+def withdraw(request: HttpRequest, name: str) -> Document:
+    """Take back an authority that awaits its certificate. Its key is destroyed, name and subject are free."""
+
+    async def act(context: Context, actor: Actor) -> Document:
+        generation = await withdraw_authority(context, actor, name)
+        return _document(context.snapshot, generation.authority, [generation])
 
     return run(request, act)
 

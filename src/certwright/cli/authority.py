@@ -1,4 +1,4 @@
-"""`certwright authority`: found, import, have signed, sign, list, show, retire."""
+"""`certwright authority`: found, import, have signed, sign, list, show, retire, withdraw."""
 
 from __future__ import annotations
 
@@ -366,6 +366,24 @@ def retire(context: typer.Context, name: Name, home: Home = None, as_json: Json 
         return {"name": row.name, "retired_at": row.retired_at.isoformat()}
 
     session.output.show(session.run(act), f"Retired {name} for good; its lists and answers go on")
+
+
+@app.command()
+def withdraw(
+    context: typer.Context, name: Name, recovery: Recovery = "", home: Home = None, as_json: Json = False
+) -> None:
+    """Take back an authority that awaits its certificate.
+
+    Its key is destroyed; its name and subject are free for another order.
+    """
+    from ..operations.withdraw_authority import withdraw_authority
+
+    session = begin(context, home, as_json)
+
+    async def act(context: Context, actor: Actor) -> Document:
+        return _document(await withdraw_authority(context, actor, name)) | {"status": "withdrawn"}
+
+    session.output.show(session.run(act, recovery), f"Withdrew {name}; its key is destroyed")
 
 
 def _listed(reading: Reading, generation: Generation) -> Document:

@@ -80,6 +80,10 @@ class EventKind(Described):
         "An outside subordinate authority's certificate was signed by one of ours.",
     )
     AUTHORITY_RETIRED = "authority.retired", "An authority was retired and issues no longer."
+    AUTHORITY_WITHDRAWN = (
+        "authority.withdrawn",
+        "An authority that awaited its certificate was taken back, and its key destroyed.",
+    )
 
     KEY_CREATED = "key.created", "A private key was made by a key provider."
     KEY_OPENED = "key.opened", "A key kept under a passphrase was opened for one act."

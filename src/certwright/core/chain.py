@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from .constraints import mail_permitted, permitted
 from .distinguished_name import EMAIL_ADDRESS, name_from_x509
@@ -14,11 +14,14 @@ from .issuer import AuthorityCertificate, constraints_of, path_length_left, read
 
 # every code a refusal of an authority from outside can carry, for docs/reference/findings.md
 REASONS: dict[str, str] = {
-    "authority.chain": "A certificate is not signed by the next one of the chain.",
+    "authority.chain": "A certificate is not signed by the next of the chain, or the last not by itself.",
     "authority.dates": "A certificate of the chain is not valid now.",
     "authority.key-usage": "A keyUsage of the chain lacks keyCertSign, or the authority's own cRLSign.",
     "authority.path-length": "A certificate of the chain permits fewer authorities below it.",
     "authority.name-constraints": "A certificate of the chain excludes a name of one below it.",
+    "authority.terms.path-length": "The certificate permits more authorities below it than were ordered.",
+    "authority.terms.name-constraints": "The certificate permits names that the order does not.",
+    "authority.terms.policies": "The certificate has a policy that was not ordered.",
     "authority.key": "The certificate is for another key.",
     "authority.subject": "The certificate is for another name.",
     "authority.revoked": "A certificate of the chain is one of ours, and revoked or on hold.",
@@ -42,10 +45,11 @@ def check_chain(certificate: bytes, chain: Sequence[bytes], now: datetime) -> x5
 
 
 def _signatures(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:
-    for child, parent in zip(path, path[1:] or path[:1], strict=False):
+    """Each by the next, and the last by itself: what stands above a shorter path would be forgotten."""
+    for child, parent in zip(path, [*path[1:], path[-1]], strict=True):
         try:
             child.parsed.verify_directly_issued_by(parent.parsed)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             text = f"{_named(child)} is not signed by {_named(parent)}; give the chain from issuer to root"
             yield Reason("authority.chain", text)
 

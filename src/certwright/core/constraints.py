@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import Malformed
@@ -50,6 +51,27 @@ def mail_permitted(constraints: Iterable[NameConstraints], value: str) -> bool:
     except Malformed:
         trees = [tree for one in constraints for tree in (*one.permitted, *one.excluded)]
         return not any(tree.kind is IdentifierKind.EMAIL for tree in trees)
+
+
+def covers(outer: Subtree, inner: Subtree) -> bool:
+    """Is every name under the inner base under the outer one too? Both in normal form."""
+    if outer.kind is not inner.kind or not (inner.base or not outer.base):
+        return False
+    if not outer.base:
+        return True
+    if outer.kind is IdentifierKind.IP:
+        networks = ipaddress.ip_network(outer.base), ipaddress.ip_network(inner.base)
+        return networks[0].version == networks[1].version and _contains(*networks)
+    if outer.kind is IdentifierKind.DNS:
+        below, above = inner.base.removeprefix("."), outer.base.removeprefix(".")
+        return dns_name_under(below, above) and (outer.base == above or inner.base != above)
+    if outer.base.startswith("."):
+        return inner.base.rpartition("@")[2].endswith(outer.base)
+    return inner.base == outer.base or inner.base.endswith("@" + outer.base)
+
+
+def _contains(outer: Any, inner: Any) -> bool:
+    return bool(inner.subnet_of(outer))
 
 
 def _permitted(constraints: NameConstraints, identifier: Identifier) -> bool:

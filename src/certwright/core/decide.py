@@ -10,6 +10,7 @@ from .distinguished_name import (
     EMAIL_ADDRESS,
     Attribute,
     DistinguishedName,
+    check_exact,
     check_value,
     short_name,
     upper_bound,
@@ -122,7 +123,27 @@ def decide_subject(
     if not rdns and not names and not reasons:
         text = "neither subject nor alternative names: the certificate would be about nobody"
         reasons.append(Reason("policy.subject.missing", text, "RFC 5280 4.1.2.6"))
-    return DistinguishedName(tuple(rdns))
+    subject = DistinguishedName(tuple(rdns))
+    return _kept(profile, request.subject, subject, reasons) if profile.is_authority else subject
+
+
+def _kept(
+    profile: Profile, asked: DistinguishedName, made: DistinguishedName, reasons: list[Reason]
+) -> DistinguishedName:
+    """An authority's name as it asks for it, in its own order and encoding where a CSR has brought that.
+
+    What it certifies itself names its issuer so, and so do its lists (RFC 5280 4.1.2.4).
+    """
+    if asked.exact and sorted(asked.attributes()) == sorted(made.attributes()):
+        try:
+            check_exact(asked)
+        except Malformed as error:
+            reasons.append(Reason("policy.subject.bad-value", error.detail, "RFC 5280 A.1"))
+        return asked
+    if made != asked:
+        text = f"profile {profile.name} makes {made} of the subject {asked}, and an authority keeps its name"
+        reasons.append(Reason("policy.subject.changed", f"{text}; ask for another", "RFC 5280 4.1.2.6"))
+    return made
 
 
 def _values(

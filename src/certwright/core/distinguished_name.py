@@ -6,7 +6,7 @@ text form of RFC 4514 is the other way round: `CN=www,O=Example,C=DE`.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -73,6 +73,8 @@ _CODECS = {
     _BMP_STRING: "utf-16-be",
     _UNIVERSAL_STRING: "utf-32-be",
 }
+# RFC 5280 section 4.1.2.4; the last three for names that were there before
+_DIRECTORY_STRINGS = (der.UTF8_STRING, der.PRINTABLE_STRING, _T61_STRING, _UNIVERSAL_STRING, _BMP_STRING)
 
 COMMON_NAME = "2.5.4.3"
 EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
@@ -80,9 +82,14 @@ EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
 
 @dataclass(frozen=True, slots=True)
 class DistinguishedName:
-    """Relative names from the most general to the most specific; each is one or more (OID, value)."""
+    """Relative names from the most general to the most specific; each is one or more (OID, value).
+
+    `exact` is the DER in which its holder has it, with other string types than ours perhaps; empty for our
+    own encoding.
+    """
 
     rdns: tuple[tuple[Attribute, ...], ...] = ()
+    exact: bytes = field(default=b"", compare=False, repr=False)
 
     def __str__(self) -> str:
         return ",".join("+".join(f"{short_name(oid)}={_escaped(value)}" for oid, value in rdn)
@@ -101,7 +108,7 @@ class DistinguishedName:
 
     def encode(self) -> bytes:
         """DER of the Name. Raises Malformed for a value that its attribute type does not permit."""
-        return _encode_name(self.rdns)
+        return self.exact or _encode_name(self.rdns)
 
 
 NO_NAME = DistinguishedName()
@@ -210,6 +217,26 @@ def _decode_rdn(rdn: der.Reader) -> tuple[Attribute, ...]:
     if not attributes:
         raise Malformed("distinguished name: a relative name is empty")
     return tuple(attributes)
+
+
+def check_exact(name: DistinguishedName) -> None:
+    """Can a certificate have the name in its holder's own encoding? Raises Malformed naming what cannot be:
+    a string type that its attribute does not have (RFC 5280 A.1), or what is not DER."""
+    names = der.Reader(name.exact, "distinguished name").inside()
+    while not names.at_end():
+        rdn, elements = names.inside(der.SET), []
+        while not rdn.at_end():
+            elements.append(rdn.whole(der.SEQUENCE))
+            _check_type(der.Reader(elements[-1], "distinguished name").inside())
+        if elements != sorted(elements):
+            raise Malformed("distinguished name: the parts of a relative name are not in the order of DER")
+
+
+def _check_type(pair: der.Reader) -> None:
+    oid, tag = pair.object_identifier(), pair.peek()
+    kind = _BY_OID.get(oid)
+    if kind is not None and tag not in ((kind.tag,) if kind.tag != der.UTF8_STRING else _DIRECTORY_STRINGS):
+        raise Malformed(f"{short_name(oid)} has string type {tag}, which it cannot have")
 
 
 def name_from_x509(name: x509.Name) -> DistinguishedName:

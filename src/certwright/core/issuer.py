@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +17,7 @@ from .der import SEQUENCE, Reader
 from .distinguished_name import Attribute, DistinguishedName, decode_name
 from .errors import Malformed, Reason, Refused
 from .extensions import (
+    CERTIFICATE_POLICIES,
     BasicConstraints,
     KeyUsage,
     NameConstraints,
@@ -131,7 +133,8 @@ def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS, chain: Seque
 
 @dataclass(frozen=True, slots=True)
 class AuthorityCertificate:
-    """What a path through this certificate depends on. `key_uses` is None without keyUsage."""
+    """What a path through this certificate depends on. `key_uses` is None without keyUsage, `policies` (OIDs)
+    without certificatePolicies."""
 
     parsed: x509.Certificate
     key_identifier: bytes
@@ -139,6 +142,7 @@ class AuthorityCertificate:
     path_length: int | None
     name_constraints: NameConstraints | None
     key_uses: frozenset[str] | None
+    policies: frozenset[str] | None
 
     @property
     def self_issued(self) -> bool:
@@ -171,7 +175,15 @@ def read_authority(certificate: bytes) -> AuthorityCertificate:
         basic.path_length,
         None if constraints is None else normalized(constraints),
         usage,
+        _policies(values.get(CERTIFICATE_POLICIES)),
     )
+
+
+def _policies(extension: x509.Extension[Any] | None) -> frozenset[str] | None:
+    """OIDs; what is said beside them, of statements and notices, changes nothing."""
+    if extension is None:
+        return None
+    return frozenset([policy.policy_identifier.dotted_string for policy in extension.value])
 
 
 def path_length_left(path: Sequence[AuthorityCertificate]) -> int | None:

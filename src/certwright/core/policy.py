@@ -40,6 +40,7 @@ REASONS: dict[str, str] = {
     "policy.subject.too-many": "More values of a subject attribute than the profile takes.",
     "policy.subject.bad-value": "A value that the attribute's type or upper bound does not permit.",
     "policy.subject.not-listed": "The profile refuses subject attributes it does not list.",
+    "policy.subject.changed": "The profile would give an authority another name than it has asked for.",
     "policy.subject.issuer": "The subject is the issuer's own name, and the key is not its own.",
     "policy.subject.authority": "The subject is the name of one of our authorities, and the key is another.",
     "policy.lifetime.past": "The end of validity asked for is not in the future.",

@@ -39,6 +39,7 @@ _ORGANIZATION = [
     {"type": "OU", "maximum": 4},
     _COMMON_NAME,
 ]
+_AUTHORITY = [{"type": "DC", "maximum": 8}, *_ORGANIZATION]
 _DIRECTORY = [{"type": "DC", "maximum": 8}, {"type": "O"}, {"type": "OU", "maximum": 8}]
 
 
@@ -205,7 +206,7 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
         "description": "Authority that certifies further authorities",
         "keys": _SIGNING,
         "lifetime": _lifetime("3650d", "7305d", "0s"),
-        "subject": {"attributes": _ORGANIZATION},
+        "subject": {"attributes": _AUTHORITY},
         "key_usage": _CERTIFIES,
         "basic_constraints": {"authority": True},
         "pointers": _ALL_POINTERS,
@@ -215,7 +216,7 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
         "description": "Authority that certifies end entities only (path length 0)",
         "keys": _SIGNING,
         "lifetime": _lifetime("1826d", "3653d", "0s"),
-        "subject": {"attributes": _ORGANIZATION},
+        "subject": {"attributes": _AUTHORITY},
         "key_usage": _CERTIFIES,
         "basic_constraints": {"authority": True, "path_length": 0},
         "pointers": _ALL_POINTERS,
@@ -225,7 +226,7 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
         "description": "Self-signed trust anchor",
         "keys": _SIGNING,
         "lifetime": _lifetime("7305d", "10958d", "0s", "refuse"),
-        "subject": {"attributes": _ORGANIZATION},
+        "subject": {"attributes": _AUTHORITY},
         "key_usage": _CERTIFIES,
         "basic_constraints": {"authority": True},
     },

@@ -1,7 +1,7 @@
 """What somebody asks for: a parsed PKCS #10 request (RFC 2986), or the same values from elsewhere."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import SignatureAlgorithmOID as Oid
 
 from . import keys
+from .der import SEQUENCE, Reader
 from .distinguished_name import NO_NAME, DistinguishedName, name_from_x509
 from .errors import Malformed, Reason, Refused, TooLarge
 from .extensions import CertificatePolicy, NameConstraints
@@ -84,9 +85,15 @@ def parse_csr(data: bytes, maximum_names: int = NAMES_MAX) -> CertificateRequest
         raise Malformed(f"the CSR's subject or extensions cannot be read: {_one_line(error)}") from error
     identifiers, must_staple, ignored = _requested(extensions, maximum_names)
     spki = keys.spki(public_key)
-    return CertificateRequest(
-        public_key, spki, algorithm, name_from_x509(subject), identifiers, must_staple, ignored
-    )  # fmt: skip
+    name = replace(name_from_x509(subject), exact=_subject(csr))
+    return CertificateRequest(public_key, spki, algorithm, name, identifiers, must_staple, ignored)
+
+
+def _subject(csr: x509.CertificateSigningRequest) -> bytes:
+    """DER of the subject, as it stands in the CSR."""
+    fields = Reader(csr.tbs_certrequest_bytes, "CSR").inside()
+    fields.integer()
+    return fields.whole(SEQUENCE)
 
 
 def _load(data: bytes) -> tuple[x509.CertificateSigningRequest, PublicKey]:

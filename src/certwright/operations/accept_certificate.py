@@ -16,6 +16,7 @@ from ..core.distinguished_name import name_from_x509, parse_name
 from ..core.errors import Conflict, Malformed, Reason, Refused
 from ..core.keys import PrivateKey
 from ..core.last_list import number_of_last_list
+from ..core.outside_authority import check_ordered, extension_request
 from ..ports import KeyImporter
 from ..store.ledger import Change
 from ..store.rows import AuthorityGenerationRow, CounterRow
@@ -24,10 +25,13 @@ from .check_key import check_authority_name, check_public_key
 from .context import Context, decide_again
 from .found_authority import (
     AuthorityOrder,
+    check_not_retired,
     check_order,
     destroyed_on_failure,
     new_rows,
     not_taken,
+    ordered_terms,
+    outside_plan,
     pending_generation,
 )
 from .issue import not_compromised
@@ -45,12 +49,18 @@ class Accepted:
 
 
 async def authority_csr(context: Context, actor: Actor, name: str) -> bytes:
-    """The CSR (DER) of an authority that awaits an outside certificate. Raises Forbidden, NotFound."""
+    """The CSR (DER) of an authority that awaits an outside certificate; it asks for what was ordered.
+
+    Raises Forbidden, NotFound, and Refused where its profile permits that no more.
+    """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
     generation = pending_generation(context.snapshot, name)
     if generation.row.csr:
         return generation.row.csr
-    csr = await context.keyring.csr(generation.row, parse_name(generation.row.subject))
+    plan = outside_plan(context, generation, await context.keyring.public_key(generation.row))
+    csr = await context.keyring.csr(
+        generation.row, parse_name(generation.row.subject), extension_request(plan)
+    )
     now = context.clock()
     event = Event(
         EventKind.AUTHORITY_CSR_CREATED, now, actor.name, actor.source, f"authority:{generation.path}", {}
@@ -66,8 +76,8 @@ async def authority_csr(context: Context, actor: Actor, name: str) -> bytes:
 async def accept_certificate(context: Context, actor: Actor, name: str, given: Accepted) -> Generation:
     """Put the certificate that an outside authority has signed in force.
 
-    Raises Forbidden, NotFound, and Refused naming what does not fit: key, name, dates, cA, the chain, or what
-    of it is revoked on our record.
+    Raises Forbidden, NotFound, Conflict when it is retired, and Refused naming what does not fit: key, name,
+    dates, cA, the chain, terms wider than those ordered, or what of it is revoked on our record.
     """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
     identifier = await decide_again(context, lambda: _accept(context, actor, name, given))
@@ -78,10 +88,12 @@ async def _accept(context: Context, actor: Actor, name: str, given: Accepted) ->
     """The generation that has the certificate now, by its identifier."""
     snapshot, now = context.snapshot, context.clock()
     generation = pending_generation(snapshot, name)
+    check_not_retired(generation)
     leaf = _check_chain(given, now)
     public_key = await context.keyring.public_key(generation.row)
     spki = keys.spki(public_key)
     _check_fits(leaf, spki, generation.row.subject)
+    check_ordered(ordered_terms(generation.row), given.certificate)
     await _check_not_revoked(context, given)
     after = _with_certificate(generation.row, given, leaf)
     event = Event(

@@ -9,30 +9,35 @@ A root signs itself; the others are signed by their parent, or by an outside aut
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
-from ..core.distinguished_name import DistinguishedName
+from ..core.distinguished_name import DistinguishedName, parse_name
 from ..core.errors import Conflict, Malformed, NotFound, Unavailable
 from ..core.issuer import compared_sha256, self_issuer
 from ..core.keys import KeyAlgorithm, PublicKey
-from ..core.policy import EVERYTHING, evaluate
-from ..core.profile import Profile
+from ..core.outside_authority import terms_document, terms_from_document
+from ..core.plan import CertificatePlan
+from ..core.policy import EVERYTHING
+from ..core.profile import Profile, SubjectAttribute
 from ..core.request import AuthorityTerms, CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
 from ..store.rows import AuthorityGenerationRow, AuthorityRow, CertificateRow
 from ..store.snapshot import Generation, Snapshot
-from .check_key import check_approved, check_authority_name
+from .check_key import check_authority_name
 from .context import Context, decide_again
 from .issue import IssueOrder, certify, record
 from .keyring import RECOVERY
+from .rehearse import rehearse
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 NAME_SHOWN = 1000
@@ -143,14 +148,20 @@ def _unfinished(snapshot: Snapshot, order: AuthorityOrder) -> Generation | None:
     )
     if begun != wanted:
         text = f"authority {order.name} awaits its certificate, and was ordered otherwise"
-        raise Conflict(f"{text}; repeat that order, or choose another name")
+        raise Conflict(f"{text}; repeat that order, withdraw it, or choose another name")
+    check_not_retired(first)
     return first
 
 
 def _ordered(order: AuthorityOrder) -> str:
     """What of an order has no column of its own; the same text for the same order."""
-    terms = asdict(order.terms) if order.terms else None
-    return json.dumps({"parent": order.parent, "terms": terms}, sort_keys=True)
+    return json.dumps({"parent": order.parent, "terms": terms_document(order.terms)}, sort_keys=True)
+
+
+def ordered_terms(row: AuthorityGenerationRow) -> AuthorityTerms | None:
+    """The terms of the order that a generation was made for."""
+    document: dict[str, Any] = json.loads(row.ordered)
+    return terms_from_document(document["terms"])
 
 
 def not_taken(authority: AuthorityRow, generation: AuthorityGenerationRow) -> list[Absent]:
@@ -211,18 +222,33 @@ def _check_certifiable(context: Context, order: AuthorityOrder, public_key: Publ
 
     Raises Refused, Malformed.
     """
+    issuer, issuer_key = self_issuer(order.subject, public_key), public_key
     if order.parent:
-        issuer = context.snapshot.issuing(order.parent).as_issuer
-    elif order.kind == "root":
-        issuer = self_issuer(order.subject, public_key)
-    else:
-        return
-    profile = context.snapshot.profile(_profile_name(order))
-    approved = evaluate(_request(order, public_key), profile, issuer, now)
-    check_approved(context, approved)
-    if approved.subject != order.subject:
-        text = f"profile {profile.name} makes {approved.subject} of the subject {order.subject}"
-        raise Malformed(f"{text}; order the authority under that name")
+        signer = context.snapshot.issuing(order.parent)
+        assert signer.public_key is not None
+        issuer, issuer_key = signer.as_issuer, signer.public_key
+    profile, request = context.snapshot.profile(_profile_name(order)), _request(order, public_key)
+    if order.kind != "root" and not order.parent:
+        profile, request = _named_by_others(profile, request)
+    rehearse(context, request, profile, issuer, issuer_key, now)
+
+
+def outside_plan(context: Context, generation: Generation, public_key: PublicKey) -> CertificatePlan:
+    """What we would certify ourselves for an authority that an outside one shall sign. Raises Refused."""
+    row = generation.row
+    subject = parse_name(row.subject)
+    request = replace(request_for(public_key, subject), terms=ordered_terms(row))
+    profile, request = _named_by_others(context.snapshot.profile(row.profile), request)
+    return rehearse(context, request, profile, self_issuer(subject, public_key), public_key, context.clock())
+
+
+def _named_by_others(profile: Profile, request: CertificateRequest) -> tuple[Profile, CertificateRequest]:
+    """With any subject: what an outside authority takes, our profile does not know."""
+    subject = request.subject
+    counted = Counter(oid for oid, _ in subject.attributes())
+    rules = tuple([SubjectAttribute(oid, maximum=count) for oid, count in counted.items()])
+    exact = replace(subject, exact=subject.encode())
+    return replace(profile, subject=rules), replace(request, subject=exact)
 
 
 def _request(order: AuthorityOrder, public_key: PublicKey) -> CertificateRequest:
@@ -271,6 +297,7 @@ async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identi
     pending = context.snapshot.generations[identifier]
     if pending.certificate is not None:
         raise _taken(order.name)
+    check_not_retired(pending)
     public_key = await context.keyring.public_key(pending.row)
     request = _request(order, public_key)
     profile = context.snapshot.profile(pending.row.profile)
@@ -337,8 +364,11 @@ async def _sign_subordinate(
     return row, certified.der
 
 
-async def retire_authority(context: Context, actor: Actor, name: str) -> AuthorityRow:
-    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict."""
+async def retire_authority(
+    context: Context, actor: Actor, name: str, absent: Sequence[Absent] = ()
+) -> AuthorityRow:
+    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict, and
+    what guards name."""
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
     authority = context.snapshot.authority(name)
     if authority.retired_at:
@@ -346,9 +376,18 @@ async def retire_authority(context: Context, actor: Actor, name: str) -> Authori
     now = context.clock()
     after = authority._replace(retired_at=now)
     event = Event(EventKind.AUTHORITY_RETIRED, now, actor.name, actor.source, f"authority:{name}", {})
-    await context.ledger.commit(Change(replaced=[(authority, after)], events=[event], configures=True))
+    change = Change(replaced=[(authority, after)], absent=list(absent), events=[event], configures=True)
+    await context.ledger.commit(change)
     await context.snapshots.refresh()
     return after
+
+
+def check_not_retired(generation: Generation) -> None:
+    """An authority that was retired while it awaited its certificate gets none. Raises Conflict."""
+    authority = generation.authority
+    if authority.retired_at:
+        text = f"authority {authority.name} is retired since {authority.retired_at:%Y-%m-%d}"
+        raise Conflict(f"{text} and gets no certificate; withdraw it to order it anew")
 
 
 def offline(generation: Generation) -> bool:

@@ -217,11 +217,15 @@ class Keyring:
         """The signature over ResponseData from a template, which whoever has made it checks by sampling."""
         return await self.sign(signer, signer.seal.admit(Kind.OCSP, tbs))
 
-    async def csr(self, row: AuthorityGenerationRow, subject: DistinguishedName) -> bytes:
-        """DER of a CSR (RFC 2986) for an authority's key."""
+    async def csr(
+        self, row: AuthorityGenerationRow, subject: DistinguishedName, attributes: bytes = b""
+    ) -> bytes:
+        """DER of a CSR (RFC 2986) for an authority's key, with attributes in DER."""
         await self.ready(row)
         signer = self.authority(row)
-        tbs = der.sequence(der.integer(0), subject.encode(), keys.spki(signer.public_key), der.tlv(0xA0, b""))
+        tbs = der.sequence(
+            der.integer(0), subject.encode(), keys.spki(signer.public_key), der.tlv(0xA0, attributes)
+        )
         signature = await self.sign(signer, signer.seal.admit(Kind.CSR, tbs))
         return assemble(tbs, signer.key.algorithm, signature)
 
