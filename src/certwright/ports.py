@@ -44,7 +44,8 @@ class KeyReference:
 class KeyProvider(Protocol):
     """Makes, opens and destroys private keys. Safe to call from several threads.
 
-    `local` says that signing takes microseconds in this process; otherwise signatures run in an executor.
+    `local` says that signing takes microseconds in this process; otherwise signatures run in an executor,
+    one for each provider (`SideBySide` says how wide).
     Every method raises Unavailable when the module behind it cannot be reached, and works again when it
     is back. A key made by `create` cannot be exported through the key object that `open` gives.
     """
@@ -66,6 +67,14 @@ class KeyImporter(Protocol):
     """What a key provider may also offer: to take in a key made elsewhere."""
 
     def adopt(self, key: PrivateKey, label: str) -> KeyReference: ...
+
+
+@runtime_checkable
+class SideBySide(Protocol):
+    """What a key provider that is not local may also say: how many calls it takes at the same time. Further
+    ones wait outside of it, and hold up no other provider."""
+
+    signatures_at_once: int
 
 
 # -- validators ----------------------------------------------------------------------------------

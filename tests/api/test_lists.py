@@ -175,3 +175,13 @@ def test_a_preview_leaves_nothing(api: Api) -> None:
     assert listed(api, "name=preview.list.test") == []
     refused = api.ask("POST", "/preview", json={"csr": csr("preview.list.test"), "days": 20_000})
     assert [one["code"] for one in refused.json()["reasons"]] == ["policy.lifetime.too-long"]
+
+
+def test_a_preview_refuses_a_key_known_as_compromised(api: Api) -> None:
+    body = {"csr": csr("lost.preview.test")}
+    reference = api.gives("POST", "/certificates", json=body)["fingerprint"]
+    api.gives("POST", f"/certificates/{reference}/revoke", json={"reason": "keyCompromise"})
+    shown, issued = (api.ask("POST", path, json=body) for path in ("/preview", "/certificates"))
+    assert shown.status_code == issued.status_code
+    assert shown.json()["reasons"] == issued.json()["reasons"]
+    assert [one["code"] for one in shown.json()["reasons"]] == ["key.compromised"]

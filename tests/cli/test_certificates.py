@@ -103,8 +103,10 @@ def test_a_key_revoked_as_compromised_is_certified_no_more(shell: Shell) -> None
     key = serialization.load_pem_private_key((shell.folder / "a.test/key.pem").read_bytes(), None)
     names = [parse_identifier("dns", "a.test")]
     (shell.folder / "again.csr").write_bytes(make_csr(key, KeyAlgorithm.ECDSA_P256, names=names))
-    said = shell.refuses("issue", "--profile", "tls-server", "--csr", "again.csr", "--out", "again")
+    asked = ("issue", "--profile", "tls-server", "--csr", "again.csr", "--out", "again")
+    said = shell.refuses(*asked)
     assert said.endswith("[key.compromised]")
+    assert shell.refuses(*asked, "--preview") == said
 
 
 def test_the_invalidity_date_must_make_sense(shell: Shell) -> None:

@@ -63,6 +63,7 @@ def test_a_profile_of_ones_own(shell: Shell, typed: Any) -> None:
     [
         ({"keys": []}, "keys must name at least one algorithm"),
         ({"keys": ["rsa-512"]}, "profile.keys knows"),
+        ({"key_usage": {"always": ["cRLSign"]}}, "[rfc5280.purpose.key-usage]"),
         ({"colour": "blue"}, "profile.colour is not a field known here"),
         (
             {"lifetme": {}, "lifetime": None},

@@ -15,6 +15,10 @@ from certwright.core.errors import Malformed, Refused
 from certwright.core.extensions import BasicConstraints, CertificatePolicy, NameConstraints
 from certwright.core.issuer import Issuer, issuer_of
 from certwright.core.keys import KeyAlgorithm
+from certwright.core.lint import Severity, lint
+from certwright.core.lint.decoded import decode
+from certwright.core.names import IdentifierKind
+from certwright.core.plan import make_plan
 from certwright.core.policy import (
     EVERYTHING,
     REASONS,
@@ -31,10 +35,11 @@ from certwright.core.profile_document import from_document, parse_subtree
 from certwright.core.profiles_builtin import DOCUMENTS
 from certwright.core.request import AuthorityTerms, CertificateRequest
 from certwright.core.template import assemble, encode_tbs
-from tests.core.toy_pipeline import NOW, identifiers, issuer, plan, profile, request
+from tests.core.toy_pipeline import NOW, SERIAL, identifiers, issuer, plan, profile, request
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+GUID = "0b2c8a4e-7c1e-4f6b-9a53-3f1f8c6f2a11"
 
 
 def codes(
@@ -258,10 +263,34 @@ def test_a_first_name_too_long_for_cn_leaves_the_subject_empty() -> None:
     assert approve(request(names=(f"dns:{name}",)), profile()).subject == NO_NAME
 
 
-def test_an_address_is_no_common_name() -> None:
-    assert approve(request(names=("ip:192.0.2.1",)), profile()).subject == NO_NAME
-    both = approve(request(names=("ip:192.0.2.1", "dns:www.example.test")), profile())
-    assert both.subject == parse_name("CN=www.example.test")
+@pytest.mark.parametrize(
+    ("under", "names", "subject"),
+    [
+        ("tls-server", ("ip:192.0.2.1",), ""),
+        ("tls-server", ("ip:192.0.2.1", "dns:www.example.test", "dns:b.test"), "CN=www.example.test"),
+        ("tls-server-client", ("uri:spiffe://corp/db", "dns:db.corp.test"), "CN=db.corp.test"),
+        ("tls-server-client", ("uri:spiffe://corp/db",), ""),
+        ("vpn-gateway", ("email:vpn@corp.test", "dns:gate.corp.test"), "CN=gate.corp.test"),
+        ("vpn-gateway", ("email:vpn@corp.test",), ""),
+        ("domain-controller", (f"guid:{GUID}", "dns:dc1.corp.test"), "CN=dc1.corp.test"),
+        ("domain-controller", ("kerberos:krbtgt/A.TEST@A.TEST", "dns:dc1.corp.test"), "CN=dc1.corp.test"),
+        ("mail", ("upn:ann@corp.test", "email:ann@corp.test"), "CN=ann@corp.test"),
+        ("mail", ("upn:ann@corp.test",), ""),
+    ],
+)
+def test_the_common_name_is_a_dns_name_or_without_those_a_mail_address(
+    under: str, names: tuple[str, ...], subject: str
+) -> None:
+    by_name = profile("tls-server" if under == "mail" else under)
+    if under == "mail":
+        kinds = frozenset({IdentifierKind.UPN, IdentifierKind.EMAIL})
+        by_name = replace(by_name, names=replace(by_name.names, kinds=kinds))
+    approved = approve(request(names=names), by_name)
+    assert approved.subject == parse_name(subject)
+    decoded = decode(encode_tbs(make_plan(approved, SERIAL)))
+    assert not [one.code for one in lint(decoded, by_name) if one.severity is Severity.ERROR]
+    other = replace(decoded, subject=parse_name("CN=other.test"))
+    assert "profile.subject.value" in {one.code for one in lint(other, by_name)}
 
 
 # -- validity --------------------------------------------------------------------------------------

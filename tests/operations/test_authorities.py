@@ -130,7 +130,7 @@ def test_the_names_of_our_authorities_are_theirs(database: Database) -> None:
         wanted = IssueOrder(ADMINISTRATOR, subordinate("CN=Test Issuing,O=Test"), "root", "issuing-authority")
         await refused("policy.subject.authority", issue(context, wanted))
         with pytest.raises(Refused):
-            preview(context, wanted)
+            await preview(context, wanted)
         end_entity = IssueOrder(
             ADMINISTRATOR, subordinate("CN=Test Issuing,O=Test"), "issuing", "code-signing"
         )
@@ -156,7 +156,7 @@ def test_weak_keys_become_no_authorities(database: Database) -> None:
         wanted = IssueOrder(ADMINISTRATOR, replace(request, identifiers=name), "issuing", "tls-server")
         await refused("key.weak.close-primes", issue(context, wanted))
         with pytest.raises(Refused):
-            preview(context, wanted)
+            await preview(context, wanted)
         await refused("key.weak.close-primes", bring(context, "weak", outside("CN=Weak", key=weak)))
         assert await context.database.select(CertificateRow, '"subject" = ?', "CN=Weak") == []
 

@@ -60,7 +60,7 @@ def test_a_role_within_a_profile_makes_nothing_that_speaks_for_an_authority(data
             order = IssueOrder(within, some_request(), authority, "device")
             await refused(issue(context, order))
             with pytest.raises(Forbidden):
-                preview(context, order)
+                await preview(context, order)
 
     with_installation(database, body)
 

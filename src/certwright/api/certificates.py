@@ -96,7 +96,7 @@ def preview_certificate(request: HttpRequest) -> Document:
     body = request.body
 
     async def act(context: Context, actor: Actor) -> Document:
-        return preview(context, await fast.issue_order(context, actor, body))
+        return await preview(context, await fast.issue_order(context, actor, body))
 
     return run(request, act)
 

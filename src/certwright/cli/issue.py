@@ -97,7 +97,7 @@ def show_preview(session: Session, wish: Wish, remote: Remote | None) -> None:
         raise Malformed("a preview is made on the installation's own machine; leave --url and --token out")
 
     async def act(context: Context, actor: Actor) -> Document:
-        return preview(context, wish.order(actor, context.clock()))
+        return await preview(context, wish.order(actor, context.clock()))
 
     document = session.run(act) | {"replaced": list(wish.replaced)}
     session.output.show(document, _previewed(document))

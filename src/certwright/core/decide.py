@@ -107,7 +107,7 @@ def decide_subject(
     """The subject, with the attributes in the profile's order."""
     rdns: list[tuple[Attribute, ...]] = []
     for rule in profile.subject:
-        values = _values(rule, request, names)
+        values = _values(rule, profile.names, request, names)
         if len(values) > rule.maximum:
             text = (
                 f"{len(values)} values of {short_name(rule.oid)}; profile {profile.name} takes {rule.maximum}"
@@ -147,16 +147,23 @@ def _kept(
 
 
 def _values(
-    rule: SubjectAttribute, request: CertificateRequest, names: tuple[Identifier, ...]
+    rule: SubjectAttribute, names_taken: NameRules, request: CertificateRequest, names: tuple[Identifier, ...]
 ) -> tuple[str, ...]:
     if rule.source is Source.FIXED:
         return (rule.value,)
     if rule.source is Source.FIRST_NAME:
-        # an address, or a name too long for the attribute, stays out; the SAN extension has it. Clients take
-        # a common name for a DNS name, and certbot fails on one that is an address.
-        first = next((name.value for name in names if name.kind is not IdentifierKind.IP), "")
+        # a name too long for the attribute stays out; the SAN extension has it
+        first = first_name(names_taken, names)
         return (first,) if first and len(first) <= upper_bound(rule.oid) else ()
     return request.subject.values(rule.oid)
+
+
+def first_name(rules: NameRules, names: tuple[Identifier, ...]) -> str:
+    """What the source `first-name` means: the first DNS name, or the first mail address where the profile
+    takes no DNS names; empty without one. Clients take a common name for a DNS name, and certbot fails on one
+    that is an address."""
+    wanted = IdentifierKind.DNS if IdentifierKind.DNS in rules.kinds else IdentifierKind.EMAIL
+    return next((name.value for name in names if name.kind is wanted), "")
 
 
 def _check_values(rdns: list[tuple[Attribute, ...]], reasons: list[Reason]) -> None:

@@ -14,7 +14,7 @@ from .issuer import Issuer
 from .keys import SIGNATURES, KeyAlgorithm
 from .names import Identifier
 from .policy import Approved
-from .profile import Pointer, Profile
+from .profile import MustStaple, Pointer, Profile
 
 SERIAL_OCTETS = 16
 VERSION_3 = 2
@@ -46,6 +46,16 @@ class Shape:
     def signature_identifier(self) -> bytes:
         """DER AlgorithmIdentifier of the issuer's signature."""
         return SIGNATURES[self.issuer.algorithm].identifier
+
+    @property
+    def heads(self) -> tuple[tuple[str, bool], ...]:
+        """OID and critical flag of every extension, in the order of encoding."""
+        heads = [(extension.oid, extension.critical) for extension in self.constant]
+        if self.has_names:
+            heads.append((ext.SUBJECT_ALTERNATIVE_NAME, self.names_critical))
+        if self.has_subject_key_identifier:
+            heads.append((ext.SUBJECT_KEY_IDENTIFIER, False))
+        return tuple(heads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,23 @@ def make_plan(approved: Approved, serial: int, shard: int = 0) -> CertificatePla
         request.spki,
         approved.names,
         keys.key_identifier(request.spki),
+    )
+
+
+def shape_of_profile(profile: Profile, issuer: Issuer, algorithm: KeyAlgorithm) -> Shape:
+    """What the certificates of a profile share, without the wishes of a request: with a subject and names if
+    the profile takes any."""
+    return _shape(
+        profile,
+        issuer,
+        algorithm,
+        0,
+        profile.must_staple is MustStaple.ALWAYS,
+        bool(profile.subject),
+        profile.names.maximum > 0,
+        profile.basic_constraints,
+        profile.name_constraints,
+        profile.policies,
     )
 
 

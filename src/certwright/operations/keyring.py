@@ -1,7 +1,8 @@
 """Open keys, each behind its seal. The only place that opens a key of a provider.
 
 Keys are opened when first used, in the process that uses them, never before a fork. A key that is not
-local to the process signs in an executor, so that the event loop goes on.
+local to the process signs in its provider's own executor, so that the event loop goes on, and with it all
+other providers when one of them hangs.
 """
 
 import asyncio
@@ -22,22 +23,25 @@ from ..core.keys import SIGNATURES, KeyAlgorithm, PublicKey
 from ..core.plan import CertificatePlan
 from ..core.seal import AUTHORITY_KINDS, OCSP_SIGNER_KINDS, Kind, Seal, Sealed, SealedKey
 from ..core.template import assemble
-from ..ports import KeyProvider, KeyReference, KeySpec
+from ..ports import KeyProvider, KeyReference, KeySpec, SideBySide
 from ..store.rows import AuthorityGenerationRow, OcspSignerRow
 
 RECOVERY = "recovery"
 Result = TypeVar("Result")
-MODULE_THREADS = 8
+SIGNATURES_AT_ONCE = 8
+"""Of one provider that is not local and does not say how many it makes side by side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """An open key with its seal; `local` says that signing does not leave the process."""
+    """An open key with its seal; `local` says that signing does not leave the process. `provider` is the
+    name that rows give."""
 
     seal: Seal
     key: SealedKey
     public_key: PublicKey
     local: bool
+    provider: str
 
 
 class Keyring:
@@ -47,7 +51,7 @@ class Keyring:
         self._providers = dict(providers)
         self._key_encryption_key = key_encryption_key
         self._signers: dict[tuple[str, int, int], Signer] = {}
-        self._executor: ThreadPoolExecutor | None = None
+        self._executors: dict[str, ThreadPoolExecutor] = {}
 
     def unlock(self, provider: KeyProvider) -> None:
         """Make keys under the recovery passphrase usable, until `lock`."""
@@ -92,7 +96,7 @@ class Keyring:
             reference = keys_of.create(spec)
             return reference, keys_of.open(reference).public_key()
 
-        return make() if keys_of.local else await self._apart(make)
+        return make() if keys_of.local else await self._apart(provider, make)
 
     # -- signers ---------------------------------------------------------------------------------
 
@@ -119,9 +123,9 @@ class Keyring:
         if self.local(row.key_provider):
             return
         if isinstance(row, OcspSignerRow):
-            await self._apart(lambda: self.ocsp_signer(row))
+            await self._apart(row.key_provider, lambda: self.ocsp_signer(row))
         else:
-            await self._apart(lambda: self.authority(row))
+            await self._apart(row.key_provider, lambda: self.authority(row))
 
     def _open(
         self,
@@ -141,7 +145,8 @@ class Keyring:
                 "changed; restore it from a backup"
             )
         seal = Seal(name, public_key, kinds)
-        return Signer(seal, SealedKey(private_key, seal), public_key, provider.local)
+        sealed_key = SealedKey(private_key, seal)
+        return Signer(seal, sealed_key, public_key, provider.local, row.key_provider)
 
     async def public_key(self, row: AuthorityGenerationRow) -> PublicKey:
         await self.ready(row)
@@ -159,13 +164,15 @@ class Keyring:
         """The signature over what was sealed. Raises Unavailable, IntegrityError."""
         if signer.local:
             return signer.key.sign(sealed.tbs)
-        return await self._apart(lambda: signer.key.sign(sealed.tbs))
+        return await self._apart(signer.provider, lambda: signer.key.sign(sealed.tbs))
 
-    async def _apart(self, act: Callable[[], Result]) -> Result:
-        """In a thread of our own, so that the event loop goes on."""
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(MODULE_THREADS, "key-module")
-        return await asyncio.get_running_loop().run_in_executor(self._executor, act)
+    async def _apart(self, name: str, act: Callable[[], Result]) -> Result:
+        """In one of the threads that wait for this provider, so that the event loop goes on."""
+        if name not in self._executors:
+            provider = self.provider(name)
+            width = provider.signatures_at_once if isinstance(provider, SideBySide) else SIGNATURES_AT_ONCE
+            self._executors[name] = ThreadPoolExecutor(width, f"keys-{name}")
+        return await asyncio.get_running_loop().run_in_executor(self._executors[name], act)
 
     def seal_certificate(self, row: AuthorityGenerationRow, plan: CertificatePlan, tbs: bytes) -> Sealed:
         """Check, lint and admit. Raises Refused, IntegrityError."""

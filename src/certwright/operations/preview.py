@@ -8,16 +8,21 @@ from ..core.plan import SERIAL_OCTETS, describe, make_plan, make_serial
 from ..core.policy import evaluate
 from ..core.seal import AUTHORITY_KINDS, Seal
 from ..core.template import fast_tbs
+from ..store.rows import CompromisedKeyRow
 from .check_key import check_approved
-from .context import Context
-from .issue import IssueOrder, resolve, subject_of_issuance
+from .context import Context, decide_again
+from .issue import IssueOrder, not_compromised, resolve, subject_of_issuance
 
 
-def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
+async def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     """The certificate in words and plain values (`core.plan.describe`), with what the lints remark.
 
     The serial number is one of those it might get. Raises as `issue` does: Refused with every reason.
     """
+    return await decide_again(context, lambda: _preview(context, order))
+
+
+async def _preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     generation, profile, policy = resolve(context, order)
     subject = subject_of_issuance(generation, profile, order.endpoint)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
@@ -28,8 +33,16 @@ def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     serial = make_serial(context.random(SERIAL_OCTETS))
     plan = make_plan(approved, serial, shard_of(serial, generation.authority.crl_shards))
     sealed = Seal(issuer.name, generation.public_key, AUTHORITY_KINDS).seal_certificate(plan, fast_tbs(plan))
+    await _check_not_compromised(context, plan.spki)
     remarks = [
         {"code": finding.code, "severity": finding.severity.value, "text": finding.text}
         for finding in sealed.findings
     ]
     return describe(plan) | {"findings": remarks}
+
+
+async def _check_not_compromised(context: Context, spki: bytes) -> None:
+    """What guards the commit of `issue`, asked now. Raises Refused."""
+    guard = not_compromised(spki)
+    if await context.database.select(CompromisedKeyRow, f'"{guard.column}" = ?', guard.value):
+        raise guard.error()

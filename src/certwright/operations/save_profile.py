@@ -7,7 +7,7 @@ from ..core.access import Actor, Subject, Verb, require, speaks_for_issuer
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict
 from ..core.lint import refuse_errors
-from ..core.lint.other_extensions import profile_findings
+from ..core.lint.dry_run import profile_findings
 from ..core.profile import Profile
 from ..core.profile_document import from_document, to_document
 from ..store.ledger import Change
@@ -19,7 +19,7 @@ async def save_profile(context: Context, actor: Actor, document: object) -> Prof
     """The profile as saved, one version up. `version` in the document is the one it was made from.
 
     One for authorities or OCSP signers is for whoever manages every authority. Raises Malformed naming the
-    field, Forbidden, Refused for extensions that no certificate may have so, Conflict when the profile has
+    field, Forbidden, Refused when every certificate of it would be refused, Conflict when the profile has
     moved on since that version.
     """
     return await decide_again(context, lambda: _save(context, actor, document))

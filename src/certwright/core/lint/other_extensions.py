@@ -85,9 +85,4 @@ def other_extensions(decoded: Decoded, _profile: Profile) -> list[Finding]:
     return _findings(frame.extensions, authority=basic is not None and basic.authority)
 
 
-def profile_findings(profile: Profile) -> tuple[Finding, ...]:
-    """What every certificate of the profile would be refused for."""
-    return tuple(_findings(profile.extensions, profile.is_authority))
-
-
 RULES = (other_extensions,)

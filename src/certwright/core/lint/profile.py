@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 from .. import extensions as ext
-from ..decide import tls_lifetime_max
+from ..decide import first_name, tls_lifetime_max
 from ..distinguished_name import short_name
-from ..names import IdentifierKind
 from ..profile import MustStaple, Pointer, Profile, Source
 from .decoded import Decoded
 from .finding import Finding, Part, error, rule
@@ -135,7 +134,7 @@ ATTRIBUTE_VALUE = error(
 @rule(Part.SUBJECT, Part.NAMES, findings=(ATTRIBUTE_EXTRA, ATTRIBUTE_MISSING, ATTRIBUTE_VALUE))
 def subject(decoded: Decoded, profile: Profile) -> list[Finding]:
     found, counted = [], 0
-    first = next((name.value for name in decoded.names if name.kind is not IdentifierKind.IP), "")
+    first = first_name(profile.names, decoded.names)
     for wanted in profile.subject:
         values = decoded.subject.values(wanted.oid)
         counted += len(values)

@@ -88,6 +88,7 @@ class Pkcs11Keys:
     def __init__(self, settings: Settings) -> None:
         """Raises Malformed for settings out of bounds."""
         self._opening = _opening(settings)
+        self.signatures_at_once = settings.sessions
         self._pools: dict[int, Pool] = {}
 
     def create(self, spec: KeySpec) -> KeyReference:
