@@ -8,7 +8,7 @@ from cryptography import x509
 from certwright.core.audit import EventRow, Head
 from certwright.core.audit_verify import verify_rows
 from certwright.core.checkpoint import VerifierKey
-from certwright.operations.check_issuance import check_records
+from certwright.operations.check_records import check_records
 from certwright.operations.context import Context
 from certwright.operations.lint_records import lint_records
 from certwright.operations.verify_audit import verify_audit

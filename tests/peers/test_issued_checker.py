@@ -23,7 +23,7 @@ from certwright.core.names import parse_identifier
 from certwright.core.profile_document import to_document
 from certwright.core.profiles_builtin import built_in_profiles
 from certwright.core.request import request_for
-from certwright.operations.check_issuance import check_records
+from certwright.operations.check_records import check_records
 from certwright.operations.context import Context
 from certwright.operations.found_authority import AuthorityOrder, found_authority
 from certwright.operations.issue import IssueOrder, issue

@@ -95,7 +95,7 @@ def verify(
             "--certificates",
             metavar="DIR",
             help="Also: is every certificate below this folder that our keys have signed on record, and "
-            "does every record say what its certificate says?",
+            "does every record say what its certificate says? What cannot be judged counts as found.",
         ),
     ] = None,
     home: Home = None,
@@ -116,7 +116,8 @@ def verify(
     document, text, wrong = _report_document(report), _report_text(report), report.found
     if certificates is not None:
         compared = _compare(session, certificates)
-        document["certificates"], wrong = compared, wrong + compared["found"]
+        document["certificates"] = compared
+        wrong += compared["found"] + compared["not_judged_count"]
         text += "\n\n" + _compared_text(compared)
     session.output.show(document, text)
     if wrong:
@@ -264,7 +265,8 @@ def _report_text(report: Report) -> str:
 def _compare(session: Session, folder: Path) -> Document:
     """Files against records, records against their certificates, and intents without a certificate."""
     from ..core.errors import NotFound
-    from ..operations.check_issuance import check_found, check_records, unresolved_intents
+    from ..operations.check_issuance import check_found, unresolved_intents
+    from ..operations.check_records import check_records
 
     if not folder.is_dir():
         raise NotFound(f"{folder} is no folder")
@@ -290,18 +292,23 @@ def _compare(session: Session, folder: Path) -> Document:
 
 @dataclass(slots=True)
 class _Seen:
-    """What has been looked at, and the first of what was wrong with it. `passed` are files and certificates
-    that could not be looked into."""
+    """What has been looked at, and the first of what was wrong with it, and of what could not be judged."""
 
     files: int = 0
     certificates: int = 0
     wrong: int = 0
+    not_judged: int = 0
     contradictions: list[Contradiction] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
 
+    def pass_over(self, text: str) -> None:
+        self.not_judged += 1
+        if len(self.passed) < CONTRADICTIONS_SHOWN:
+            self.passed.append(text)
+
     def add(self, one: Contradiction) -> None:
         if one.kind == "unreadable":
-            self.passed.append(f"{one.subject}: {one.text}")
+            self.pass_over(f"{one.subject}: {one.text}")
             return
         self.wrong += 1
         if len(self.contradictions) < CONTRADICTIONS_SHOWN:
@@ -315,29 +322,29 @@ class _Seen:
             "contradictions": [
                 {"kind": one.kind, "subject": one.subject, "text": one.text} for one in self.contradictions
             ],
-            "passed_over": self.passed[:CONTRADICTIONS_SHOWN],
+            "not_judged": self.passed,
+            "not_judged_count": self.not_judged,
         }
 
 
 def _certificates_below(folder: Path, seen: _Seen, progress: Progress) -> Iterator[FoundCertificate]:
     """Certificates in the files of a folder; what else lies there does not matter."""
-    from ..core.errors import CertwrightError
     from ..operations.check_issuance import FoundCertificate
-    from .options import read_file
-    from .pem_files import certificates_in, walk
+    from .certificate_search import NotJudged, certificates_of
+    from .pem_files import walk
 
     paths = list(walk(folder))
     for path in paths:
         seen.files += 1
         progress(seen.files, len(paths))
-        try:
-            inside = certificates_in(read_file(path))
-        except CertwrightError as error:
-            seen.passed.append(f"{path}: {error.detail}")
-            continue
-        for number, der in enumerate(inside, 1):
+        number = 0
+        for one in certificates_of(path):
+            if isinstance(one, NotJudged):
+                seen.pass_over(f"{path}: {one.text}")
+                continue
+            number += 1
             seen.certificates += 1
-            yield FoundCertificate(str(path) if number == 1 else f"{path} ({number})", der)
+            yield FoundCertificate(str(path) if number == 1 else f"{path} ({number})", one)
 
 
 def _intent(row: IssuanceIntentRow, reading: Reading) -> Document:
@@ -354,7 +361,11 @@ def _intent(row: IssuanceIntentRow, reading: Reading) -> Document:
 
 def _compared_text(document: Document) -> str:
     lines = [f"{one['kind']}: {one['subject']}: {one['text']}" for one in document["contradictions"]]
-    lines += [f"passed over: {one}" for one in document["passed_over"]]
+    if more := document["found"] - len(document["contradictions"]):
+        lines.append(f"and {more} more")
+    lines += [f"not judged: {one}" for one in document["not_judged"]]
+    if more := document["not_judged_count"] - len(document["not_judged"]):
+        lines.append(f"not judged: {more} more")
     lines += [
         f"intent without a certificate: serial {one['serial']} under {one['authority']},"
         f" by {one['requester']}, {one['at'][:19]} UTC"
@@ -363,7 +374,8 @@ def _compared_text(document: Document) -> str:
     if more := document["unresolved_intents_count"] - len(document["unresolved_intents"]):
         lines.append(f"intents without a certificate: {more} more")
     looked = f"{document['certificates']} certificates in {document['files']} files, and every record"
-    lines.append(f"{looked}: {document['found'] or 'no'} contradictions")
+    not_judged = f", {document['not_judged_count']} not judged" if document["not_judged_count"] else ""
+    lines.append(f"{looked}: {document['found'] or 'no'} contradictions{not_judged}")
     return "\n".join(lines)
 
 

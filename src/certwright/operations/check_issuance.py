@@ -1,30 +1,22 @@
-"""Compare certificates with their records: those found elsewhere, and those we store.
-
-A certificate under one of our keys must be on record; a record must say what its certificate says.
-"""
+"""Compare certificates that lie somewhere with what is on record: one under a key of ours must be there."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
-from ..core.distinguished_name import name_from_x509
-from ..core.errors import CertwrightError
-from ..core.general_names import decode_general_name
+from ..core.keys import PublicKey
 from ..core.unreadable import UNREADABLE
 from ..store.databases import Database
-from ..store.rows import CertificateNameRow, CertificateRow, IssuanceIntentRow
+from ..store.rows import IssuanceIntentRow
 from ..store.snapshot import Generation, Snapshot
-from .walk_certificates import Progress, walk_certificates
 
 INTENTS_MAX = 1_000
-_UNREADABLE = (*UNREADABLE, UnsupportedAlgorithm)
+NOT_JUDGED = (*UNREADABLE, UnsupportedAlgorithm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class FoundCertificate:
 class Contradiction:
     """Something that should not be, in one line of `text`.
 
-    `kind` is unrecorded, different, or unreadable for what only looks like a certificate.
+    `kind` is unrecorded, different, or unreadable for what cannot be judged.
     """
 
     kind: str
@@ -55,11 +47,15 @@ async def check_found(
     Raises Forbidden.
     """
     require(actor, Verb.VIEW_AUDIT, Subject())
+    for generation in snapshot.generations.values():
+        if _public_key(generation) is None:
+            text = "it has a key, and neither a certificate nor a CSR: what its key has signed cannot be told"
+            yield Contradiction("unreadable", f"authority:{generation.path}", text)
     for one in found:
         try:
             certificate = x509.load_der_x509_certificate(one.der)
-            signer = _signer(snapshot, certificate)
-        except _UNREADABLE as error:
+            signer = signer_of(snapshot, certificate)
+        except NOT_JUDGED as error:
             yield Contradiction("unreadable", one.place, f"cannot be read as a certificate: {error}")
             continue
         if signer is None or await _known(database, snapshot, one.der):
@@ -71,22 +67,23 @@ async def check_found(
         yield Contradiction("unrecorded", one.place, text)
 
 
-def _signer(snapshot: Snapshot, certificate: x509.Certificate) -> Generation | None:
-    """The generation whose key has signed this, whatever names the certificate bears."""
+def signer_of(snapshot: Snapshot, certificate: x509.Certificate) -> Generation | None:
+    """The generation whose key has signed this, whatever names the certificate bears, and whether the
+    authority has a certificate itself or still awaits it. Raises one of NOT_JUDGED."""
     for generation in snapshot.generations.values():
-        if generation.certificate is None or generation.issuer is None:
-            continue
-        if _signed_by(generation, certificate):
+        if signed_by(generation, certificate):
             return generation
     return None
 
 
-def _signed_by(generation: Generation, certificate: x509.Certificate) -> bool:
+def signed_by(generation: Generation, certificate: x509.Certificate) -> bool:
     """By the certificate's own choice of hash and padding: a key brought along may have signed otherwise."""
-    key = generation.public_key
+    key = _public_key(generation)
     signature, signed = certificate.signature, certificate.tbs_certificate_bytes
     scheme, digest = certificate.signature_algorithm_parameters, certificate.signature_hash_algorithm
     try:
+        if key is None:
+            return False
         if isinstance(key, rsa.RSAPublicKey):
             if not isinstance(scheme, (padding.PKCS1v15, padding.PSS)) or digest is None:
                 return False
@@ -96,11 +93,17 @@ def _signed_by(generation: Generation, certificate: x509.Certificate) -> bool:
                 return False
             key.verify(signature, signed, scheme)
         else:
-            assert key is not None
             key.verify(signature, signed)
     except InvalidSignature:
         return False
     return True
+
+
+def _public_key(generation: Generation) -> PublicKey | None:
+    """That of its certificate, or of the CSR that awaits one."""
+    if generation.public_key is not None or generation.row.csr is None:
+        return generation.public_key
+    return x509.load_der_x509_csr(generation.row.csr).public_key()  # type: ignore[return-value]
 
 
 async def _known(database: Database, snapshot: Snapshot, der: bytes) -> bool:
@@ -109,87 +112,6 @@ async def _known(database: Database, snapshot: Snapshot, der: bytes) -> bool:
         return True
     digest = hashlib.sha256(der).digest()
     return bool(await database.query('SELECT 1 FROM "certificate" WHERE "fingerprint" = ?', digest))
-
-
-# -- records -------------------------------------------------------------------------------------
-
-
-async def check_records(
-    database: Database, snapshot: Snapshot, actor: Actor, progress: Progress = lambda done, total: None
-) -> AsyncIterator[Contradiction]:
-    """Which records say something else than their certificate. Raises Forbidden.
-
-    `progress` is told how many of how many records have been read.
-    """
-    require(actor, Verb.VIEW_AUDIT, Subject())
-    async for page in walk_certificates(database, "1 = 1", progress):
-        names = await _names(database, [row for row, _ in page])
-        for row, der in page:
-            subject = f"certificate:{row.fingerprint.hex()}"
-            try:
-                wrong = _differences(row, der, names.get(row.id, []), snapshot)
-            except (*_UNREADABLE, CertwrightError) as error:
-                yield Contradiction("different", subject, f"the stored certificate cannot be read: {error}")
-                continue
-            if wrong:
-                text = f"the record and the certificate disagree: {', '.join(wrong)}"
-                yield Contradiction("different", subject, text)
-
-
-async def _names(database: Database, rows: list[CertificateRow]) -> dict[int, list[tuple[str, str]]]:
-    marks = ",".join("?" * len(rows))
-    names: dict[int, list[tuple[str, str]]] = {}
-    for row in await database.select(
-        CertificateNameRow,
-        f'"certificate_id" IN ({marks}) ORDER BY "certificate_id", "position"',
-        *[row.id for row in rows],
-    ):
-        names.setdefault(row.certificate_id, []).append((row.kind, row.value))
-    return names
-
-
-def _differences(
-    row: CertificateRow, der: bytes | None, names: list[tuple[str, str]], snapshot: Snapshot
-) -> list[str]:
-    """What does not agree, by the names of the columns."""
-    if der is None:
-        return ["the certificate itself is missing"]
-    if hashlib.sha256(der).digest() != row.fingerprint:
-        return ["fingerprint"]
-    certificate = x509.load_der_x509_certificate(der)
-    public_key: Any = certificate.public_key()
-    pairs = {
-        "serial": (int.from_bytes(row.serial, "big"), certificate.serial_number),
-        "issuer": (row.issuer, str(name_from_x509(certificate.issuer))),
-        "subject": (row.subject, str(name_from_x509(certificate.subject))),
-        "not_before": (row.not_before, certificate.not_valid_before_utc),
-        "not_after": (row.not_after, certificate.not_valid_after_utc),
-        "key_algorithm": (row.key_algorithm, keys.algorithm_of(public_key)),
-        "spki_sha256": (row.spki_sha256, hashlib.sha256(keys.spki(public_key)).digest()),
-        "names": (names, _alternative_names(certificate)),
-    }
-    wrong = [name for name, (stored, signed) in pairs.items() if stored != signed]
-    return wrong + _wrong_issuer(row, certificate, snapshot)
-
-
-def _alternative_names(certificate: x509.Certificate) -> list[tuple[str, str]]:
-    try:
-        value = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    identifiers = [decode_general_name(name) for name in value]
-    return [(identifier.kind.value, identifier.value) for identifier in identifiers]
-
-
-def _wrong_issuer(row: CertificateRow, certificate: x509.Certificate, snapshot: Snapshot) -> list[str]:
-    """A certificate of ours stands under the key of the generation that its record names."""
-    if row.generation_id is None:
-        return []
-    generation = snapshot.generations.get(row.generation_id)
-    if generation is None or generation.authority.name != row.authority:
-        return ["authority"]
-    signed = generation.certificate is not None and _signed_by(generation, certificate)
-    return [] if signed else ["signature"]
 
 
 async def unresolved_intents(database: Database, actor: Actor) -> tuple[int, list[IssuanceIntentRow]]:
