@@ -152,6 +152,13 @@ def test_a_name_that_cannot_be_read_is_malformed() -> None:
             check_chain(ROOT.der.replace(b"\x0c\x04Root", CHANGED, count), (), datetime.now(UTC))
 
 
+def test_a_name_cannot_steer_a_terminal() -> None:
+    with pytest.raises(Refused) as refused:
+        check_chain(outside("CN=\x1b[2J").der, (ROOT.der,), datetime.now(UTC))
+    assert "\\x1b[2J" in refused.value.detail
+    assert refused.value.detail.isprintable()
+
+
 @given(st.binary(max_size=100) | changed(revocation_list(ROOT, 4711)))
 def test_any_list_has_a_number_or_is_refused(content: bytes) -> None:
     with contextlib.suppress(Malformed, Refused):
