@@ -1,7 +1,7 @@
 # The first call of any target sets the checkout up by itself; see requirements/install.
 #   up         found a PKI in $CERTWRIGHT_HOME (default ./var) if there is none, and serve it
 #   test       every test, on SQLite, then those that touch a database again on PostgreSQL
-#   test-full  the same with the long versions of kills, fuzzing and properties
+#   test-full  the same with the long versions of kills, fuzzing and properties, from a seed that it prints
 #   check      lint, format, types, architecture
 #   bench      one script per promise of speed
 #   docs       is every port, setting, audit event and finding in the reference?

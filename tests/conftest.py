@@ -1,6 +1,7 @@
 """What every test may ask for. The database fixtures give the kind that CERTWRIGHT_TEST_DATABASE names."""
 
 import os
+import random
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 RUN = "CERTWRIGHT_TEST_RUN"
 KIND = os.environ.get("CERTWRIGHT_TEST_DATABASE", "sqlite")
 FULL = os.environ.get("CERTWRIGHT_TEST_FULL") == "1"
+SEED = "CERTWRIGHT_TEST_SEED"
 DATABASE_FIXTURES = {"database", "empty_database", "db", "transactional_db", "founded"}
 
 # A slow machine is no failure, hence no deadline. The short run takes the same examples every time, so
-# that it says the same twice; the full run looks for new ones.
+# that it says the same twice; the full run looks for new ones, from a seed that it prints.
 settings.register_profile("short", deadline=None, derandomize=True, max_examples=100)
 settings.register_profile("full", deadline=None, max_examples=5000, print_blob=True)
 settings.load_profile("full" if FULL else "short")
@@ -39,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[name] = "127.0.0.1,::1,localhost,.localhost"
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = tempfile.mkdtemp(prefix="certwright-tests-")
+        if FULL:  # workers find it here
+            os.environ.setdefault(SEED, str(random.SystemRandom().randrange(1, 2**32)))
+    if FULL:
+        config.option.hypothesis_seed = os.environ[SEED]  # as `--hypothesis-seed`, which is looked at next
+
+
+def pytest_report_header() -> list[str]:
+    return [f"{SEED}={os.environ[SEED]} repeats what chance chose"] if FULL else []
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -61,6 +71,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def full() -> bool:
     """Whether this is the long run: then do 200 where the short one does 20."""
     return FULL
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """What fuzzing begins from: the same in every short run, new in each full one. CERTWRIGHT_TEST_SEED
+    repeats a run."""
+    return int(os.environ.get(SEED, "1"))
 
 
 @pytest.fixture(scope="session")

@@ -445,6 +445,7 @@ def test_events_are_listed_the_newest_last(shell: Shell) -> None:
     assert lines[0].split() == ["TIME", "KIND", "ACTOR", "SOURCE", "SUBJECT"]
     assert lines[2].endswith("token:one")
     assert "is no time like" in shell.refuses("audit", "list", "--since", "yesterday")
+    assert "is no time like" in shell.refuses("audit", "list", "--since", "0001-01-01T00:00:00+14:00")
 
 
 def test_files_that_are_no_key_and_no_checkpoint_are_named(shell: Shell) -> None:

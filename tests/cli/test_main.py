@@ -10,6 +10,7 @@ import typer
 
 import certwright
 from certwright.cli.main import COMMANDS, app
+from certwright.cli.output import one_line
 from tests.cli.conftest import Shell
 from tests.cli.reference import commands
 
@@ -146,3 +147,9 @@ def test_a_folder_that_cannot_be_written_leaves_no_certificate(shell: Shell) -> 
     said = shell.refuses("issue", "--profile", "tls-server", "--dns", "a.test", "--out", "file/below")
     assert "Not a directory" in said
     assert len(shell.gives("certificates")["certificates"]) == before
+
+
+def test_an_error_cannot_steer_a_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CERTWRIGHT_DATABAS\x1b", "x")
+    assert r"there is no setting CERTWRIGHT_DATABAS\x1b;" in shell.refuses("audit", "list")
+    assert one_line("a\n b\x1b[2J\udc80\u202e\u00e9") == r"a b\x1b[2J\udc80\u202e" + "\u00e9"

@@ -1,15 +1,19 @@
 """Paths to authorities from outside, and their last lists."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certwright.core.chain import REASONS, check_chain
 from certwright.core.errors import Malformed, Refused
 from certwright.core.last_list import NUMBER_MAX, number_of_last_list
+from tests.changed import changed
 from tests.core.toy_chain import Outside, Wish, constraints, outside, revocation_list
 
 
@@ -150,3 +154,36 @@ def test_lists_that_are_not_taken(made: Callable[[], bytes], says: str) -> None:
 def test_what_is_no_list(content: bytes) -> None:
     with pytest.raises(Malformed, match="the revocation list cannot be read"):
         number(content)
+
+
+CHANGED = b"\x19\x04Root"  # a GraphicString, which no name of a certificate may be
+
+
+def test_a_name_that_cannot_be_read_is_malformed() -> None:
+    """A name is read when it is asked for, long after the list or certificate around it."""
+    content = revocation_list(ROOT, 1).replace(b"\x0c\x04Root", CHANGED)
+    with pytest.raises(Malformed, match="the revocation list cannot be read"):
+        number(content)
+    for count in (1, 2):  # the issuer's, then the subject's too
+        with pytest.raises(Malformed, match="the authority's certificate cannot be read"):
+            check_chain(ROOT.der.replace(b"\x0c\x04Root", CHANGED, count), (), datetime.now(UTC))
+
+
+def test_a_name_cannot_steer_a_terminal() -> None:
+    with pytest.raises(Refused) as refused:
+        check_chain(outside("CN=\x1b[2J").der, (ROOT.der,), datetime.now(UTC))
+    assert "\\x1b[2J" in refused.value.detail
+    assert refused.value.detail.isprintable()
+
+
+@given(st.binary(max_size=100) | changed(revocation_list(ROOT, 4711)))
+def test_any_list_has_a_number_or_is_refused(content: bytes) -> None:
+    with contextlib.suppress(Malformed, Refused):
+        assert 0 <= number(content) <= NUMBER_MAX
+
+
+@given(changed(ROOT.der))
+def test_any_certificate_is_an_authoritys_or_refused(certificate: bytes) -> None:
+    for path in ((certificate, ROOT.der), (ROOT.der, certificate)):
+        with contextlib.suppress(Malformed, Refused):
+            check_chain(path[0], path[1:], datetime.now(UTC))

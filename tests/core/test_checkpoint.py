@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from certwright.core import checkpoint, merkle
 from certwright.core.checkpoint import Checkpoint, VerifierKey
 from certwright.core.errors import CertwrightError, IntegrityError, Malformed, TooLarge
+from tests.changed import changed
 
 ORIGIN = "pki.example/audit"
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -236,6 +237,14 @@ def test_what_no_text_can_hold_is_not_signed(point: Checkpoint) -> None:
 def test_lines_that_are_no_key_fail(line: str) -> None:
     with pytest.raises(Malformed):
         checkpoint.parse_verifier_key(line)
+
+
+@given(st.text(max_size=120) | changed(KEY.text().encode()).map(lambda octets: octets.decode("latin-1")))
+def test_any_line_is_the_key_that_it_says_or_malformed(line: str) -> None:
+    try:
+        assert checkpoint.parse_verifier_key(line).text() == line
+    except Malformed:
+        assert line != KEY.text()
 
 
 @given(

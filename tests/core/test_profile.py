@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certwright.core.errors import Malformed
 from certwright.core.extensions import PURPOSES
@@ -164,3 +166,19 @@ def test_what_the_standards_ask_of_certain_profiles() -> None:
     assert profiles["tls-server"].key_usage.uses(KeyAlgorithm.ED25519) == {"digitalSignature"}
     assert profiles["smime-encryption"].key_usage.uses(KeyAlgorithm.ECDSA_P384) == {"keyAgreement"}
     assert profiles["domain-controller"].purposes[2] == "1.3.6.1.5.2.3.5"
+
+
+@given(
+    st.from_regex(r"(dns|email|uri):\.?[a-z]{1,9}(\.[a-z]{2,9}){0,3}", fullmatch=True)
+    | st.ip_addresses().map(lambda address: f"ip:{address}/{address.max_prefixlen}")
+    | st.text(max_size=60)
+    | st.tuples(st.sampled_from(["dns:", "email:a@", "email:", "uri:.", "ip:"]), st.text(max_size=40)).map(
+        "".join
+    )
+)
+def test_any_text_is_a_name_constraint_that_reads_back_or_malformed(text: str) -> None:
+    try:
+        tree = parse_subtree(text)
+    except Malformed:
+        return
+    assert parse_subtree(f"{tree.kind}:{tree.base}") == tree

@@ -30,6 +30,7 @@ with atheris.instrument_imports(include=["certwright.core"]):
 from cryptography import x509
 
 from tests.core.toy_pipeline import AUTHORITY_NAME, NAMES, csr, identifiers, plan, private_key
+from tests.fuzz.changed import changed
 
 P256 = KeyAlgorithm.ECDSA_P256
 SEAL = Seal(AUTHORITY_NAME.encode(), private_key(P256, "authority").public_key(), AUTHORITY_KINDS)
@@ -108,26 +109,10 @@ READERS: list[tuple[Callable[[bytes], None], bytes]] = [
 ]
 
 
-def _changed(data: atheris.FuzzedDataProvider, good: bytes) -> bytes:
-    octets = bytearray(good)
-    for _ in range(data.ConsumeIntInRange(1, 4)):
-        position = data.ConsumeIntInRange(0, len(octets) - 1) if octets else 0
-        match data.ConsumeIntInRange(0, 3):
-            case 0:
-                octets[position : position + 1] = data.ConsumeBytes(1)
-            case 1:
-                del octets[position : position + data.ConsumeIntInRange(1, 8)]
-            case 2:
-                octets[position:position] = data.ConsumeBytes(data.ConsumeIntInRange(1, 8))
-            case _:
-                octets[position : position + 4] = octets[position : position + 8]
-    return bytes(octets)
-
-
 def test_one_input(octets: bytes) -> None:
     data = atheris.FuzzedDataProvider(octets)
     reader, good = READERS[data.ConsumeIntInRange(0, len(READERS) - 1)]
-    made = data.ConsumeBytes(len(octets)) if data.ConsumeBool() else _changed(data, good)
+    made = data.ConsumeBytes(len(octets)) if data.ConsumeBool() else changed(data, good)
     detail = ""
     try:
         reader(made)

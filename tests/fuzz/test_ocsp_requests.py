@@ -1,15 +1,9 @@
-import subprocess
-import sys
+from pathlib import Path
 
-import pytest
+from tests.fuzz.running import finds_nothing
 
 
-def test_atheris_finds_nothing_in_what_reads_ocsp_requests_and_crl_entries(full: bool) -> None:
-    pytest.importorskip(
-        "atheris", reason="atheris has no wheel for this machine; hypothesis tests the same readers"
-    )
-    runs = 5_000_000 if full else 50_000
-    command = [sys.executable, "-m", "tests.fuzz.ocsp_requests", f"-runs={runs}", "-max_len=1000", "-seed=1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
-    assert f"Done {runs} runs" in done.stderr
+def test_atheris_finds_nothing_in_what_reads_ocsp_requests_and_crl_entries(
+    tmp_path: Path, full: bool, seed: int
+) -> None:
+    finds_nothing("ocsp_requests", tmp_path, 5_000_000 if full else 50_000, seed)

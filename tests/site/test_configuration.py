@@ -1,10 +1,13 @@
 """Settings: where they come from, what follows from them, and how a mistake is named."""
 
+import contextlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -155,6 +158,22 @@ def test_a_child_process_sees_the_same(load: Load, monkeypatch: pytest.MonkeyPat
             "service_url: 'http://pki.example' is not https://host[:port]",
         ),
         ('url = "http://pki.example/path"', "url: "),
+        ('url = "http://pki.example?"', "url: 'http://pki.example?' is not http or https://host[:port]"),
+        ('url = "http://pki.example#x"', "url: 'http://pki.example#x' is not http"),
+        ('url = "http://:secret@pki.example"', "url: 'pki.example' is not http or https://host"),
+        ('url = "http://pki example"', "url: 'http://pki example' is not http"),
+        ('url = "http://[::1"', "url: 'http://[::1' is not http or https://host[:port]"),
+        ('url = "http://pki.example:99999"', "url: 'http://pki.example:99999' is not http"),
+        ('http = "off"\nurl = "http://pki.example:0"', "url: 'http://pki.example:0' is not http"),
+        (
+            'service_url = "https://pki.example:99999"',
+            "service_url: 'https://pki.example:99999' is not https",
+        ),
+        ('hosts = ["pki.example/path"]', "hosts.0: 'pki.example/path' is no host name and no IP address"),
+        (f'https = "127.0.0.1:{"9" * 5000}"', "is no listening address"),
+        ("a = " + "[" * 5000, "is no TOML"),
+        ("a = " + "9" * 5000, "is no TOML"),
+        ("pkcs11 = '" + "[" * 100_000 + "'", "pkcs11: "),
         ('proxies = ["10.0.0.1/8"]', "proxies.0: '10.0.0.1/8' is no network"),
         (
             '[validation]\nresolvers = ["dns.example"]',
@@ -219,6 +238,13 @@ def test_the_session_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert len(first) > 50
 
 
+@pytest.mark.parametrize("path", ["latin-1", "a\0b"])
+def test_a_file_that_is_no_text_holds_no_secret(tmp_path: Path, path: str) -> None:
+    (tmp_path / "latin-1").write_bytes(b"p\xe4ss")
+    with pytest.raises(Malformed, match="is no text file that could hold the word"):
+        read_secret_file(tmp_path / path, "the word")
+
+
 def test_an_empty_secret_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with pytest.raises(Malformed, match="it must hold the word"):
@@ -232,6 +258,42 @@ def test_any_text_is_an_address_or_malformed(text: str) -> None:
     except CertwrightError:
         return
     assert parse_listen_address(str(address)) == address
+
+
+urls = st.text(max_size=20) | st.sampled_from(
+    ["[::1]", "[::", "a:0", "a:65536", "a?", "a#", "a@b", "a/", "a:", "\u2100"]
+)
+names = st.sampled_from(
+    ["url", "service_url", "https", "http", "hosts", "proxies", "workers", "database", "limits"]
+)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | urls.map("https://{}".format),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(names | st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(names, anything, max_size=4))
+def test_any_settings_are_taken_and_can_be_used_or_malformed(given: dict[str, object]) -> None:
+    try:
+        made = Configuration.load(Path("/nonexistent"), given)
+    except Malformed:
+        return
+    for url in (made.url, *made.service_urls):
+        parts = urlsplit(url)
+        assert f"{parts.scheme}://{parts.netloc}".lower() == url.lower()
+        assert parts.hostname
+        assert parts.port != 0
+    assert made.environment()
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_any_file_is_settings_or_malformed(document: bytes) -> None:
+    with tempfile.TemporaryDirectory() as home, contextlib.suppress(Malformed):
+        (Path(home) / FILE_NAME).write_bytes(document)
+        Configuration.load(Path(home))
 
 
 @given(st.ip_addresses(), st.integers(1, 65535))

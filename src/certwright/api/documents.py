@@ -1,12 +1,13 @@
 """What REST takes for certificates, read once: by the fast lane, and by the routes that `routes` declares."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
 from ..core.documents import Fields
 from ..core.errors import Malformed
+from ..core.moments import read_moment
 from ..core.revocation import Reason, parse_reason
 
 BODY_OCTETS_MAX = 128 * 1024
@@ -83,14 +84,3 @@ def read_renew(body: bytes) -> bytes | None:
 def read_nothing(body: bytes) -> None:
     """A body may be left out; one that is there must not ask for anything. Raises Malformed."""
     read_object(body or b"{}").finish()
-
-
-def read_moment(text: str, field: str) -> datetime:
-    """A time as RFC 3339 has it, in UTC. Raises Malformed naming the field."""
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise Malformed(f"{field} is no RFC 3339 time such as 2026-01-31T12:00:00Z") from error
-    raise Malformed(f"{field} has no time zone; give it as 2026-01-31T12:00:00Z")

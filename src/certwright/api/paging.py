@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from ..core.errors import Malformed
-from .documents import read_moment
+from ..core.moments import read_moment
 
 CURSOR_CHARACTERS_MAX = 200
 IDENTIFIER_MAX = 2**63 - 1

@@ -1,5 +1,4 @@
-"""What REST takes and gives, as OpenAPI declares it. Requests are read strictly: an unknown field is an
-error.
+"""What REST takes and gives, as OpenAPI declares it. An unknown field in a request is an error.
 
 What certificates take is read by `documents`, on both lanes; their schemas here only declare it.
 """
@@ -12,8 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from ..core.access import EVERYTHING, Role
 from ..core.errors import Malformed
 from ..core.keys import KeyAlgorithm
+from ..core.moments import read_moment
 from ..core.revocation import REASONS_TO_ASK_FOR
-from .documents import DAYS_MAX, read_moment
+from .documents import DAYS_MAX
 from .paging import CURSOR_CHARACTERS_MAX, IDENTIFIER_MAX
 
 PEM_CHARACTERS_MAX = 100_000

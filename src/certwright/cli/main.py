@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from ..core.errors import CertwrightError, Refused
 from .options import Discrepancies, group
+from .output import one_line
 from .wiring import Wiring
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -109,7 +110,7 @@ def run(wiring: Wiring, arguments: Sequence[str]) -> int:
 
 def _failed(*lines: str) -> int:
     for line in lines:
-        sys.stderr.write(f"certwright: {' '.join(line.split())}\n")
+        sys.stderr.write(f"certwright: {one_line(line)}\n")
     return FAILED
 
 
@@ -117,6 +118,6 @@ def _misused(error: typer.TyperException) -> int:
     """What was not understood, and where the help is."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "certwright"
-    message = " ".join(error.format_message().split())
+    message = one_line(error.format_message())
     sys.stderr.write(f"certwright: {message.rstrip('.')}; see `{path} --help`\n")
     return MISUSED

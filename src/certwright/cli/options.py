@@ -141,12 +141,6 @@ def parse_duration(option: str, text: str) -> timedelta:
 
 def parse_moment(option: str, text: str) -> datetime:
     """A time as RFC 3339 has it, or a day in UTC. Raises Malformed."""
-    from datetime import UTC, datetime
+    from ..core.moments import read_moment
 
-    from ..core.errors import Malformed
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Malformed(f"--{option}: {text[:40]!r} is no time like 2026-01-31T12:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return read_moment(text, f"--{option}", zone_needed=False)

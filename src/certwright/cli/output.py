@@ -23,7 +23,7 @@ class Output:
 
     def warn(self, line: str) -> None:
         """One line that is not the result."""
-        sys.stderr.write(f"certwright: {line}\n")
+        sys.stderr.write(f"certwright: {one_line(line)}\n")
 
     def say(self, line: str) -> None:
         """What is being done, where somebody watches."""
@@ -60,6 +60,12 @@ class Output:
         with Bars(console=Console(stderr=True), transient=True) as bars:
             task = bars.add_task(title, total=number)
             yield lambda step: bars.update(task, advance=1, description=f"{title}: {step}")
+
+
+def one_line(text: str) -> str:
+    """What others may have written, on one line; what could steer a terminal stands as an escape."""
+    line = " ".join(text.split())
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in line)
 
 
 def columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

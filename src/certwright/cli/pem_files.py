@@ -15,9 +15,7 @@ from ..core.errors import Malformed
 from ..core.unreadable import UNREADABLE
 
 CERTIFICATES_MAX = 20
-_PEM = re.compile(
-    rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END (?:X509 )?CERTIFICATE-----", re.DOTALL
-)
+_MARK = re.compile(rb"-----(BEGIN|END) (?:X509 )?CERTIFICATE-----")
 
 
 def certificates_in(content: bytes) -> list[bytes]:
@@ -25,9 +23,25 @@ def certificates_in(content: bytes) -> list[bytes]:
     if content[:2] in (b"\x30\x82", b"\x30\x83", b"\x30\x81"):
         return [content] if _is_certificate(content) else []
     try:
-        return [base64.b64decode(b"".join(block.split()), validate=True) for block in _PEM.findall(content)]
+        return [base64.b64decode(b"".join(block.split()), validate=True) for block in _blocks(content)]
     except binascii.Error as error:
         raise Malformed(f"a CERTIFICATE block is not base64: {error}") from error
+
+
+def _blocks(content: bytes) -> Iterator[bytes]:
+    """What stands between BEGIN and END, in one pass. Raises Malformed."""
+    begun = -1
+    for mark in _MARK.finditer(content):
+        if mark[1] == b"END":
+            if begun >= 0:
+                yield content[begun : mark.start()]
+            begun = -1
+        elif begun >= 0:
+            break
+        else:
+            begun = mark.end()
+    if begun >= 0:
+        raise Malformed("a CERTIFICATE block has no end; is the file cut short?")
 
 
 def _is_certificate(content: bytes) -> bool:

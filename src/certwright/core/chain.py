@@ -6,6 +6,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from .audit import shown
 from .constraints import mail_permitted, permitted
 from .distinguished_name import EMAIL_ADDRESS, name_from_x509
 from .errors import Reason, Refused
@@ -27,6 +28,8 @@ REASONS: dict[str, str] = {
     "authority.revoked": "A certificate of the chain is one of ours, and revoked or on hold.",
     "authority.crl": "The revocation list is not one of the authority, or cannot be carried on.",
 }
+
+SHOWN_MAX = 200
 
 
 def check_chain(certificate: bytes, chain: Sequence[bytes], now: datetime) -> x509.Certificate:
@@ -100,4 +103,4 @@ def _alternative_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
 
 
 def _named(one: AuthorityCertificate) -> str:
-    return one.parsed.subject.rfc4514_string()[:200]
+    return shown(one.parsed.subject.rfc4514_string(), SHOWN_MAX)

@@ -137,16 +137,13 @@ class AuthorityCertificate:
     without certificatePolicies."""
 
     parsed: x509.Certificate
+    self_issued: bool
     key_identifier: bytes
     algorithm: KeyAlgorithm
     path_length: int | None
     name_constraints: NameConstraints | None
     key_uses: frozenset[str] | None
     policies: frozenset[str] | None
-
-    @property
-    def self_issued(self) -> bool:
-        return self.parsed.subject == self.parsed.issuer
 
 
 def read_authority(certificate: bytes) -> AuthorityCertificate:
@@ -155,6 +152,7 @@ def read_authority(certificate: bytes) -> AuthorityCertificate:
         parsed = x509.load_der_x509_certificate(certificate)
         values = {found.oid.dotted_string: found for found in parsed.extensions}
         public_key = parsed.public_key()
+        self_issued = parsed.subject == parsed.issuer  # names are read here, and not before
     except UnsupportedAlgorithm as error:
         raise Refused((Reason("key.unsupported", f"the authority's key: {error}"),)) from error
     except UNREADABLE as error:
@@ -170,6 +168,7 @@ def read_authority(certificate: bytes) -> AuthorityCertificate:
         )
     return AuthorityCertificate(
         parsed,
+        self_issued,
         identifier or keys.key_identifier(_spki(certificate)),
         keys.algorithm_of(public_key),
         basic.path_length,

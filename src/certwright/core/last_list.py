@@ -18,12 +18,12 @@ def number_of_last_list(content: bytes, authority: x509.Certificate) -> int:
     """
     try:
         crl = _load(content)
-        extensions = [(found.value, found.critical) for found in crl.extensions]
+        issuer, extensions = crl.issuer, [(found.value, found.critical) for found in crl.extensions]
     except UNREADABLE as error:
         raise Malformed(f"the revocation list cannot be read: {error}") from error
     number = next((value.crl_number for value, _ in extensions if isinstance(value, x509.CRLNumber)), 0)
     partial = any(critical for _, critical in extensions)
-    if crl.issuer != authority.subject or not _is_signed_by(crl, authority):
+    if issuer != authority.subject or not _is_signed_by(crl, authority):
         raise _refused("is not signed with the authority's key and in its name")
     if partial:
         raise _refused("speaks of some certificates only (a delta, or one of several); give a complete one")

@@ -1,11 +1,13 @@
 """Listening addresses as text: `127.0.0.1:8443`, `[::1]:8443`, `localhost:8443`."""
 
 import ipaddress
+import re
 from typing import NamedTuple
 
 from ..core.errors import Malformed
 
 LOCALHOST = "localhost"
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class ListenAddress(NamedTuple):
@@ -29,7 +31,7 @@ class ListenAddress(NamedTuple):
 def parse_listen_address(text: str) -> ListenAddress:
     """Read `address:port`. `localhost` stands for 127.0.0.1. Raises Malformed."""
     host, separator, port = text.strip().rpartition(":")
-    if not separator or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    if not separator or not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
         raise Malformed(f"{text!r} is no listening address; write address:port, as in 127.0.0.1:8443")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     bare = "127.0.0.1" if bare == LOCALHOST else bare

@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ..core.errors import Malformed, NotFound
 from .addresses import LOCALHOST, ListenAddress, default_url
 from .setting_types import (
+    Hosts,
     HttpsUrl,
     HttpUrl,
     Listen,
@@ -189,7 +190,7 @@ class Configuration(BaseSettings):
         description="Where clients and people reach the HTTPS listener. Default: the host of `url`, with the "
         "port of `https` when `url` has the port of `http`.",
     )
-    hosts: Words = Field(
+    hosts: Hosts = Field(
         (), max_length=64, description="Further host names by which the HTTPS and mTLS listeners are reached."
     )
     https: Listen = Field(ListenAddress("127.0.0.1", 8443), description="HTTPS listener. `off`: none.")
@@ -376,6 +377,8 @@ def read_secret_file(path: Path, what: str) -> str:
             text = file.read(4096).strip()
     except OSError as error:
         raise NotFound(f"{what} cannot be read from {path}: {error.strerror}") from error
+    except ValueError as error:  # no UTF-8 in it, or a zero octet in its name
+        raise Malformed(f"{str(path)!r} is no text file that could hold {what}") from error
     if not text:
         raise Malformed(f"{path} is empty; it must hold {what}")
     return text
@@ -394,7 +397,7 @@ def _read_file(home: Path) -> dict[str, Any]:
         raise Malformed(f"{path} is larger than {FILE_OCTETS_MAX} octets")
     try:
         values = tomllib.loads(document.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, numbers too long, lists too deep
         raise Malformed(f"{path} is no TOML: {error}") from error
     if "home" in values:
         raise Malformed(f"{path}: home cannot be set in the file that lies in it; use {HOME_VARIABLE}")
@@ -403,9 +406,12 @@ def _read_file(home: Path) -> dict[str, Any]:
 
 def _default_service_url(base: str, https: ListenAddress | None, http: ListenAddress | None) -> str:
     """Reached directly, we are reached at our own ports; behind what maps ports, at the usual one."""
-    url = urlsplit(base)
-    host, port = url.hostname or LOCALHOST, 443
-    if https and http and (url.port or 80) == http.port:
+    try:
+        url = urlsplit(base)
+        host, port, of_base = url.hostname or LOCALHOST, 443, url.port or 80
+    except ValueError:  # said again, with its place, when `url` is looked at
+        return f"https://{LOCALHOST}"
+    if https and http and of_base == http.port:
         port = https.port
     return f"https://{f'[{host}]' if ':' in host else host}" + ("" if port == 443 else f":{port}")
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from ..core.errors import CertwrightError, Malformed
+from ..protocols.asgi import host_name
 from .addresses import ListenAddress, parse_listen_address
 
 Network = IPv4Network | IPv6Network
@@ -33,10 +34,31 @@ def listen_address(value: object) -> ListenAddress | None:
 
 
 def _base_url(schemes: tuple[str, ...], value: object) -> str:
+    """Scheme and authority (RFC 3986 section 3.2) and nothing else: paths of ours are put behind it."""
     text = str(value).rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in schemes or not parts.hostname or parts.path or parts.query or parts.username:
-        raise Malformed(f"{text!r} is not {' or '.join(schemes)}://host[:port]")
+    scheme, _, authority = text.partition("://")
+    if scheme.lower() not in schemes or not host_name(authority) or not _has_port_in_range(text):
+        unsecret = text.rpartition("@")[2]
+        raise Malformed(f"{unsecret!r} is not {' or '.join(schemes)}://host[:port]")
+    return text
+
+
+def _has_port_in_range(url: str) -> bool:
+    """Is the port a port, or left out?"""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _host(value: object) -> str:
+    """A host name or an IP address; written back as given."""
+    text = str(value)
+    if host_name(text) != text.lower():
+        try:
+            ip_address(text)
+        except ValueError:
+            raise Malformed(f"{text!r} is no host name and no IP address") from None
     return text
 
 
@@ -48,7 +70,10 @@ def _words(value: object) -> object:
 
 
 def from_json(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except RecursionError:
+        raise ValueError("the JSON is nested too deep") from None
 
 
 def _network(value: object) -> Network:
@@ -77,6 +102,7 @@ Listen = Annotated[ListenAddress | None, _plain_error(listen_address)]
 HttpUrl = Annotated[str, _plain_error(lambda value: _base_url(("http", "https"), value))]
 HttpsUrl = Annotated[str, _plain_error(lambda value: _base_url(("https",), value))]
 Resolvers = Annotated[tuple[Annotated[str, _plain_error(_resolver)], ...], BeforeValidator(_words)]
+Hosts = Annotated[tuple[Annotated[str, _plain_error(_host)], ...], BeforeValidator(_words)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Networks = Annotated[
     tuple[Annotated[Network, _plain_error(_network)], ...],

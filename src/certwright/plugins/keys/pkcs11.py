@@ -233,9 +233,10 @@ def _public_key(algorithm: KeyAlgorithm, values: list[bytes]) -> PublicKey:
             public_key: PublicKey = rsa.RSAPublicNumbers(exponent, modulus).public_key()
         else:
             public_key = _from_point(algorithm, values[0])
-    except ValueError as error:
+        found = algorithm_of(public_key)
+    except (ValueError, Refused) as error:  # the latter: an RSA key of a size we do not have
         raise _other_algorithm(algorithm) from error
-    if algorithm_of(public_key) != algorithm:
+    if found != algorithm:
         raise _other_algorithm(algorithm)
     return public_key
 

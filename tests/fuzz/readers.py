@@ -1,0 +1,324 @@
+"""Feeds what atheris invents to every reader that has no harness of its own.
+
+    python -m tests.fuzz.readers [-runs=N | -max_total_time=SECONDS] [CORPUS]
+
+One input is raw octets for one reader, or good octets with a few changed, removed or put in. It ends with a
+crash when a reader raises anything but the errors that the table allows it, or tells
+more than one short line.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.real.tables")
+
+import atheris
+
+with atheris.instrument_imports(include=["certwright"]):
+    from certwright.api import documents, paging
+    from certwright.cli import options, pem_files, requests
+    from certwright.core import audit_export, caa, checkpoint, egress, envelope, last_list, merkle, moments
+    from certwright.core.acme_settings import acme_settings_from_document
+    from certwright.core.chain import check_chain
+    from certwright.core.errors import (
+        CertwrightError,
+        Conflict,
+        Forbidden,
+        IntegrityError,
+        Malformed,
+        Refused,
+        TooLarge,
+    )
+    from certwright.core.keys import KeyAlgorithm
+    from certwright.core.names import parse_identifier
+    from certwright.core.profile_document import parse_subtree
+    from certwright.plugins import resolver
+    from certwright.plugins.keys import pkcs11, pkcs11_wire
+    from certwright.plugins.validators.tls_alpn_01 import judge_certificate
+    from certwright.ports import Challenge
+    from certwright.protocols import asgi
+    from certwright.protocols.acme.certificate_keys import require_key_of
+    from certwright.protocols.acme.jwk import jwk_of
+    from certwright.protocols.acme.problems import AcmeProblem
+    from certwright.site import addresses
+    from tests.fuzz import reading
+
+from cryptography import x509
+
+from tests.core.toy_audit_log import KEY as LOG_KEY
+from tests.core.toy_audit_log import LOG, NEWEST
+from tests.fuzz.changed import changed
+from tests.fuzz.reading import AUTHORITY, KEY, LAST_LIST, NOW, PRESENTED, Encoding, Read, of_json, of_text
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """`read` takes any octets, good ones among them, and raises nothing but `errors`. What these say is
+    printable, unless it `quotes` the names of fields; who shows it to a person escapes those."""
+
+    read: Read
+    errors: tuple[type[Exception], ...]
+    good: tuple[bytes, ...]
+    quotes: bool = False
+
+
+# -- readers that are more than one call ------------------------------------------------------------
+
+HOLDER = jwk_of(KEY.public_key())
+CHALLENGE = Challenge(
+    "tls-alpn-01", parse_identifier("dns", "www.example.test"), "token", reading.KEY_AUTHORIZATION
+)
+ISSUERS = caa.CaaRequest("www.example.test", ("pki.example",), "https://pki.example/acme/1", "http-01")
+BASE = egress.parse_url("http://www.example.test:8080/a/b?c")
+SECRET_KEY, CONTEXT = bytes(range(32)), "key/issuing-1/ecdsa-p256"
+
+
+def read_caa(value: str) -> None:
+    caa.check_caa(caa.CaaSet("example.test", (caa.CaaRecord(0, "issue", value),)), ISSUERS)
+
+
+def read_host(text: str) -> None:
+    name = asgi.host_name(text)
+    assert name == name.lower()
+    assert not set(name) & set("/@[] ")
+
+
+def read_url(text: str) -> None:
+    url = egress.parse_url(text)
+    assert egress.parse_url(str(url)) == url
+
+
+def read_redirect(text: str) -> None:
+    url = egress.redirect(BASE, text)
+    assert egress.parse_url(str(url)) == url
+
+
+def read_address(text: str) -> None:
+    address = addresses.parse_listen_address(text)
+    assert addresses.parse_listen_address(str(address)) == address
+
+
+def read_export(octets: bytes) -> None:
+    lines = octets.decode("ascii", "replace").splitlines(keepends=True)
+    audit_export.verify_export(lines, (LOG_KEY,), (NEWEST,))
+    for line in lines:
+        audit_export.encode(audit_export.decode(line))
+
+
+def read_note(text: str) -> None:
+    checkpoint.parse(text)
+    checkpoint.verify(text, (LOG_KEY,))
+
+
+def read_verifier_key(text: str) -> None:
+    assert checkpoint.parse_verifier_key(text).text() == text
+
+
+def read_frontier(octets: bytes) -> None:
+    frontier = merkle.Frontier.from_bytes(octets)
+    assert frontier.to_bytes() == octets
+    frontier.append(bytes(32)).root()
+
+
+def read_envelope(octets: bytes) -> None:
+    assert envelope.decrypt(SECRET_KEY, octets, CONTEXT) == b"secret"
+
+
+def read_recovery(text: str) -> None:
+    assert envelope.read_recovery_passphrase(envelope.read_recovery_passphrase(text))
+
+
+def read_derivation(text: str) -> None:
+    derivation = envelope.parse_derivation(text)
+    assert envelope.parse_derivation(derivation.text()) == derivation
+
+
+def read_message(octets: bytes) -> None:
+    assert pkcs11_wire.pack(pkcs11_wire.unpack(octets))[4:] == octets
+
+
+def read_token_key(octets: bytes) -> None:
+    """The first octet says which algorithm, and whether there are one or two values."""
+    algorithm = list(KeyAlgorithm)[octets[0] % len(KeyAlgorithm)] if octets else KeyAlgorithm.ED25519
+    values = [octets[1:257], octets[257:]] if octets[:1] >= b"\x80" else [octets[1:]]
+    pkcs11._public_key(algorithm, values)
+
+
+def read_rest(octets: bytes) -> None:
+    for read in (documents.read_nothing, documents.read_renew, documents.read_revoke):
+        try:
+            read(octets)
+        except Malformed:
+            continue
+    documents.read_issue(octets, NOW)
+
+
+def read_cursor(text: str) -> None:
+    for by_time in (False, True):
+        try:
+            place = paging.read_cursor(text, by_time)
+        except Malformed:
+            continue
+        assert paging.read_cursor(paging.write_cursor(place), by_time) == place
+
+
+def read_moment(text: str) -> None:
+    at = moments.read_moment(text, "--since", zone_needed=False)
+    assert moments.read_moment(at.isoformat(), "--since") == at
+
+
+def read_subtree(text: str) -> None:
+    tree = parse_subtree(text)
+    assert parse_subtree(f"{tree.kind}:{tree.base}") == tree
+
+
+def read_chain(octets: bytes) -> None:
+    check_chain(octets, (AUTHORITY,), NOW)
+    check_chain(AUTHORITY, (octets,), NOW)
+
+
+def read_key(octets: bytes) -> None:
+    requests.load_key(octets, "")
+
+
+PEM_OF_AUTHORITY = x509.load_der_x509_certificate(AUTHORITY).public_bytes(Encoding.PEM)
+PEM_OF_LIST = x509.load_der_x509_crl(LAST_LIST).public_bytes(Encoding.PEM)
+ISSUE = json.dumps({"csr": "AAAA", "profile": "tls-server", "days": 90, "replaces": "ab"}).encode()
+REVOKE = json.dumps({"reason": "superseded", "invalidity_date": "2026-06-01T00:00:00Z"}).encode()
+ACME = {
+    "require_account_binding": True,
+    "caa_identities": ["pki.example"],
+    "challenges": ["http-01", "dns-01"],
+    "identifiers_max": 7,
+    "order_lifetime": "7d",
+    "new_orders_per_hour": 9,
+}
+PROXY = (
+    b"host: pki.example:8443\nx-forwarded-for: 192.0.2.1, 10.0.0.2\nclient-cert: :AAAA:\n"
+    b"client-cert-chain: :AAAA:, :BBBB:"
+)
+SETTINGS = (
+    b'url = "http://pki.example:8080"\nhttps = "0.0.0.0:8443"\nhosts = ["a.example"]\nworkers = 2\n'
+    b'[egress]\nallow = ["10.0.0.0/8"]\n[[pkcs11]]\nname = "hsm"\nmodule = "/a.so"\ntoken = "t"\npin = "1"\n'
+)
+VARIABLES = (
+    b"URL=http://pki.example\nSERVICE_URL=https://pki.example:8443\nHTTP=off\nPROXIES=10.0.0.0/8,fd00::/8\n"
+    b"VALIDATION__RESOLVERS=192.0.2.1:53\nLIMITS__HEADERS=50\n"
+    b'PKCS11=[{"name":"hsm","module":"/a.so","token":"t","pin":"1"}]'
+)
+REFUSING = (Malformed, Refused)
+READERS = {
+    "CAA value": Reader(
+        of_text(read_caa), (Refused,), (b"pki.example; accounturi=https://pki.example/acme/1", b";")
+    ),
+    "host": Reader(of_text(read_host), (), (b"pki.example:8443", b"[2001:db8::1]:1")),
+    "URL": Reader(
+        of_text(read_url), (Malformed, Forbidden), (b"http://www.example.test:81/a?b", b"https://[::1]/")
+    ),
+    "Location": Reader(of_text(read_redirect), (Malformed, Forbidden), (b"../c?d", b"//[2001:db8::1]:81/x")),
+    "DNS resolver": Reader(
+        of_text(resolver.parse_server), (Malformed,), (b"192.0.2.1:53", b"[2001:db8::1]:53", b"::1")
+    ),
+    "listening address": Reader(of_text(read_address), (Malformed,), (b"127.0.0.1:8443", b"[::1]:1")),
+    "tls-alpn-01": Reader(
+        lambda octets: judge_certificate(octets, CHALLENGE), (egress.Unreached,), (PRESENTED, AUTHORITY)
+    ),
+    "proxy": Reader(reading.read_fields_of_a_proxy, (Malformed,), (PROXY,)),
+    "audit export": Reader(read_export, (Malformed, TooLarge), ("".join(LOG.lines()[:6]).encode(),)),
+    "audit line": Reader(
+        of_text(audit_export.decode),
+        (Malformed, TooLarge),
+        tuple({line[:7]: line.encode() for line in LOG.lines()}.values()),
+    ),
+    "checkpoint": Reader(of_text(read_note), (Malformed, TooLarge, IntegrityError), (NEWEST.encode(),)),
+    "verifier key": Reader(of_text(read_verifier_key), (Malformed,), (LOG_KEY.text().encode(),)),
+    "frontier": Reader(
+        read_frontier, (Malformed,), (merkle.Frontier().extend([bytes(32)] * 5)[0].to_bytes(),)
+    ),
+    "envelope": Reader(
+        read_envelope,
+        (Conflict, IntegrityError),
+        (envelope.encrypt(SECRET_KEY, b"secret", CONTEXT, bytes(range(envelope.RANDOM_BYTES))),),
+    ),
+    "recovery passphrase": Reader(
+        of_text(read_recovery), (Malformed,), (envelope.recovery_passphrase(bytes(range(16))).encode(),)
+    ),
+    "key-encryption key": Reader(
+        of_text(envelope.parse_key_encryption_key),
+        (Malformed,),
+        (envelope.key_encryption_key_text(SECRET_KEY).encode(), SECRET_KEY.hex().encode()),
+    ),
+    "derivation": Reader(
+        of_text(read_derivation), (Malformed,), (envelope.Derivation(bytes(16)).text().encode(),)
+    ),
+    "OCSP answers": Reader(reading.read_answers, (IntegrityError,), (reading.answers_of_ocsp(),)),
+    "PKCS#11 message": Reader(read_message, (ValueError,), (pkcs11_wire.pack([b"sign", b"", b"data"])[4:],)),
+    "PKCS#11 key": Reader(
+        read_token_key,
+        (IntegrityError,),
+        (b"\x06\x04\x20" + KEY.public_key().public_bytes_raw(), b"\x80" + b"\xff" * 256 + b"\1\0\1"),
+    ),
+    "REST body": Reader(read_rest, (Malformed,), (ISSUE, REVOKE, b"{}"), quotes=True),
+    "cursor": Reader(
+        of_text(read_cursor),
+        (),
+        (paging.write_cursor((NOW, 17)).encode(), paging.write_cursor((None, 17)).encode()),
+    ),
+    "moment": Reader(of_text(read_moment), (Malformed,), (b"2026-01-31T12:00:00.5+01:00", b"2026-01-31")),
+    "duration": Reader(
+        of_text(lambda text: options.parse_duration("expires", text)), (Malformed,), (b"90d", b"0s")
+    ),
+    "name constraint": Reader(
+        of_text(read_subtree),
+        (Malformed,),
+        (b"dns:example.test", b"ip:10.0.0.0/8", b"email:a@example.test", b"uri:.example.test"),
+    ),
+    "ACME settings": Reader(
+        of_json(acme_settings_from_document), (Malformed,), (json.dumps(ACME).encode(), b"{}"), quotes=True
+    ),
+    "certificates in a file": Reader(
+        pem_files.certificates_in, (Malformed,), (PEM_OF_AUTHORITY, AUTHORITY, LAST_LIST)
+    ),
+    "private key": Reader(
+        read_key, (Malformed,), tuple(map(reading.private_key, (Encoding.PEM, Encoding.DER)))
+    ),
+    "last list": Reader(
+        lambda octets: last_list.number_of_last_list(octets, reading.AUTHORITY_READ),
+        REFUSING,
+        (LAST_LIST, PEM_OF_LIST),
+    ),
+    "chain": Reader(read_chain, REFUSING, (AUTHORITY,)),
+    "certificate to be revoked": Reader(
+        lambda octets: require_key_of(octets, HOLDER), (AcmeProblem,), (AUTHORITY, PRESENTED)
+    ),
+    "settings file": Reader(reading.read_settings_file, (Malformed,), (SETTINGS, b""), quotes=True),
+    "settings in variables": Reader(reading.read_variables, (Malformed,), (VARIABLES,), quotes=True),
+}
+TABLE = list(READERS.items())
+
+
+def read(name: str, reader: Reader, octets: bytes) -> None:
+    try:
+        reader.read(octets)
+    except reader.errors as error:
+        detail = error.detail if isinstance(error, CertwrightError) else ""
+        assert reader.quotes or detail.isprintable(), f"{name}: {detail!r}"
+        assert len(detail) < 5_000, f"{name}: {detail!r}"
+
+
+def test_one_input(octets: bytes) -> None:
+    data = atheris.FuzzedDataProvider(octets)
+    name, reader = TABLE[data.ConsumeIntInRange(0, len(TABLE) - 1)]
+    kind = data.ConsumeIntInRange(0, 7)
+    good = reader.good[kind % len(reader.good)]
+    read(name, reader, data.ConsumeBytes(len(octets)) if kind == 7 else changed(data, good))
+
+
+if __name__ == "__main__":
+    for name, reader in TABLE:
+        for good in reader.good:
+            read(name, reader, good)
+    atheris.Setup(sys.argv, test_one_input)
+    atheris.Fuzz()
