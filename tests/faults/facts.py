@@ -1,6 +1,6 @@
 """Take stock after faults: what clients were told must be on record, and the record must hold together."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from cryptography import x509
@@ -14,6 +14,7 @@ from certwright.operations.lint_records import lint_records
 from certwright.operations.verify_audit import verify_audit
 from certwright.store.databases import Database
 from certwright.store.rows import (
+    AcmeOrderRow,
     AuditEventRow,
     AuditWriterRow,
     CertificateBodyRow,
@@ -38,11 +39,23 @@ async def check_told(database: Database, told: Told) -> None:
         assert rows[fingerprint].revoked_at is not None
 
 
+async def check_orders(database: Database) -> None:
+    """An order that says that it was fulfilled names a certificate of its account, and no other order does;
+    every certificate of an account is named so."""
+    orders = await database.select(AcmeOrderRow, "1 = 1")
+    assert all((row.certificate is None) == (row.issued_at is None) for row in orders)
+    named = Counter((row.certificate, f"acme:{row.account_id}") for row in orders if row.certificate)
+    sql = 'SELECT "id", "requester" FROM "certificate" WHERE "requester" LIKE ?'
+    ours = await database.query(sql, "acme:%")
+    assert named == Counter((row[0], row[1]) for row in ours)
+
+
 async def check_records_hold(context: Context) -> None:
     """Rows, feed and lists agree with each other, whatever clients were told."""
     database = context.database
     rows = {row.id: row for row in await database.select(CertificateRow, "1 = 1")}
     assert set(rows) == {row.certificate_id for row in await database.select(CertificateBodyRow, "1 = 1")}
+    await check_orders(database)
     found = [one async for one in check_records(database, context.snapshot, ADMINISTRATOR)]
     assert found == []
     assert [one async for one in lint_records(database, ADMINISTRATOR)] == []

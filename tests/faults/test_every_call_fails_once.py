@@ -1,176 +1,98 @@
-"""Every call to the store and to a key fails once, at every step of issuing and revoking.
+"""Every call to the store and to a port fails once, at every step of what issues and revokes.
 
-Afterwards no certificate exists outside that is not on record, the audit chains are whole, and asking again
-succeeds. A call fails either before it has done anything, or after it has been done, as when a connection is
-lost between a commit and its answer.
+Afterwards no certificate exists outside that is not on record, an order and its certificate name each other,
+the audit chains are whole, and asking again succeeds. What signs is done in another process each time, which
+has no key open.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 import pytest
 
 from certwright.core.audit import EventRow, Head
 from certwright.core.audit_verify import verify_rows
-from certwright.core.errors import CertwrightError, Conflict, Unavailable
-from certwright.core.keys import PrivateKey
-from certwright.core.request import parse_csr
-from certwright.core.revocation import Reason
-from certwright.operations.context import Context
-from certwright.operations.issue import Issued, IssueOrder, issue
-from certwright.operations.publish_crl import ListTimes, publish_crl
-from certwright.operations.revoke import revoke_certificate
+from certwright.core.errors import CertwrightError, Conflict
+from certwright.operations.found_installation import EndpointOrder, save_endpoint
 from certwright.plugins.keys.software import SoftwareKeys
-from certwright.ports import KeyReference, KeySpec
-from certwright.store.databases import Database, Transaction
-from certwright.store.rows import AuditEventRow, AuditWriterRow, CertificateBodyRow, StatusChangeRow
-from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
+from certwright.store.databases import Database
+from certwright.store.rows import (
+    AuditEventRow,
+    AuditWriterRow,
+    CertificateBodyRow,
+    StatusChangeRow,
+)
+from tests.faults.acts import ACTS, Act, World
+from tests.faults.facts import check_orders
+from tests.faults.faulty import Faults, FaultyDatabase, FaultyKeys, FaultyValidator, faulty_caa
+from tests.protocols.acme.in_process import Account, Believing, InProcess, no_caa
+from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, opened
+
+CALLS_MAX = 120
+ENDPOINT = EndpointOrder(
+    "acme", "default", "issuing", ("tls-server",), {}, {"check_caa": True, "caa_identities": ["ca.example"]}
+)
 
 
-class Faults:
-    """Counts calls, and fails the chosen one, before or after it is done."""
+@dataclass(slots=True)
+class Installation:
+    """What outlives the processes. A key that is not `local` lies in a module: its use has an intent."""
 
-    def __init__(self) -> None:
-        self.calls = 0
-        self.fail_at = -1
-        self.after = False
-
-    def arm(self, fail_at: int, after: bool) -> None:
-        self.calls, self.fail_at, self.after = 0, fail_at, after
-
-    def before_call(self) -> bool:
-        """Fails here, or says whether to fail once the call is done."""
-        self.calls += 1
-        if self.calls - 1 != self.fail_at:
-            return False
-        if not self.after:
-            raise Unavailable("fault injected before the call")
-        return True
-
-    async def around(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        fail_after = self.before_call()
-        result = await call()
-        if fail_after:
-            raise Unavailable("fault injected after the call")
-        return result
-
-
-class FaultyTransaction:
-    def __init__(self, inner: Transaction, faults: Faults) -> None:
-        self._inner, self._faults = inner, faults
-
-    async def hold(self, exclusive: bool) -> None:
-        await self._faults.around(lambda: self._inner.hold(exclusive))
-
-    async def execute(self, sql: str, parameters: Any = ()) -> Any:
-        return await self._faults.around(lambda: self._inner.execute(sql, parameters))
-
-    async def insert(self, row_type: Any, rows: Any) -> None:
-        await self._faults.around(lambda: self._inner.insert(row_type, rows))
-
-    async def present(self, row_type: Any, column: str, values: Any) -> Any:
-        return await self._faults.around(lambda: self._inner.present(row_type, column, values))
-
-
-class FaultyDatabase:
-    """The real database with faults before and after every call, the commit among them."""
-
-    def __init__(self, inner: Database, faults: Faults) -> None:
-        self._inner, self._faults = inner, faults
-        self.lanes = inner.lanes
-
-    async def select(self, row_type: Any, condition: str, *parameters: Any) -> Any:
-        return await self._faults.around(lambda: self._inner.select(row_type, condition, *parameters))
-
-    async def query(self, sql: str, *parameters: Any) -> Any:
-        return await self._faults.around(lambda: self._inner.query(sql, *parameters))
+    url: str
+    local: bool
+    faults: Faults = field(default_factory=Faults)
+    kept: Secrets = field(default_factory=Secrets)
+    clock: MovableClock = field(default_factory=MovableClock)
+    account: Account = field(default_factory=Account)
+    told: list[bytes] = field(default_factory=list)
 
     @asynccontextmanager
-    async def transaction(self, lane: int) -> AsyncIterator[Any]:
-        fail_after = False
-        async with self._inner.transaction(lane) as transaction:
-            yield FaultyTransaction(transaction, self._faults)
-            fail_after = self._faults.before_call()
-        if fail_after:
-            raise Unavailable("fault injected after the commit")
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-class FaultyKeys:
-    """Software keys whose every opening and signature may fail; `local` chooses the path with an intent."""
-
-    def __init__(self, inner: SoftwareKeys, faults: Faults, local: bool) -> None:
-        self._inner, self._faults, self.local = inner, faults, local
-
-    def create(self, spec: KeySpec) -> KeyReference:
-        return self._inner.create(spec)
-
-    def open(self, key: KeyReference) -> PrivateKey:
-        fail_after = self._faults.before_call()
-        private_key = self._inner.open(key)
-        if fail_after:
-            raise Unavailable("fault injected after the key was opened")
-        sign = private_key.sign
-
-        def faulty_sign(*arguments: Any) -> bytes:
-            fails = self._faults.before_call()
-            signature: bytes = sign(*arguments)
-            if fails:
-                raise Unavailable("fault injected after the signature")
-            return signature
-
-        private_key.sign = faulty_sign  # type: ignore[method-assign]
-        return private_key
-
-    def destroy(self, key: KeyReference) -> None:
-        self._inner.destroy(key)
+    async def process(self) -> AsyncIterator[World]:
+        keys = SoftwareKeys(SoftwareKeys.Settings(self.kept.key_encryption_key))
+        providers = {"faulty": FaultyKeys(keys, self.faults, self.local)}
+        wrap = lambda real: FaultyDatabase(real, self.faults)  # noqa: E731
+        async with opened(self.url, self.kept, self.clock, providers, wrap) as context:
+            if not context.snapshot.endpoints:
+                await found(context, provider="faulty")
+                await save_endpoint(context, ADMINISTRATOR, ENDPOINT)
+                await context.snapshots.refresh()
+            validator, find_caa = FaultyValidator(Believing(), self.faults), faulty_caa(no_caa, self.faults)
+            acme = InProcess(context, self.account, validator, find_caa)
+            if not self.account.kid:
+                await acme.register()
+            yield World(context, acme, self.told)
 
 
-Act = Callable[[Context, int], Awaitable[list[Issued]]]
-
-
-async def act_issue(context: Context, number: int) -> list[Issued]:
-    request = parse_csr(make_csr(f"host{number}.example.test"))
-    return [await issue(context, IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server"))]
-
-
-async def act_revoke(context: Context, number: int) -> list[Issued]:
-    """Issue in peace, then revoke and publish under faults."""
-    rows = await context.database.query(
-        'SELECT "fingerprint" FROM "certificate" WHERE "requester" = ? AND "revoked_at" IS NULL '
-        'AND "profile" = ? LIMIT 1',
-        "local:stock",
-        "tls-server",
-    )
+async def fails(world: World, act: Act, thing: object) -> bool:
+    """Do it once; whether its caller, or a report in the background, tells of a failure."""
+    world.acme.reported.clear()
     try:
-        await revoke_certificate(context, ADMINISTRATOR, rows[0][0].hex(), Reason.SUPERSEDED, context.clock())
+        await act.do(world, thing)
+    except CertwrightError as error:
+        assert "fault injected" in error.detail  # noqa: PT017 - most of the time there is no error
+        return True
+    return bool(world.acme.reported)
+
+
+async def complete(world: World, act: Act, thing: object) -> None:
+    """Asking again succeeds, or tells that it is done already."""
+    try:
+        await act.do(world, thing)
     except Conflict as error:
-        assert "already revoked" in error.detail  # noqa: PT017 - most of the time there is no error
-    await publish_crl(context, context.snapshot.issuing("issuing"), 0, scheduled=False, times=ListTimes())
-    return []
+        assert re.search("already revoked|nothing to release", error.detail)  # noqa: PT017 - as above
+    assert await act.done(world, thing)
 
 
-async def stock(context: Context, count: int) -> None:
-    """Certificates to be revoked."""
-    from certwright.core.access import Actor
-
-    actor = Actor("local:stock", ADMINISTRATOR.grants)
-    for number in range(count):
-        request = parse_csr(make_csr(f"stock{number}.example.test"))
-        await issue(context, IssueOrder(actor, request, "issuing", "tls-server"))
-
-
-async def check_facts(database: Database, released: list[Issued]) -> None:
-    """What was released is on record; the chains are whole; the feed has no gap."""
+async def check_facts(database: Database, told: list[bytes]) -> None:
+    """What was told is on record; the chains are whole; the feed has no gap."""
     bodies = {row.certificate_id: row.der for row in await database.select(CertificateBodyRow, "1 = 1")}
-    for issued in released:
-        assert bodies[issued.row.id] == issued.der
+    assert set(told) <= set(bodies.values())
     certificates = await database.query('SELECT "id" FROM "certificate"')
     assert {row[0] for row in certificates} == set(bodies)
+    await check_orders(database)
     heads = await database.select(AuditWriterRow, "1 = 1")
     rows = [EventRow(*row) for row in await database.select(AuditEventRow, '1 = 1 ORDER BY "id"')]
     assert not list(verify_rows(rows, {head.id: Head(head.events, head.head) for head in heads}))
@@ -179,40 +101,37 @@ async def check_facts(database: Database, released: list[Issued]) -> None:
     feed = [row.seq for row in await database.select(StatusChangeRow, '1 = 1 ORDER BY "seq"')]
     assert feed == list(range(1, len(feed) + 1))
     numbers = await database.query('SELECT "number" FROM "crl" WHERE "base_number" = 0 ORDER BY "id"')
-    assert len(numbers) == len(set(numbers))
+    assert len(numbers) == len({row[0] for row in numbers})
+
+
+CASES = [
+    pytest.param(act, local, id=f"{name}-{'local' if local else 'module'}-key")
+    for name, act in ACTS.items()
+    for local in ((True, False) if act.modules else (True,))
+]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("local", [True, False], ids=["local-key", "module-key"])
-@pytest.mark.parametrize("act", [act_issue, act_revoke])
+@pytest.mark.parametrize(("act", "local"), CASES)
 def test_every_call_fails_once(database, act: Act, local: bool, after: bool) -> None:
     async def main() -> None:
-        kept, clock, faults = Secrets(), MovableClock(), Faults()
-        inner = SoftwareKeys(SoftwareKeys.Settings(kept.key_encryption_key))
-        providers = {"faulty": FaultyKeys(inner, faults, local)}
-        released: list[Issued] = []
-        async with opened(database.url, kept, clock) as context:
-            context.keyring._providers.update(providers)
-            await found(context, provider="faulty")
-            await stock(context, 90)
-        number = failures = 0
-        while True:
-            wrap = lambda real: FaultyDatabase(real, faults)  # noqa: E731
-            async with opened(database.url, kept, clock, providers, wrap) as context:
+        installation, failures = Installation(database.url, local), 0
+        faults = installation.faults
+        async with AsyncExitStack() as running:
+            world = await running.enter_async_context(installation.process())
+            for number in range(CALLS_MAX):
+                thing = await act.prepare(world)
+                if act.signs:
+                    await running.aclose()
+                    world = await running.enter_async_context(installation.process())
                 faults.arm(number, after)
-                try:
-                    released += await act(context, number)
-                    reached = faults.calls > number
-                except CertwrightError:
-                    reached = True
-                    failures += 1
-                faults.arm(-1, after)
-                released += await act(context, number)
-                await check_facts(context.database, released)
-            if not reached:
-                break
-            number += 1
-            assert number < 85
+                failures += await fails(world, act, thing)
+                reached = faults.disarm()
+                await complete(world, act, thing)
+                await check_facts(world.context.database, world.told)
+                if not reached:
+                    break
+        assert not reached
         assert failures >= 5
 
     asyncio.run(main())
