@@ -50,6 +50,7 @@ REASONS: dict[str, str] = {
     "policy.issuer.path-length": "A path length of the issuer, or above it, permits no further authority.",
     "policy.terms.no-authority": "Path length, name constraints or policies asked for an end entity.",
     "policy.terms.name-constraints": "The profile fixes the name constraints.",
+    "policy.terms.policies": "The profile fixes the policies.",
     "policy.terms.path-length": "The path length asked for is larger than profile and issuer permit.",
     "policy.must-staple": "The profile does not offer OCSP must-staple.",
 }
