@@ -6,6 +6,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from . import extensions as ext
 from .constraints import mail_permitted, permitted
 from .distinguished_name import EMAIL_ADDRESS, name_from_x509
 from .errors import Reason, Refused
@@ -17,6 +18,7 @@ REASONS: dict[str, str] = {
     "authority.chain": "A certificate is not signed by the next of the chain, or the last not by itself.",
     "authority.dates": "A certificate of the chain is not valid now.",
     "authority.key-usage": "A keyUsage of the chain lacks keyCertSign, or the authority's own cRLSign.",
+    "authority.extension": "A certificate of the chain has a critical extension that is not processed here.",
     "authority.path-length": "A certificate of the chain permits fewer authorities below it.",
     "authority.name-constraints": "A certificate of the chain excludes a name of one below it.",
     "authority.terms.path-length": "The certificate permits more authorities below it than were ordered.",
@@ -27,6 +29,18 @@ REASONS: dict[str, str] = {
     "authority.revoked": "A certificate of the chain is one of ours, and revoked or on hold.",
     "authority.crl": "The revocation list is not one of the authority, or cannot be carried on.",
 }
+# what is decided by, here or by `policy.evaluate`; for lists, relying parties look themselves
+_PROCESSED = frozenset(
+    {
+        ext.BASIC_CONSTRAINTS,
+        ext.KEY_USAGE,
+        ext.EXTENDED_KEY_USAGE,
+        ext.SUBJECT_ALTERNATIVE_NAME,
+        ext.NAME_CONSTRAINTS,
+        ext.CERTIFICATE_POLICIES,
+        ext.CRL_DISTRIBUTION_POINTS,
+    }
+)
 
 
 def check_chain(certificate: bytes, chain: Sequence[bytes], now: datetime) -> x509.Certificate:
@@ -35,7 +49,7 @@ def check_chain(certificate: bytes, chain: Sequence[bytes], now: datetime) -> x5
     Raises Malformed, and Refused with every reason against it.
     """
     path = [read_authority(der) for der in (certificate, *chain)]
-    reasons = [*_signatures(path), *_dates(path, now), *_key_uses(path), *_names(path)]
+    reasons = [*_signatures(path), *_dates(path, now), *_key_uses(path), *_unknown(path), *_names(path)]
     if (path_length_left(path) or 0) < 0:
         text = "a path length above leaves no room for this authority"
         reasons.append(Reason("authority.path-length", text, "RFC 5280 4.2.1.9"))
@@ -67,6 +81,16 @@ def _key_uses(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:
         if one.key_uses is not None and (missing := needed - one.key_uses):
             text = f"the keyUsage of {_named(one)} lacks {' and '.join(sorted(missing))}"
             yield Reason("authority.key-usage", text, "RFC 5280 4.2.1.3")
+
+
+def _unknown(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:
+    """RFC 5280 6.1.4 (o) and 6.1.5 (f)."""
+    for one in path:
+        for extension in one.parsed.extensions:
+            oid = extension.oid.dotted_string
+            if extension.critical and oid not in _PROCESSED:
+                text = f"{_named(one)} has critical extension {oid}, which is not processed here"
+                yield Reason("authority.extension", text, "RFC 5280 6.1.4")
 
 
 def _names(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:

@@ -17,8 +17,11 @@ from .der import SEQUENCE, Reader
 from .distinguished_name import Attribute, DistinguishedName, decode_name
 from .errors import Malformed, Reason, Refused
 from .extensions import (
+    ANY_POLICY,
     CERTIFICATE_POLICIES,
+    PURPOSES,
     BasicConstraints,
+    ExtendedKeyUsage,
     KeyUsage,
     NameConstraints,
     SubjectKeyIdentifier,
@@ -30,7 +33,7 @@ from .unreadable import UNREADABLE
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _FIRST = datetime(1950, 1, 1, tzinfo=UTC)
 # TypeError is cryptography's word about a BIT STRING in a name
-_READ = ("2.5.29.19", "2.5.29.30", "2.5.29.14", "2.5.29.15")
+_READ = ("2.5.29.19", "2.5.29.30", "2.5.29.14", "2.5.29.15", "2.5.29.37")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Issuer:
 
     `path_length` is how many more authorities may follow below it, None for any number, and
     `name_constraints` what it and those above it say of names, in normal form. `not_after` is the end of its
-    own certificate, `path_not_after` that of the first to end above it.
+    own certificate, `path_not_after` that of the first to end above it. `purposes` and `policies` (OIDs) are
+    those that its certificate and all above it have in common, None where none of them says anything.
     """
 
     name: bytes
@@ -81,6 +85,8 @@ class Issuer:
     name_constraints: tuple[NameConstraints, ...] = ()
     pointers: Pointers = NO_POINTERS
     path_not_after: datetime = _LAST
+    purposes: frozenset[str] | None = None
+    policies: frozenset[str] | None = None
     compared_name: ComparedName = field(init=False, repr=False, compare=False)
     certifies_until: datetime = field(init=False, repr=False, compare=False)
     """Past this nobody finds a valid path to what it has certified (RFC 5280 6.1.3)."""
@@ -125,7 +131,21 @@ def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS, chain: Seque
         constraints_of(path),
         pointers,
         min([one.parsed.not_valid_after_utc for one in above], default=_LAST),
+        _common([one.purposes for one in path], PURPOSES["anyExtendedKeyUsage"]),
+        _common([one.policies for one in _below_anchor(path)], ANY_POLICY),
     )
+
+
+def _below_anchor(path: Sequence["AuthorityCertificate"]) -> Sequence["AuthorityCertificate"]:
+    """Without the root: policies begin below it (RFC 5280 6.1)."""
+    return path[:-1] if path[-1].self_issued else path
+
+
+def _common(sets: Sequence[frozenset[str] | None], everything: str) -> frozenset[str] | None:
+    """What they have in common; one that is None, or has the value that stands for all, takes nothing
+    away."""
+    said = [one for one in sets if one is not None and everything not in one]
+    return frozenset.intersection(*said) if said else None
 
 
 # -- certificates of authorities -------------------------------------------------------------------
@@ -134,7 +154,7 @@ def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS, chain: Seque
 @dataclass(frozen=True, slots=True)
 class AuthorityCertificate:
     """What a path through this certificate depends on. `key_uses` is None without keyUsage, `policies` (OIDs)
-    without certificatePolicies."""
+    without certificatePolicies, `purposes` (OIDs) without extKeyUsage."""
 
     parsed: x509.Certificate
     key_identifier: bytes
@@ -143,6 +163,7 @@ class AuthorityCertificate:
     name_constraints: NameConstraints | None
     key_uses: frozenset[str] | None
     policies: frozenset[str] | None
+    purposes: frozenset[str] | None
 
     @property
     def self_issued(self) -> bool:
@@ -176,6 +197,7 @@ def read_authority(certificate: bytes) -> AuthorityCertificate:
         None if constraints is None else normalized(constraints),
         usage,
         _policies(values.get(CERTIFICATE_POLICIES)),
+        next((frozenset(value.purposes) for value in read if isinstance(value, ExtendedKeyUsage)), None),
     )
 
 
