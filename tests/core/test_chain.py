@@ -33,7 +33,12 @@ def refusal(act: Callable[[], object]) -> list[str]:
 
 
 ROOT = outside("CN=Root")
-PERMITTED = Wish(constraints=constraints((x509.RFC822Name("Corp.Example"), x509.DNSName("corp.example"))))
+PERMITTED = Wish(
+    constraints=constraints(
+        (x509.RFC822Name("Corp.Example"), x509.DNSName("corp.example")),
+        (x509.DirectoryName(x509.Name.from_rfc4514_string("O=Evil")),),
+    )
+)
 
 
 def test_good_paths() -> None:
@@ -74,6 +79,8 @@ def test_path_lengths_above() -> None:
         ("CN=x,1.2.840.113549.1.9.1=ca@evil.example", ()),
         ("CN=x", (x509.DNSName("ca.evil.example"),)),
         ("CN=x", (x509.RFC822Name("ca@www.corp.example"),)),
+        ("CN=x,O=Evil", ()),
+        ("CN=x", (x509.DirectoryName(x509.Name.from_rfc4514_string("CN=y,O=Evil")),)),
     ],
 )
 def test_names_of_authorities_are_within_the_constraints_above(

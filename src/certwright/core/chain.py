@@ -7,11 +7,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from . import extensions as ext
-from .constraints import mail_permitted, permitted
-from .distinguished_name import EMAIL_ADDRESS, name_from_x509
+from .constraints import mail_permitted, name_permitted, permitted
+from .distinguished_name import EMAIL_ADDRESS, DistinguishedName, name_from_x509
 from .errors import Reason, Refused
 from .general_names import decode_general_name
 from .issuer import AuthorityCertificate, constraints_of, path_length_left, read_authority
+from .names import Identifier
 
 # every code a refusal of an authority from outside can carry, for docs/reference/findings.md
 REASONS: dict[str, str] = {
@@ -101,11 +102,10 @@ def _names(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:
             continue
         mails = name_from_x509(one.parsed.subject).values(EMAIL_ADDRESS)
         outside = [mail for mail in mails if not mail_permitted(constraints, mail)]
-        outside += [
-            str(name)
-            for name in map(decode_general_name, _alternative_names(one.parsed))
-            if not permitted(constraints, name)
-        ]
+        directory, others = _alternative_names(one.parsed)
+        names = [name_from_x509(one.parsed.subject), *directory]
+        outside += [f"name {name}" for name in names if not name_permitted(constraints, name)]
+        outside += [str(name) for name in others if not permitted(constraints, name)]
         for name in outside:
             text = f"{name} of {_named(one)} is outside the name constraints above it"
             yield Reason("authority.name-constraints", text, "RFC 5280 4.2.1.10")
@@ -114,13 +114,16 @@ def _names(path: Sequence[AuthorityCertificate]) -> Iterator[Reason]:
 _CONSTRAINED = (x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier, x509.IPAddress)
 
 
-def _alternative_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
-    """Those of kinds that name constraints can be about."""
+def _alternative_names(
+    certificate: x509.Certificate,
+) -> tuple[list[DistinguishedName], list[Identifier]]:
+    """Those of kinds that name constraints can be about; directory names apart."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        return []
-    return [name for name in names if isinstance(name, _CONSTRAINED)]
+        return [], []
+    directory = [name_from_x509(name.value) for name in names if isinstance(name, x509.DirectoryName)]
+    return directory, [decode_general_name(name) for name in names if isinstance(name, _CONSTRAINED)]
 
 
 def _named(one: AuthorityCertificate) -> str:

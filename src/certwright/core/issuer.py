@@ -1,8 +1,5 @@
 """What certifying needs to know of one generation of an authority."""
 
-import hashlib
-import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,9 +9,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from . import keys
+from .compared_name import ComparedName, compared
 from .constraints import normalized
 from .der import SEQUENCE, Reader
-from .distinguished_name import Attribute, DistinguishedName, decode_name
+from .distinguished_name import DistinguishedName, decode_name
 from .errors import Malformed, Reason, Refused
 from .extensions import (
     ANY_POLICY,
@@ -49,21 +47,6 @@ class Pointers:
 
 
 NO_POINTERS = Pointers()
-ComparedName = tuple[frozenset[Attribute], ...]
-
-
-def compared(name: DistinguishedName) -> ComparedName:
-    """The name as names are compared: without regard to case and to how spaces are set (RFC 5280 7.1)."""
-    return tuple([frozenset([(oid, _folded(value)) for oid, value in rdn]) for rdn in name.rdns])
-
-
-def compared_sha256(name: DistinguishedName) -> bytes:
-    """The same for names that compare as equal, and 32 octets however long the name is."""
-    return hashlib.sha256(json.dumps([sorted(rdn) for rdn in compared(name)]).encode()).digest()
-
-
-def _folded(value: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .constraints import mail_permitted, permitted
+from .constraints import mail_permitted, name_permitted, permitted
 from .decide import decide_basic_constraints, decide_names, decide_subject, decide_validity
 from .distinguished_name import EMAIL_ADDRESS, DistinguishedName
 from .documents import Fields, duration
@@ -329,8 +329,11 @@ def _check_subject(
     issuer: Issuer,
     reasons: list[Reason],
 ) -> None:
-    """Mail addresses are held against the name constraints, and nobody else gets the issuer's own name."""
+    """It and its mail addresses are held against the name constraints, and nobody else gets the issuer's own
+    name."""
     if issuer.name_constraints:
+        if not name_permitted(issuer.name_constraints, subject):
+            reasons.append(_outside(f"subject {subject}"))
         mails = subject.values(EMAIL_ADDRESS)
         outside = [mail for mail in mails if not mail_permitted(issuer.name_constraints, mail)]
         reasons.extend([_outside(f"emailAddress={mail}") for mail in outside])
