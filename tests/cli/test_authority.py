@@ -1,5 +1,6 @@
 """`certwright authority` and `certwright crl`."""
 
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,47 @@ def test_an_order_that_was_a_mistake_is_withdrawn(shell: Shell) -> None:
     assert "mistake" not in by_name(shell)
     shell.does("authority", "found", "mistake", "--subject", "CN=Other")
     shell.does("authority", "found", "partner", "--subject", "CN=Partner")
+
+
+POLICY = "1.3.6.1.4.1.99999.1"
+
+
+def test_below_five_authorities_others_agree(shell: Shell, tmp_path: Path) -> None:
+    """A root and four more, each with less room than the one above it, and a strict relying party."""
+    shell.does("authority", "found", "a0", "--kind", "root", "--provider", "software", "--path-length", "4")
+    for number, permitted in enumerate(("test", "corp.test", "lab.corp.test", "one.lab.corp.test"), 1):
+        shell.does(
+            *("authority", "found", f"a{number}", "--kind", "intermediate", "--parent", f"a{number - 1}"),
+            *("--path-length", str(4 - number), "--permit", f"dns:{permitted}"),
+            *("--exclude", f"dns:not.{permitted}", "--policy", POLICY),
+        )
+    last = x509.load_pem_x509_certificate(by_name(shell)["a4"]["certificate"].encode()).extensions
+    limits = last.get_extension_for_class(x509.NameConstraints)
+    assert limits.critical
+    names = [x509.DNSName("one.lab.corp.test")], [x509.DNSName("not.one.lab.corp.test")]
+    assert (limits.value.permitted_subtrees, limits.value.excluded_subtrees) == names
+    [policy] = last.get_extension_for_class(x509.CertificatePolicies).value
+    assert policy.policy_identifier.dotted_string == POLICY
+    below = ("authority", "found", "a5", "--parent", "a4")
+    assert shell.refuses(*below).endswith("[policy.issuer.path-length]")
+    order = ("issue", "--profile", "tls-server", "--authority", "a4", "--dns")
+    for name in ("www.lab.corp.test", "www.not.one.lab.corp.test"):
+        assert shell.refuses(*order, name).endswith("[policy.name.issuer-constraints]")
+    issued = shell.gives(*order, "www.one.lab.corp.test")
+    files = {"root": by_name(shell)["a0"]["certificate"]} | {
+        name: issued[name] for name in ("chain", "certificate")
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert issued["chain"].count("BEGIN") == 4
+    strict = ("-x509_strict", "-purpose", "sslserver", "-verify_hostname", "www.one.lab.corp.test")
+    said = subprocess.run(
+        ["openssl", "verify", *strict, "-CAfile", "root", "-untrusted", "chain", "certificate"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert (said.returncode, said.stdout) == (0, b"certificate: OK\n")
 
 
 def test_publishing_without_a_name_takes_whose_key_can_be_used(shell: Shell, passphrase: Path) -> None:

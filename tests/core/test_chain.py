@@ -2,7 +2,9 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -12,9 +14,14 @@ from hypothesis import strategies as st
 
 from certwright.core.chain import REASONS, check_chain
 from certwright.core.errors import Malformed, Refused
+from certwright.core.extensions import ANY_POLICY, PURPOSES, CertificatePolicy
+from certwright.core.issuer import Issuer, issuer_of
 from certwright.core.last_list import NUMBER_MAX, number_of_last_list
+from certwright.core.policy import evaluate
+from certwright.core.request import AuthorityTerms
 from tests.changed import changed
 from tests.core.toy_chain import Outside, Wish, constraints, outside, revocation_list
+from tests.core.toy_pipeline import profile, request
 
 
 def check(one: Outside, later: timedelta = timedelta(0)) -> x509.Certificate:
@@ -30,7 +37,12 @@ def refusal(act: Callable[[], object]) -> list[str]:
 
 
 ROOT = outside("CN=Root")
-PERMITTED = Wish(constraints=constraints((x509.RFC822Name("Corp.Example"), x509.DNSName("corp.example"))))
+PERMITTED = Wish(
+    constraints=constraints(
+        (x509.RFC822Name("Corp.Example"), x509.DNSName("corp.example")),
+        (x509.DirectoryName(x509.Name.from_rfc4514_string("O=Evil")),),
+    )
+)
 
 
 def test_good_paths() -> None:
@@ -71,6 +83,8 @@ def test_path_lengths_above() -> None:
         ("CN=x,1.2.840.113549.1.9.1=ca@evil.example", ()),
         ("CN=x", (x509.DNSName("ca.evil.example"),)),
         ("CN=x", (x509.RFC822Name("ca@www.corp.example"),)),
+        ("CN=x,O=Evil", ()),
+        ("CN=x", (x509.DirectoryName(x509.Name.from_rfc4514_string("CN=y,O=Evil")),)),
     ],
 )
 def test_names_of_authorities_are_within_the_constraints_above(
@@ -107,6 +121,95 @@ def test_signatures_dates_and_what_is_no_authority() -> None:
     odd = Wish(constraints=constraints(excluded=(x509.RFC822Name("*.test"),)))
     with pytest.raises(Malformed, match=r"name constraint email:\*\.test: a base has no wildcard"):
         check(outside("CN=x", wish=odd))
+
+
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.999.1"), b"\x05\x00")
+
+
+@pytest.mark.parametrize("extension", [UNKNOWN, x509.InhibitAnyPolicy(0), x509.PolicyConstraints(0, None)])
+def test_a_critical_extension_that_is_not_processed(extension: x509.ExtensionType) -> None:
+    odd = Wish(critical=(extension,))
+    for one in (outside("CN=x", ROOT, odd), outside("CN=x", outside("CN=Middle", ROOT, odd))):
+        assert refusal(lambda found=one: check(found)) == ["authority.extension"]
+
+
+def test_critical_extensions_that_are_processed() -> None:
+    critical = (
+        x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]),
+        x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.2.3"), None)]),
+    )
+    check(outside("CN=x", ROOT, Wish(critical=critical)))
+
+
+# -- what a path leaves of purposes and policies -----------------------------------------------------
+
+SERVER, CLIENT, ANY = PURPOSES["serverAuth"], PURPOSES["clientAuth"], PURPOSES["anyExtendedKeyUsage"]
+ONE, TWO = "2.999.1", "2.999.2"
+
+
+def path_of(*wishes: Wish) -> Issuer:
+    """The issuer at the end of a path of these, from the root down."""
+    one: Outside | None = None
+    for number, wish in enumerate(wishes):
+        one = outside(f"CN=Path {number}", one, wish)
+    assert one is not None
+    return issuer_of(one.der, chain=one.path[1:])
+
+
+def refused_below(by: Issuer, name: str, **changed: Any) -> list[str]:
+    try:
+        evaluate(request(name), replace(profile(name), **changed), by, datetime.now(UTC))
+    except Refused as refused:
+        return [reason.code for reason in refused.reasons]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("purposes", "good", "bad"),
+    [
+        (((), (SERVER,)), ["tls-server", "intermediate-authority"], ["tls-server-client", "smime-signing"]),
+        (((), (SERVER, CLIENT), (CLIENT,)), ["tls-client", "device"], ["tls-server", "tls-server-client"]),
+        (((SERVER,), ()), ["tls-server"], ["tls-client"]),
+        (((), (SERVER,), (CLIENT,)), ["intermediate-authority"], ["tls-server", "tls-client"]),
+        (((), (ANY,), (SERVER, ANY)), ["tls-server", "smime-signing", "code-signing"], []),
+    ],
+)
+def test_purposes(purposes: tuple[tuple[str, ...], ...], good: list[str], bad: list[str]) -> None:
+    by = path_of(*[Wish(purposes=some) for some in purposes])
+    assert [name for name in good if refused_below(by, name)] == []
+    for name in bad:
+        assert refused_below(by, name) == ["policy.issuer.purpose"]
+
+
+def test_an_ocsp_signer_needs_no_purpose_above_it() -> None:
+    purposes = (PURPOSES["OCSPSigning"],)
+    by = path_of(Wish(), Wish(purposes=(SERVER,)))
+    assert refused_below(by, "code-signing", purposes=purposes) == []
+
+
+@pytest.mark.parametrize(
+    ("policies", "good", "bad"),
+    [
+        (((), ()), [(), (ONE,), (ANY_POLICY,)], []),
+        (((), (ONE,)), [(), (ONE,), (ANY_POLICY,)], [(TWO,), (ONE, TWO)]),
+        (((), (ONE, TWO), (TWO,)), [(TWO,)], [(ONE,)]),
+        (((), (ONE,), (TWO,)), [()], [(ONE,), (TWO,)]),
+        (((), (ONE,), (ANY_POLICY,)), [(ONE,)], [(TWO,)]),
+        (((TWO,), (ANY_POLICY, ONE)), [(ONE,), (TWO,)], []),
+    ],
+)
+def test_policies(
+    policies: tuple[tuple[str, ...], ...], good: list[tuple[str, ...]], bad: list[tuple[str, ...]]
+) -> None:
+    by = path_of(*[Wish(policies=some) for some in policies])
+    for wanted, expected in [(one, []) for one in good] + [(one, ["policy.issuer.policies"]) for one in bad]:
+        fixed = tuple(map(CertificatePolicy, wanted))
+        assert refused_below(by, "tls-server", policies=fixed) == expected
+        terms = AuthorityTerms(policies=fixed)
+        asked = replace(request("intermediate-authority"), terms=terms)
+        if expected:
+            with pytest.raises(Refused, match=r"policy\.issuer\.policies"):
+                evaluate(asked, profile("intermediate-authority"), by, datetime.now(UTC))
 
 
 # -- last lists ------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certwright.core.constraints import mail_permitted, normalized, permitted
+from certwright.core.constraints import mail_permitted, name_permitted, normalized, permitted
 from certwright.core.distinguished_name import EMAIL_ADDRESS, parse_name
 from certwright.core.errors import Malformed
-from certwright.core.extensions import NameConstraints, Subtree
+from certwright.core.extensions import NameConstraints, Subtree, read_extension
 from certwright.core.issuer import Issuer, issuer_of
 from certwright.core.names import IdentifierKind
+from certwright.core.profile import Profile
 from certwright.core.profile_document import parse_subtree
 from tests.core.test_policy import approve, codes
 from tests.core.toy_chain import Wish, constraints, outside
@@ -177,3 +178,68 @@ def test_nobody_else_gets_the_issuer_s_own_name(subject: str) -> None:
     assert codes(authority, profile("intermediate-authority"), by) == ["policy.subject.issuer"]
     other = replace(asked, subject=parse_name("CN=Example Issuing 2,O=Example,C=DE"))
     approve(other, profile("code-signing"), by)
+
+
+# -- directory names -------------------------------------------------------------------------------
+
+
+def directory(text: str) -> x509.DirectoryName:
+    """As another program encodes it."""
+    return x509.DirectoryName(x509.Name.from_rfc4514_string(text))
+
+
+@pytest.mark.parametrize(
+    ("base", "subject", "inside"),
+    [
+        ("O=Test,C=DE", "CN=x,O=Test,C=DE", True),
+        ("O=Test,C=DE", "O=test ,C=DE", True),
+        ("O=Test,C=DE", "CN=x,O=  TEST,C=DE", True),
+        ("O=Test,C=DE", "CN=x,O=Tests,C=DE", False),
+        ("O=Test,C=DE", "CN=x,O=Test", False),
+        ("O=Test,C=DE", "C=DE", False),
+        ("O=Test", "CN=x,O=Test,C=DE", False),
+        ("", "CN=x,O=Test,C=DE", True),
+    ],
+)
+def test_directory_names(base: str, subject: str, inside: bool) -> None:
+    name = parse_name(subject)
+    permitting = below(Wish(constraints=constraints((directory(base),))))
+    assert name_permitted(permitting.name_constraints, name) is inside
+    assert name_permitted(excluding(directory(base)).name_constraints, name) is not inside
+    assert name_permitted(permitting.name_constraints, parse_name(""))
+
+
+def test_subjects_are_within_directory_name_constraints() -> None:
+    under = profile("code-signing")
+    asked = replace(request("code-signing"), subject=parse_name("CN=x,O=Test,C=DE"))
+    for permitted_bases, excluded_bases, good in (
+        (("O=Test,C=DE",), (), True),
+        (("O=Other,C=DE", "O=Test,C=DE"), (), True),
+        (("O=Other,C=DE",), (), False),
+        (("C=DE",), ("O=Test,C=DE",), False),
+        ((), ("O=Other,C=DE",), True),
+    ):
+        trees = [tuple(map(directory, some)) for some in (permitted_bases, excluded_bases)]
+        by = below(Wish(), Wish(constraints=constraints(*trees)), Wish())
+        if good:
+            assert approve(asked, under, by).subject
+        else:
+            assert codes(asked, under, by) == ["policy.name.issuer-constraints"]
+    nameless = below(Wish(constraints=constraints((directory("O=Other"),))))
+    approve(replace(request("device"), subject=parse_name("")), _nameless(), nameless)
+
+
+def _nameless() -> Profile:
+    return replace(profile("device"), subject=())
+
+
+def test_a_directory_name_is_set_as_another_program_sets_it() -> None:
+    tree = parse_subtree("dn:O=Test,C=DE")
+    value = NameConstraints((tree,), (parse_subtree("dn:OU=Lab,O=Test,C=DE"),))
+    same = constraints((directory("O=Test,C=DE"),), (directory("OU=Lab,O=Test,C=DE"),))
+    assert value.encode() == same.public_bytes()
+    assert read_extension(x509.Extension(same.oid, True, same)).value == value
+    assert (tree.kind, tree.base) == ("dn", "O=Test,C=DE")
+    for text in ("dn:", "dn:nonsense", "dn:C=Germany"):
+        with pytest.raises(Malformed):
+            parse_subtree(text)

@@ -85,6 +85,7 @@ CHAINS = (
     ("email:corp.example", "email:x@corp.example"),
     ("uri:.example", "uri:a.example"),
     ("ip:::/0", "ip:fd00::/8"),
+    ("dn:C=DE", "dn:O=Test,C=DE", "dn:OU=Lab,O=Test,C=DE"),
 )
 
 
@@ -103,6 +104,8 @@ def test_what_covers_what() -> None:
 
 def test_terms_are_read_back_as_they_were() -> None:
     policies = (CertificatePolicy("1.2.3", "http://cps.example/"), CertificatePolicy("1.2.4"))
-    full = AuthorityTerms(0, ordered("dns:a.test ip:10.0.0.0/8", "email:.b.test").name_constraints, policies)
+    full = AuthorityTerms(
+        0, ordered("dns:a.test ip:10.0.0.0/8", "dn:O=Test email:.b.test").name_constraints, policies
+    )
     for terms in (None, AuthorityTerms(), AuthorityTerms(2), full):
         assert terms_from_document(terms_document(terms)) == terms

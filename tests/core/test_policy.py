@@ -370,6 +370,9 @@ def test_terms_of_an_authority() -> None:
     assert approved.policies == policies
     fixed = replace(profile("issuing-authority"), name_constraints=constraints)
     assert codes(asked, fixed) == ["policy.terms.name-constraints"]
+    fixed = replace(profile("issuing-authority"), policies=(CertificatePolicy("2.999.2"),))
+    assert codes(asked, fixed) == ["policy.terms.policies"]
+    assert approve(request("issuing-authority"), fixed).policies == fixed.policies
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ class Wish:
     names: tuple[x509.GeneralName, ...] = ()
     authority: bool = True
     policies: tuple[str, ...] = ()
+    purposes: tuple[str, ...] = ()
+    critical: tuple[x509.ExtensionType, ...] = ()
 
 
 PLAIN = Wish()
@@ -71,8 +73,13 @@ def outside(
     if wish.names:
         builder = builder.add_extension(x509.SubjectAlternativeName(wish.names), critical=False)
     if wish.policies:
-        found = [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in wish.policies]
-        builder = builder.add_extension(x509.CertificatePolicies(found), critical=False)
+        listed = [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in wish.policies]
+        builder = builder.add_extension(x509.CertificatePolicies(listed), critical=False)
+    if wish.purposes:
+        found = x509.ExtendedKeyUsage(map(x509.ObjectIdentifier, wish.purposes))
+        builder = builder.add_extension(found, critical=False)
+    for extension in wish.critical:
+        builder = builder.add_extension(extension, critical=True)
     signed = builder.sign(by.key if by else key, hashes.SHA256())
     return Outside(name, key, (signed.public_bytes(Encoding.DER), *(by.path if by else ())))
 

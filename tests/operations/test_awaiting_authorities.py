@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from certwright.core.distinguished_name import parse_name
 from certwright.core.errors import Conflict, NotFound, Refused
 from certwright.core.extensions import CertificatePolicy, NameConstraints
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.profile_document import parse_subtree
-from certwright.core.request import AuthorityTerms
+from certwright.core.request import AuthorityTerms, request_for
 from certwright.operations.accept_certificate import (
     Accepted,
     accept_certificate,
@@ -23,11 +26,13 @@ from certwright.operations.found_authority import (
     retire_authority,
 )
 from certwright.operations.found_installation import EndpointOrder, save_endpoint
+from certwright.operations.issue import IssueOrder, issue
+from certwright.operations.publish_status import put_in_service
 from certwright.operations.withdraw_authority import withdraw_authority
 from certwright.ports import KeyReference
 from certwright.store.rows import AuthorityGenerationRow, AuthorityRow
-from tests.core.toy_chain import Outside, outside
-from tests.operations.authorities import DER, ask, order, refused
+from tests.core.toy_chain import Outside, Wish, constraints, outside
+from tests.operations.authorities import DER, ask, bring, order, refused
 from tests.operations.installed import with_installation
 from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR, MovableClock
@@ -75,24 +80,25 @@ def test_what_comes_back_is_not_wider_than_what_was_ordered(database: Database) 
         csr = x509.load_der_x509_csr(await authority_csr(context, ADMINISTRATOR, "ext"))
         root = outside("CN=Out Root")
 
-        def sign(*extensions: x509.ExtensionType) -> Accepted:
+        def sign(*extensions: x509.Extension[Any]) -> Accepted:
             now = datetime.now(UTC)
             builder = x509.CertificateBuilder(root.name, csr.subject, csr.public_key())
             builder = builder.serial_number(x509.random_serial_number())
             builder = builder.not_valid_before(now - timedelta(hours=1))
             builder = builder.not_valid_after(now + timedelta(days=100))
             for extension in extensions:
-                builder = builder.add_extension(extension, critical=True)
+                builder = builder.add_extension(extension.value, extension.critical)
             return Accepted(builder.sign(root.key, hashes.SHA256()).public_bytes(DER), root.path)
 
-        asked = [one.value for one in csr.extensions]
+        asked = list(csr.extensions)
         for left_out, code in (
             (x509.BasicConstraints, "path-length"),
             (x509.NameConstraints, "name-constraints"),
         ):
-            kept = [one for one in asked if not isinstance(one, left_out)]
+            kept = [one for one in asked if not isinstance(one.value, left_out)]
             if left_out is x509.BasicConstraints:
-                kept.append(x509.BasicConstraints(True, None))
+                unlimited = x509.BasicConstraints(True, None)
+                kept.append(x509.Extension(unlimited.oid, True, unlimited))
             with pytest.raises(Refused) as found:
                 await accept_certificate(context, ADMINISTRATOR, "ext", sign(*kept))
             assert {reason.code for reason in found.value.reasons} == {f"authority.terms.{code}"}
@@ -165,5 +171,24 @@ def test_who_issues_or_enrols_is_not_withdrawn(database: Database) -> None:
         given = await certified(context, "ext", outside("CN=Out Root"))
         await accept_certificate(context, ADMINISTRATOR, "ext", given)
         await ask(context, "ext", "a.example.test")
+
+    with_installation(database, body)
+
+
+def test_an_authority_within_a_directory_name_serves(database: Database) -> None:
+    """Its OCSP signer is within it too."""
+
+    async def body(context: Context, _clock: MovableClock) -> None:
+        permitted = (x509.DirectoryName(x509.Name.from_rfc4514_string("OU=Lab,O=Test,C=DE")),)
+        root = outside("CN=Out Root", wish=Wish(constraints=constraints(permitted)))
+        brought = await bring(context, "lab", outside("CN=Lab CA,OU=Lab,O=Test,C=DE", root))
+        await put_in_service(context, ADMINISTRATOR, brought)
+        key = ec.generate_private_key(ec.SECP256R1()).public_key()
+        for subject, good in (("CN=x,OU=Lab,O=Test,C=DE", True), ("CN=x,O=Test,C=DE", False)):
+            wanted = IssueOrder(ADMINISTRATOR, request_for(key, parse_name(subject)), "lab", "code-signing")
+            if good:
+                await issue(context, wanted)
+            else:
+                await refused("policy.name.issuer-constraints", issue(context, wanted))
 
     with_installation(database, body)

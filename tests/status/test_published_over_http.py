@@ -2,12 +2,15 @@
 
 import asyncio
 import base64
+import subprocess
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 from cryptography.x509.ocsp import OCSPCertStatus, OCSPResponseStatus
 
 from certwright.core.errors import Unavailable
@@ -185,7 +188,14 @@ def test_authority_certificates(database: Database) -> None:
                 application, "GET", f"/ca/{generation.path}.cer", if_none_match=told.headers["etag"]
             )
             assert same.status == 304
-            for path in ("/ca/issuing/2.cer", "/ca/nobody/1.cer", "/ca/", "/crl/issuing/1/99.crl", "/crl/x"):
+            for path in (
+                "/ca/issuing/2.cer",
+                "/ca/issuing/2.p7c",
+                "/ca/nobody/1.cer",
+                "/ca/",
+                "/crl/issuing/1/99.crl",
+                "/crl/x",
+            ):
                 missing = await ask(application, "GET", path)
                 assert missing.status == 404
                 assert missing.headers["cache-control"] == "no-store"
@@ -245,5 +255,31 @@ def test_what_is_no_ocsp_request_is_malformed(database: Database, tmp_path: Path
                 assert told.ocsp.response_status is OCSPResponseStatus.MALFORMED_REQUEST
                 assert told.headers["cache-control"] == "no-store"
             assert (await ask(here.application, "PUT", path)).status == 405
+
+    asyncio.run(main())
+
+
+def printed_by_openssl(content: bytes) -> bytes:
+    command = ["openssl", "pkcs7", "-inform", "der", "-print_certs"]
+    return subprocess.run(command, input=content, stdout=subprocess.PIPE, check=True).stdout
+
+
+def test_chains_are_given_out_as_others_read_them(database: Database) -> None:
+    async def main() -> None:
+        async with founded(database.url, MovableClock()) as context:
+            application = published(context)
+            for name, most in (("issuing", 2), ("root", 1)):
+                generation = context.snapshot.issuing(name)
+                told = await ask(application, "GET", f"/ca/{generation.path}.p7c")
+                assert told.headers["content-type"] == "application/pkcs7-mime; smime-type=certs-only"
+                printed = printed_by_openssl(told.body)
+                found = [one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(printed)]
+                assert sorted(found) == sorted((generation.der, *generation.chain))
+                assert len(found) == most
+                again = {one.public_bytes(Encoding.DER) for one in load_der_pkcs7_certificates(told.body)}
+                assert again == set(found)
+                tag = told.headers["etag"]
+                same = await ask(application, "GET", f"/ca/{generation.path}.p7c", if_none_match=tag)
+                assert (same.status, same.body) == (304, b"")
 
     asyncio.run(main())

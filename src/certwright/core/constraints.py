@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from .compared_name import begins_with
+from .distinguished_name import DistinguishedName
 from .errors import Malformed
-from .extensions import NameConstraints, Subtree
+from .extensions import AnySubtree, DirectorySubtree, NameConstraints, Subtree
 from .names import Identifier, IdentifierKind, dns_name_under, normalize_dns, parse_identifier
 
 
@@ -19,8 +21,8 @@ def normalized(constraints: NameConstraints) -> NameConstraints:
     return NameConstraints(tuple(permitted), tuple(excluded))
 
 
-def _normalized(tree: Subtree) -> Subtree:
-    if tree.kind is IdentifierKind.IP or not tree.base:
+def _normalized(tree: AnySubtree) -> AnySubtree:
+    if isinstance(tree, DirectorySubtree) or tree.kind is IdentifierKind.IP or not tree.base:
         return tree
     local, at, host = tree.base.rpartition("@") if tree.kind is IdentifierKind.EMAIL else ("", "", tree.base)
     dot = host[: host.startswith(".")]
@@ -53,8 +55,30 @@ def mail_permitted(constraints: Iterable[NameConstraints], value: str) -> bool:
         return not any(tree.kind is IdentifierKind.EMAIL for tree in trees)
 
 
-def covers(outer: Subtree, inner: Subtree) -> bool:
+def name_permitted(constraints: Iterable[NameConstraints], name: DistinguishedName) -> bool:
+    """The same for a subject, or a directory name among the alternative ones. No name at all is permitted
+    (RFC 5280 section 4.2.1.10)."""
+    return not name or all(_name_permitted(one, name) for one in constraints)
+
+
+def _name_permitted(constraints: NameConstraints, name: DistinguishedName) -> bool:
+    inside, excluded = (
+        [begins_with(name, tree.name) for tree in trees if isinstance(tree, DirectorySubtree)]
+        for trees in (constraints.permitted, constraints.excluded)
+    )
+    return (any(inside) or not inside) and not any(excluded)
+
+
+def covers(outer: AnySubtree, inner: AnySubtree) -> bool:
     """Is every name under the inner base under the outer one too? Both in normal form."""
+    if isinstance(outer, DirectorySubtree) and isinstance(inner, DirectorySubtree):
+        return begins_with(inner.name, outer.name)
+    if isinstance(outer, DirectorySubtree) or isinstance(inner, DirectorySubtree):
+        return False
+    return _covers(outer, inner)
+
+
+def _covers(outer: Subtree, inner: Subtree) -> bool:
     if outer.kind is not inner.kind or not (inner.base or not outer.base):
         return False
     if not outer.base:
@@ -75,8 +99,10 @@ def _contains(outer: Any, inner: Any) -> bool:
 
 
 def _permitted(constraints: NameConstraints, identifier: Identifier) -> bool:
-    inside = [tree for tree in constraints.permitted if tree.kind is identifier.kind]
-    excluded = [tree for tree in constraints.excluded if tree.kind is identifier.kind]
+    inside, excluded = (
+        [tree for tree in trees if isinstance(tree, Subtree) and tree.kind is identifier.kind]
+        for trees in (constraints.permitted, constraints.excluded)
+    )
     if identifier.kind is IdentifierKind.URI and (inside or excluded) and not _host(identifier):
         return False  # RFC 5280 4.2.1.10: a URI whose host is no domain name must be rejected
     if inside and not any(_within(tree, identifier) for tree in inside):

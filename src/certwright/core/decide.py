@@ -257,6 +257,9 @@ def decide_basic_constraints(
     if terms is not None and terms.name_constraints is not None and profile.name_constraints is not None:
         text = f"profile {profile.name} fixes the name constraints; they cannot be set by a request"
         reasons.append(Reason("policy.terms.name-constraints", text))
+    if terms is not None and terms.policies and profile.policies:
+        text = f"profile {profile.name} fixes the policies; they cannot be set by a request"
+        reasons.append(Reason("policy.terms.policies", text))
     if issuer.path_length == 0:
         text = "the issuer has path length 0: it may not certify authorities"
         reasons.append(Reason("policy.issuer.path-length", text, "RFC 5280 4.2.1.9"))

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from cryptography import x509
 
 from . import der
+from .distinguished_name import DistinguishedName, name_from_x509
 from .errors import Malformed
 from .general_names import encode_general_name, read_general_name
 from .names import Identifier, IdentifierKind
@@ -27,6 +28,7 @@ NAME_CONSTRAINTS = "2.5.29.30"
 CRL_DISTRIBUTION_POINTS = "2.5.29.31"
 AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
 TLS_FEATURE = "1.3.6.1.5.5.7.1.24"
+ANY_POLICY = "2.5.29.32.0"
 OCSP_NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
 
 # in the order of their bits, RFC 5280 section 4.2.1.3
@@ -169,14 +171,32 @@ class Subtree:
         return der.sequence(der.tlv(_SUBTREE_TAGS[self.kind], self.base.encode()))
 
 
+@dataclass(frozen=True, slots=True)
+class DirectorySubtree:
+    """Base of a name constraint on directory names: this one, and all that begin with it."""
+
+    kind: ClassVar[str] = "dn"
+    name: DistinguishedName
+
+    @property
+    def base(self) -> str:
+        """RFC 4514 text."""
+        return str(self.name)
+
+    def encode(self) -> bytes:
+        return der.sequence(der.tlv(_DIRECTORY_NAME, self.name.encode()))
+
+
+AnySubtree = Subtree | DirectorySubtree
+_DIRECTORY_NAME = 0xA4
 _SUBTREE_TAGS = {IdentifierKind.EMAIL: 0x81, IdentifierKind.DNS: 0x82, IdentifierKind.URI: _URI_NAME}
 
 
 @dataclass(frozen=True, slots=True)
 class NameConstraints:
     oid: ClassVar[str] = NAME_CONSTRAINTS
-    permitted: tuple[Subtree, ...] = ()
-    excluded: tuple[Subtree, ...] = ()
+    permitted: tuple[AnySubtree, ...] = ()
+    excluded: tuple[AnySubtree, ...] = ()
 
     def encode(self) -> bytes:
         trees = [(0xA0, self.permitted), (0xA1, self.excluded)]
@@ -326,7 +346,9 @@ def _read_policies(value: x509.CertificatePolicies) -> CertificatePolicies:
     return CertificatePolicies(tuple(policies))
 
 
-def _read_subtree(name: x509.GeneralName) -> Subtree:
+def _read_subtree(name: x509.GeneralName) -> AnySubtree:
+    if isinstance(name, x509.DirectoryName):
+        return DirectorySubtree(name_from_x509(name.value))
     if isinstance(name, x509.IPAddress):
         return Subtree(IdentifierKind.IP, str(name.value))
     for kind, known in _SUBTREE_CLASSES.items():

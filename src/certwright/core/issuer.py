@@ -1,8 +1,5 @@
 """What certifying needs to know of one generation of an authority."""
 
-import hashlib
-import json
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +9,17 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from . import keys
+from .compared_name import ComparedName, compared
 from .constraints import normalized
 from .der import SEQUENCE, Reader
-from .distinguished_name import Attribute, DistinguishedName, decode_name
+from .distinguished_name import DistinguishedName, decode_name
 from .errors import Malformed, Reason, Refused
 from .extensions import (
+    ANY_POLICY,
     CERTIFICATE_POLICIES,
+    PURPOSES,
     BasicConstraints,
+    ExtendedKeyUsage,
     KeyUsage,
     NameConstraints,
     SubjectKeyIdentifier,
@@ -30,7 +31,7 @@ from .unreadable import UNREADABLE
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _FIRST = datetime(1950, 1, 1, tzinfo=UTC)
 # TypeError is cryptography's word about a BIT STRING in a name
-_READ = ("2.5.29.19", "2.5.29.30", "2.5.29.14", "2.5.29.15")
+_READ = ("2.5.29.19", "2.5.29.30", "2.5.29.14", "2.5.29.15", "2.5.29.37")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +47,6 @@ class Pointers:
 
 
 NO_POINTERS = Pointers()
-ComparedName = tuple[frozenset[Attribute], ...]
-
-
-def compared(name: DistinguishedName) -> ComparedName:
-    """The name as names are compared: without regard to case and to how spaces are set (RFC 5280 7.1)."""
-    return tuple([frozenset([(oid, _folded(value)) for oid, value in rdn]) for rdn in name.rdns])
-
-
-def compared_sha256(name: DistinguishedName) -> bytes:
-    """The same for names that compare as equal, and 32 octets however long the name is."""
-    return hashlib.sha256(json.dumps([sorted(rdn) for rdn in compared(name)]).encode()).digest()
-
-
-def _folded(value: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +55,8 @@ class Issuer:
 
     `path_length` is how many more authorities may follow below it, None for any number, and
     `name_constraints` what it and those above it say of names, in normal form. `not_after` is the end of its
-    own certificate, `path_not_after` that of the first to end above it.
+    own certificate, `path_not_after` that of the first to end above it. `purposes` and `policies` (OIDs) are
+    those that its certificate and all above it have in common, None where none of them says anything.
     """
 
     name: bytes
@@ -81,6 +68,8 @@ class Issuer:
     name_constraints: tuple[NameConstraints, ...] = ()
     pointers: Pointers = NO_POINTERS
     path_not_after: datetime = _LAST
+    purposes: frozenset[str] | None = None
+    policies: frozenset[str] | None = None
     compared_name: ComparedName = field(init=False, repr=False, compare=False)
     certifies_until: datetime = field(init=False, repr=False, compare=False)
     """Past this nobody finds a valid path to what it has certified (RFC 5280 6.1.3)."""
@@ -125,7 +114,21 @@ def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS, chain: Seque
         constraints_of(path),
         pointers,
         min([one.parsed.not_valid_after_utc for one in above], default=_LAST),
+        _common([one.purposes for one in path], PURPOSES["anyExtendedKeyUsage"]),
+        _common([one.policies for one in _below_anchor(path)], ANY_POLICY),
     )
+
+
+def _below_anchor(path: Sequence["AuthorityCertificate"]) -> Sequence["AuthorityCertificate"]:
+    """Without the root: policies begin below it (RFC 5280 6.1)."""
+    return path[:-1] if path[-1].self_issued else path
+
+
+def _common(sets: Sequence[frozenset[str] | None], everything: str) -> frozenset[str] | None:
+    """What they have in common; one that is None, or has the value that stands for all, takes nothing
+    away."""
+    said = [one for one in sets if one is not None and everything not in one]
+    return frozenset.intersection(*said) if said else None
 
 
 # -- certificates of authorities -------------------------------------------------------------------
@@ -134,7 +137,7 @@ def issuer_of(certificate: bytes, pointers: Pointers = NO_POINTERS, chain: Seque
 @dataclass(frozen=True, slots=True)
 class AuthorityCertificate:
     """What a path through this certificate depends on. `key_uses` is None without keyUsage, `policies` (OIDs)
-    without certificatePolicies."""
+    without certificatePolicies, `purposes` (OIDs) without extKeyUsage."""
 
     parsed: x509.Certificate
     self_issued: bool
@@ -144,6 +147,7 @@ class AuthorityCertificate:
     name_constraints: NameConstraints | None
     key_uses: frozenset[str] | None
     policies: frozenset[str] | None
+    purposes: frozenset[str] | None
 
 
 def read_authority(certificate: bytes) -> AuthorityCertificate:
@@ -175,6 +179,7 @@ def read_authority(certificate: bytes) -> AuthorityCertificate:
         None if constraints is None else normalized(constraints),
         usage,
         _policies(values.get(CERTIFICATE_POLICIES)),
+        next((frozenset(value.purposes) for value in read if isinstance(value, ExtendedKeyUsage)), None),
     )
 
 

@@ -9,7 +9,7 @@ from . import der
 from . import extensions as ext
 from .constraints import covers
 from .errors import Reason, Refused
-from .extensions import CertificatePolicy, NameConstraints, Subtree
+from .extensions import AnySubtree, CertificatePolicy, NameConstraints
 from .issuer import read_authority
 from .plan import CertificatePlan
 from .profile_document import parse_subtree
@@ -114,5 +114,5 @@ def _policies(ordered: set[str], found: frozenset[str] | None) -> Iterator[Reaso
         yield Reason("authority.terms.policies", text, "RFC 5280 4.2.1.4")
 
 
-def _shown(tree: Subtree) -> str:
+def _shown(tree: AnySubtree) -> str:
     return f"{tree.kind}:{tree.base}"

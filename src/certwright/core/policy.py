@@ -10,12 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .constraints import mail_permitted, permitted
+from .constraints import mail_permitted, name_permitted, permitted
 from .decide import decide_basic_constraints, decide_names, decide_subject, decide_validity
 from .distinguished_name import EMAIL_ADDRESS, DistinguishedName
 from .documents import Fields, duration
 from .errors import Malformed, Reason, Refused
-from .extensions import BasicConstraints, CertificatePolicy, NameConstraints
+from .extensions import (
+    ANY_POLICY,
+    PURPOSES,
+    BasicConstraints,
+    CertificatePolicy,
+    NameConstraints,
+    purpose_name,
+)
 from .issuer import Issuer
 from .keys import KeyAlgorithm, key_identifier
 from .names import Identifier, IdentifierKind, normalize_dns, parse_identifier
@@ -48,8 +55,11 @@ REASONS: dict[str, str] = {
     "policy.lifetime.beyond-issuer": "The certificate would outlive its issuer; the profile refuses that.",
     "policy.issuer.not-valid": "The issuer's own certificate, or one above it, is not valid now.",
     "policy.issuer.path-length": "A path length of the issuer, or above it, permits no further authority.",
+    "policy.issuer.purpose": "Purposes of the issuer, or of one above it, do not include the profile's.",
+    "policy.issuer.policies": "A policy is not among those of the issuer, or of one above it.",
     "policy.terms.no-authority": "Path length, name constraints or policies asked for an end entity.",
     "policy.terms.name-constraints": "The profile fixes the name constraints.",
+    "policy.terms.policies": "The profile fixes the policies.",
     "policy.terms.path-length": "The path length asked for is larger than profile and issuer permit.",
     "policy.must-staple": "The profile does not offer OCSP must-staple.",
 }
@@ -262,9 +272,11 @@ def evaluate(
     if request.must_staple and profile.must_staple is MustStaple.NEVER:
         text = f"profile {profile.name} does not offer must-staple"
         reasons.append(Reason("policy.must-staple", text, "RFC 7633"))
+    terms = request.terms
+    policies = (terms and terms.policies) or profile.policies
+    _check_path(profile, policies, issuer, reasons)
     if reasons:
         raise Refused(tuple(dict.fromkeys(reasons)))
-    terms = request.terms
     return Approved(
         profile,
         issuer,
@@ -276,7 +288,7 @@ def evaluate(
         request.must_staple or profile.must_staple is MustStaple.ALWAYS,
         basic_constraints,
         (terms and terms.name_constraints) or profile.name_constraints,
-        (terms and terms.policies) or profile.policies,
+        policies,
     )
 
 
@@ -317,8 +329,11 @@ def _check_subject(
     issuer: Issuer,
     reasons: list[Reason],
 ) -> None:
-    """Mail addresses are held against the name constraints, and nobody else gets the issuer's own name."""
+    """It and its mail addresses are held against the name constraints, and nobody else gets the issuer's own
+    name."""
     if issuer.name_constraints:
+        if not name_permitted(issuer.name_constraints, subject):
+            reasons.append(_outside(f"subject {subject}"))
         mails = subject.values(EMAIL_ADDRESS)
         outside = [mail for mail in mails if not mail_permitted(issuer.name_constraints, mail)]
         reasons.extend([_outside(f"emailAddress={mail}") for mail in outside])
@@ -327,6 +342,29 @@ def _check_subject(
         if not (profile.is_authority and own_key):
             text = f"{subject} is the issuer's own name; ask for another subject"
             reasons.append(Reason("policy.subject.issuer", text, "RFC 5280 4.1.2.6"))
+
+
+def _check_path(
+    profile: Profile, policies: tuple[CertificatePolicy, ...], issuer: Issuer, reasons: list[Reason]
+) -> None:
+    """What the certificates above do not permit, relying parties would not find in this one.
+
+    An OCSP signer is the issuer's own delegate (RFC 6960 4.2.2.2), whatever purposes stand above.
+    """
+    purposes = set(profile.purposes) - {PURPOSES["OCSPSigning"]}
+    if issuer.purposes is not None and (beyond := purposes - issuer.purposes):
+        text = f"the issuer certifies for {_listed(issuer.purposes)} only, not for {_listed(beyond)}"
+        reasons.append(Reason("policy.issuer.purpose", text, "RFC 5280 4.2.1.12"))
+    if issuer.policies is None:
+        return
+    if others := {policy.oid for policy in policies} - issuer.policies - {ANY_POLICY}:
+        own = ", ".join(sorted(issuer.policies)) or "no policy"
+        text = f"the issuer certifies under {own}, not under {', '.join(sorted(others))}"
+        reasons.append(Reason("policy.issuer.policies", text, "RFC 5280 6.1.3"))
+
+
+def _listed(purposes: Iterable[str]) -> str:
+    return ", ".join(sorted(map(purpose_name, purposes))) or "nothing"
 
 
 def refused_names(

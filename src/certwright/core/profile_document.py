@@ -8,7 +8,7 @@ import ipaddress
 from typing import Any
 
 from . import der
-from .distinguished_name import attribute_oid, check_value, short_name
+from .distinguished_name import attribute_oid, check_value, parse_name, short_name
 from .documents import Fields, duration, is_oid
 from .errors import Malformed
 from .extensions import (
@@ -26,8 +26,10 @@ from .extensions import (
     SUBJECT_ALTERNATIVE_NAME,
     SUBJECT_KEY_IDENTIFIER,
     TLS_FEATURE,
+    AnySubtree,
     BasicConstraints,
     CertificatePolicy,
+    DirectorySubtree,
     Extension,
     NameConstraints,
     OtherExtension,
@@ -249,13 +251,16 @@ def _name_constraints(fields: Fields) -> NameConstraints | None:
     return constraints if constraints.permitted or constraints.excluded else None
 
 
-def parse_subtree(text: str) -> Subtree:
-    """A name constraint from `dns:example.test`, `email:example.test`, `uri:.example.test`, `ip:10.0.0.0/8`.
+def parse_subtree(text: str) -> AnySubtree:
+    """A name constraint from `dns:example.test`, `email:example.test`, `uri:.example.test`, `ip:10.0.0.0/8`,
+    `dn:O=Example,C=DE`.
 
     A dns base covers itself and all below. For email and uri a leading dot means all below, no dot that
     host alone (RFC 5280 section 4.2.1.10). Raises Malformed.
     """
     kind, _, base = text.partition(":")
+    if kind == DirectorySubtree.kind and base:
+        return DirectorySubtree(parse_name(base))
     if kind == IdentifierKind.IP:
         try:
             return Subtree(IdentifierKind.IP, str(ipaddress.ip_network(base)))
@@ -264,7 +269,7 @@ def parse_subtree(text: str) -> Subtree:
     if kind == IdentifierKind.EMAIL and "@" in base:
         return Subtree(IdentifierKind.EMAIL, parse_identifier(kind, base).value)
     if kind not in {IdentifierKind.DNS, IdentifierKind.EMAIL, IdentifierKind.URI} or "*" in base:
-        raise Malformed(f"name constraint {text[:80]!r} must be dns:, email:, uri: or ip: and a base")
+        raise Malformed(f"name constraint {text[:80]!r} must be dns:, email:, uri:, ip: or dn: and a base")
     if kind == IdentifierKind.DNS and base.startswith("."):
         raise Malformed(f"name constraint {text[:80]!r}: a dns base has no leading dot, it covers all below")
     dot = base[: base.startswith(".")]

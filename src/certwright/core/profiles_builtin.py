@@ -184,7 +184,7 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
         "description": "Delegated OCSP responder (RFC 6960 section 4.2.2.2); a year under an offline root",
         "keys": _SIGNING,
         "lifetime": _lifetime("14d", "366d"),
-        "subject": {"attributes": [{"type": "C"}, {"type": "O"}, _COMMON_NAME]},
+        "subject": {"attributes": _AUTHORITY},
         "key_usage": _SIGNS,
         "extended_key_usage": {"purposes": ["OCSPSigning"]},
         "ocsp_nocheck": True,

@@ -6,9 +6,9 @@ A verdict about a key is kept, since renewals bring a key again.
 import hashlib
 
 from ..core import weak_keys
+from ..core.compared_name import ComparedName, compared
 from ..core.distinguished_name import DistinguishedName, parse_name
 from ..core.errors import Reason, Refused
-from ..core.issuer import ComparedName, compared
 from ..core.keys import PublicKey
 from ..core.policy import Approved
 from ..store.snapshot import Generation, Snapshot

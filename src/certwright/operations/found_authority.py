@@ -19,9 +19,10 @@ from typing import Any
 from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
+from ..core.compared_name import compared_sha256
 from ..core.distinguished_name import DistinguishedName, parse_name
 from ..core.errors import Conflict, Malformed, NotFound, Unavailable
-from ..core.issuer import compared_sha256, self_issuer
+from ..core.issuer import self_issuer
 from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.outside_authority import terms_document, terms_from_document
 from ..core.plan import CertificatePlan

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from ..core.access import Actor, Grant, Role
 from ..core.audit import Event, EventKind
-from ..core.distinguished_name import DistinguishedName, parse_name
+from ..core.distinguished_name import COMMON_NAME, DistinguishedName, parse_name
 from ..core.errors import Unavailable
 from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.policy import EVERYTHING, evaluate
@@ -108,10 +108,9 @@ async def _put_on_record(
 
 
 def _name(generation: Generation) -> DistinguishedName:
-    organization = parse_name(generation.row.subject).values("2.5.4.10")
-    text = f"CN=OCSP {generation.authority.name} {generation.row.number}"
-    return parse_name(text + "".join(f",O={_escaped(value)}" for value in organization[:1]))
-
-
-def _escaped(value: str) -> str:
-    return "".join("\\" + character if character in ',+"\\<>;=#' else character for character in value)
+    """Within what its authority is within, since name constraints are about signers too: the authority's own
+    name, and a common name in the place of its."""
+    above = parse_name(generation.row.subject)
+    rdns = [rdn for rdn in above.rdns if all(oid != COMMON_NAME for oid, _ in rdn)]
+    own = (COMMON_NAME, f"OCSP {generation.authority.name} {generation.row.number}")
+    return DistinguishedName((*rdns, (own,)))

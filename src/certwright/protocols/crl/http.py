@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from ...core.certs_only import certs_only
 from ...core.errors import CertwrightError, NotFound, Unavailable
 from ...operations.serve_status import PublishedLists
 from ...store.snapshot import Generation, Snapshots
@@ -13,12 +14,13 @@ from ..caching import NOT_CACHEABLE, Fields, cache_headers, entity_tag, entity_t
 KEEP_AT_MOST = timedelta(minutes=5)
 KEEP_CERTIFICATE = b"public, max-age=86400"
 _LIST = re.compile(r"/crl/([^/]{1,100}/[0-9]{1,6})/([0-9]{1,6})(-delta)?\.crl")
-_CERTIFICATE = re.compile(r"/ca/([^/]{1,100}/[0-9]{1,6})\.cer")
+_CERTIFICATE = re.compile(r"/ca/([^/]{1,100}/[0-9]{1,6})\.(cer|p7c)")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class PublicationApplication:
-    """`/crl/{authority}/{generation}/{shard}.crl` (and `-delta.crl`), `/ca/{authority}/{generation}.cer`."""
+    """`/crl/{authority}/{generation}/{shard}.crl` (and `-delta.crl`), `/ca/{authority}/{generation}.cer` (and
+    `.p7c`)."""
 
     def __init__(self, snapshots: Snapshots, lists: PublishedLists, clock: Callable[[], datetime]) -> None:
         self._snapshots = snapshots
@@ -43,10 +45,7 @@ class PublicationApplication:
         if match := _LIST.fullmatch(path):
             await self._answer_list(scope, send, match[1], int(match[2]), match[3] is not None)
         elif match := _CERTIFICATE.fullmatch(path):
-            body = (await self._generation(match[1])).der
-            tag = entity_tag(body)
-            headers = ((b"cache-control", KEEP_CERTIFICATE), (b"etag", tag))
-            await _respond(scope, send, body, b"application/pkix-cert", headers, tag)
+            await _answer_certificate(scope, send, await self._generation(match[1]), match[2])
         else:
             raise NotFound("nothing is published here")
 
@@ -59,6 +58,18 @@ class PublicationApplication:
 
     async def _generation(self, path: str) -> Generation:
         return await self._snapshots.find(lambda snapshot: snapshot.generation(path))
+
+
+async def _answer_certificate(scope: Scope, send: Send, generation: Generation, form: str) -> None:
+    """The authority's certificate, or with all above it (RFC 5280 section 4.2.2.1)."""
+    if form == "cer":
+        body, content_type = generation.der, b"application/pkix-cert"
+    else:
+        body = certs_only((generation.der, *generation.chain))
+        content_type = b"application/pkcs7-mime; smime-type=certs-only"
+    tag = entity_tag(body)
+    headers = ((b"cache-control", KEEP_CERTIFICATE), (b"etag", tag))
+    await _respond(scope, send, body, content_type, headers, tag)
 
 
 async def _respond(
