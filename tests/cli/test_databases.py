@@ -1,5 +1,7 @@
 """A day with the commands on the database that this run is for."""
 
+import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,43 @@ def test_a_database_that_holds_an_installation_is_left_alone(elsewhere: Shell, t
     assert "holds an installation already" in said
     assert not (tmp_path / "second").exists()
     assert elsewhere.gives("authority", "list") == before
+
+
+RIGHT, WRONG = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
+
+
+@pytest.mark.parametrize(
+    ("setting", "right", "wrong"),
+    [
+        ("KEY_ENCRYPTION_KEY", RIGHT, WRONG),
+        ("KEY_ENCRYPTION_KEY_FILE", RIGHT, WRONG),
+        ("KEY_ENCRYPTION_PASSPHRASE", "a long passphrase", "another passphrase"),
+    ],
+)
+def test_each_source_of_the_key_encryption_key(
+    setting: str, right: str, wrong: str, elsewhere: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give(value: str) -> None:
+        if setting.endswith("_FILE"):
+            path = tmp_path / "given"
+            path.write_text(value + "\n")
+            path.chmod(0o600)
+            value = str(path)
+        monkeypatch.setenv(f"CERTWRIGHT_{setting}", value)
+
+    def issue(name: str) -> tuple[str, ...]:
+        return ("issue", "--profile", "tls-server", "--dns", name)
+
+    shell = elsewhere
+    give(right)
+    shell.does("init")
+    assert not (shell.home / "key-encryption-key").exists()
+    shell.does(*issue("a.test"))
+    give(wrong)
+    said = shell.refuses(*issue("b.test"))
+    assert "is encrypted under another key-encryption key" in said
+    assert said.count("\n") == 0
+    assert (right in said, wrong in said) == (False, False)
+    give(right)
+    shell.does(*issue("b.test"))
+    assert len(shell.gives("certificates", "--name", ".test")["certificates"]) == 2

@@ -84,24 +84,6 @@ def test_the_wrapped_key_of_another_envelope_does_not_fit() -> None:
         envelope.decrypt(KEK, first[:69] + second[69:], CONTEXT)
 
 
-def test_rewrapped_it_opens_with_the_new_key_only() -> None:
-    box = sealed(b"kept")
-    moved = envelope.rewrap(KEK, OTHER, box, CONTEXT, os.urandom(12))
-    assert envelope.decrypt(OTHER, moved, CONTEXT) == b"kept"
-    assert envelope.envelope_key_identifier(moved) == envelope.key_identifier(OTHER)
-    with pytest.raises(Conflict):
-        envelope.decrypt(KEK, moved, CONTEXT)
-    with pytest.raises(IntegrityError):
-        envelope.rewrap(KEK, OTHER, box, "elsewhere", os.urandom(12))
-
-
-def test_a_damaged_secret_is_not_rewrapped() -> None:
-    box = bytearray(sealed())
-    box[-1] ^= 1
-    with pytest.raises(IntegrityError):
-        envelope.rewrap(KEK, OTHER, bytes(box), CONTEXT, os.urandom(12))
-
-
 def test_bounds() -> None:
     largest = bytes(envelope.MAXIMUM_SECRET)
     assert envelope.decrypt(KEK, sealed(largest), CONTEXT) == largest

@@ -254,6 +254,7 @@ DEFECTS: dict[str, tuple[Callable[[], Case], Change]] = {
     "profile.lifetime": (good, values(not_after=NOW + 398 * DAY)),
     "profile.name.kind": (good, names(("email", "a@a.test"))),
     "profile.name.count": (good, names()),
+    "profile.name.required": (lambda: good("smart-card-logon"), names(("email", "ann@example.test"))),
     "profile.name.wildcard": (lambda: good("vpn-gateway"), names(("dns", "*.a.test"))),
     "profile.subject.not-listed": (good, subject("CN=www.example.test,O=Example")),
     "profile.subject.missing": (lambda: good("device"), subject("O=Example")),

@@ -293,6 +293,32 @@ def test_the_common_name_is_a_dns_name_or_without_those_a_mail_address(
     assert "profile.subject.value" in {one.code for one in lint(other, by_name)}
 
 
+SID = "uri:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1004336348-1177238915-682003330-1104"
+
+
+@pytest.mark.parametrize(
+    ("under", "names", "refusal"),
+    [
+        ("smart-card-logon", ("upn:ann@corp.test", SID), []),
+        ("smart-card-logon", ("email:ann@corp.test", "kerberos:ann@CORP.TEST"), []),
+        ("smart-card-logon", ("email:ann@corp.test", SID), ["policy.name.required"]),
+        ("smart-card-logon", (), ["policy.name.count"]),
+        ("domain-controller", ("guid:" + GUID, "dns:dc1.corp.test"), []),
+        ("domain-controller", ("guid:" + GUID,), ["policy.name.required"]),
+    ],
+)
+def test_one_name_is_of_a_kind_that_the_profile_requires(
+    under: str, names: tuple[str, ...], refusal: list[str]
+) -> None:
+    asked = request(under, names=names)
+    if refusal:
+        assert codes(asked, profile(under)) == refusal
+        return
+    approved = approve(asked, profile(under))
+    assert approved.names == identifiers(*names)
+    assert not lint(decode(encode_tbs(make_plan(approved, SERIAL))), profile(under))
+
+
 # -- validity --------------------------------------------------------------------------------------
 
 

@@ -154,3 +154,19 @@ def csr(
     digest = keys.SIGNATURES[algorithm].digest
     assert digest is None or isinstance(digest, (hashes.SHA256, hashes.SHA384, hashes.SHA512))
     return builder.sign(private_key(algorithm), digest).public_bytes(encoding)
+
+
+def uses_of(value: x509.KeyUsage) -> list[str]:
+    """The bits that are set, in their order, by the names of RFC 5280 section 4.2.1.3."""
+    bits = {
+        "digitalSignature": value.digital_signature,
+        "contentCommitment": value.content_commitment,
+        "keyEncipherment": value.key_encipherment,
+        "dataEncipherment": value.data_encipherment,
+        "keyAgreement": value.key_agreement,
+        "keyCertSign": value.key_cert_sign,
+        "cRLSign": value.crl_sign,
+        "encipherOnly": value.key_agreement and value.encipher_only,
+        "decipherOnly": value.key_agreement and value.decipher_only,
+    }
+    return [name for name, bit in bits.items() if bit]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certwright.core.distinguished_name import name_from_x509
 from certwright.core.errors import Refused
-from certwright.core.extensions import KEY_USES, CertificatePolicy, NameConstraints, purpose_name
+from certwright.core.extensions import CertificatePolicy, NameConstraints, purpose_name
 from certwright.core.general_names import decode_general_name
 from certwright.core.keys import KeyAlgorithm, algorithm_of
 from certwright.core.profile_document import parse_subtree
@@ -80,7 +80,7 @@ def words(value: Any) -> list[str]:
         limit = [] if value.path_length is None else [f"path length {value.path_length}"]
         return ["certificate authority" if value.ca else "end entity", *limit]
     if isinstance(value, x509.KeyUsage):
-        return uses_of(value)
+        return toy.uses_of(value)
     if isinstance(value, x509.ExtendedKeyUsage):
         return [purpose_name(one.dotted_string) for one in value]
     if isinstance(value, x509.SubjectAlternativeName):
@@ -113,22 +113,6 @@ def more_words(value: Any) -> list[str]:
         return ["OCSP must-staple" for one in value if one is x509.TLSFeatureType.status_request]
     assert isinstance(value, x509.OCSPNoCheck)
     return ["do not check this certificate's revocation"]
-
-
-def uses_of(value: x509.KeyUsage) -> list[str]:
-    bits = {
-        "digitalSignature": value.digital_signature,
-        "contentCommitment": value.content_commitment,
-        "keyEncipherment": value.key_encipherment,
-        "dataEncipherment": value.data_encipherment,
-        "keyAgreement": value.key_agreement,
-        "keyCertSign": value.key_cert_sign,
-        "cRLSign": value.crl_sign,
-        "encipherOnly": value.key_agreement and value.encipher_only,
-        "decipherOnly": value.key_agreement and value.decipher_only,
-    }
-    assert tuple(bits) == KEY_USES
-    return [name for name, bit in bits.items() if bit]
 
 
 # -- what is shown and what is issued ------------------------------------------------------------------------

@@ -54,6 +54,9 @@ def decide_names(
     if not rules.minimum <= len(names) <= rules.maximum and (names or rules.minimum):
         text = f"{len(names)} names; profile {profile.name} takes {rules.minimum} to {rules.maximum}"
         reasons.append(Reason("policy.name.count", text))
+    elif rules.lacks_required(names):
+        text = f"no name of kind {' or '.join(sorted(rules.required))}; profile {profile.name} requires one"
+        reasons.append(Reason("policy.name.required", text))
     return names
 
 

@@ -71,20 +71,14 @@ def decrypt(kek: bytes, envelope: bytes, context: str) -> bytes:
         raise _damaged(context) from error
 
 
-def rewrap(old: bytes, new: bytes, envelope: bytes, context: str, nonce: bytes) -> bytes:
-    """The same secret under key-encryption key `new`. `nonce` is 12 fresh random bytes.
-
-    Only the wrapped data key changes. Raises what `decrypt` raises.
-    """
-    _require_length("random bytes to wrap a data key", nonce, NONCE_BYTES)
-    decrypt(old, envelope, context)
-    data_key = _unwrap(old, envelope, context)
-    return _wrap(new, data_key, context, nonce) + envelope[_SECRET_AT:]
+def check_key_encryption_key(kek: bytes) -> None:
+    """Raises Malformed for a key of another length than 32 bytes."""
+    _require_length("a key-encryption key", kek, KEY_BYTES)
 
 
 def key_identifier(kek: bytes) -> bytes:
     """Eight bytes that tell key-encryption keys apart and say nothing else of them."""
-    _require_length("a key-encryption key", kek, KEY_BYTES)
+    check_key_encryption_key(kek)
     return hashlib.sha256(b"certwright key-encryption key\x00" + kek).digest()[:_IDENTIFIER]
 
 

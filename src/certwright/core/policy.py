@@ -40,6 +40,7 @@ REASONS: dict[str, str] = {
     "policy.name.kind": "The profile does not take names of this kind.",
     "policy.name.wildcard": "The profile or the endpoint takes no wildcard names.",
     "policy.name.count": "Too few or too many names for the profile.",
+    "policy.name.required": "A name of a kind that the profile requires is missing.",
     "policy.name.not-allowed": "The name matches nothing the endpoint allows.",
     "policy.name.denied": "The endpoint denies the name, or a name that the wildcard stands for.",
     "policy.name.issuer-constraints": "Name constraints of the issuer, or above it, do not permit the name.",

@@ -3,12 +3,13 @@
 `profile_document` reads and writes them as JSON documents (docs/reference/profiles.md).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .extensions import BasicConstraints, CertificatePolicy, Extension, NameConstraints
 from .keys import KeyAlgorithm
-from .names import IdentifierKind
+from .names import Identifier, IdentifierKind
 
 LINT_SETS = ("cabf-tls", "cabf-smime")
 KEY_FAMILIES = ("rsa", "ecdsa", "eddsa", "ml-dsa")
@@ -73,14 +74,19 @@ class SubjectAttribute:
 
 @dataclass(frozen=True, slots=True)
 class NameRules:
-    """Subject alternative names. With `from_subject`, a CN that is a DNS name or address, and emailAddress,
-    join them."""
+    """Subject alternative names. One at least is of a kind in `required`, where that names any. With
+    `from_subject`, a CN that is a DNS name or address, and emailAddress, join them."""
 
     kinds: frozenset[IdentifierKind] = frozenset()
     minimum: int = 0
     maximum: int = 0
     wildcards: bool = False
     from_subject: bool = False
+    required: frozenset[IdentifierKind] = frozenset()
+
+    def lacks_required(self, names: Iterable[Identifier]) -> bool:
+        """Is there no name of a kind that one must be of?"""
+        return bool(self.required) and not any(name.kind in self.required for name in names)
 
 
 @dataclass(frozen=True, slots=True)

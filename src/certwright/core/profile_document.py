@@ -172,21 +172,28 @@ def _subject_attribute(fields: Fields) -> SubjectAttribute:
 
 
 def _name_rules(fields: Fields) -> NameRules:
-    texts = fields.texts("kinds")
-    if unknown := [text for text in texts if text not in tuple(IdentifierKind)]:
-        raise fields.error("kinds", f"knows {', '.join(IdentifierKind)}, not {unknown[0][:40]!r}")
-    kinds = frozenset(map(IdentifierKind, texts))
+    kinds, required = _kinds(fields, "kinds"), _kinds(fields, "required")
     rules = NameRules(
         kinds,
         fields.number("minimum", 0, most=1000),
         fields.number("maximum", 100 if kinds else 0, most=1000),
         fields.flag("wildcards", default=False),
         fields.flag("from_subject", default=False),
+        required,
     )
     if rules.minimum > rules.maximum or bool(kinds) != bool(rules.maximum):
         raise fields.error("maximum", "must be at least the minimum, and 0 exactly when there are no kinds")
+    if not required <= kinds or (required and not rules.minimum):
+        raise fields.error("required", "must be some of the kinds, with a minimum of at least 1")
     fields.finish()
     return rules
+
+
+def _kinds(fields: Fields, name: str) -> frozenset[IdentifierKind]:
+    texts = fields.texts(name)
+    if unknown := [text for text in texts if text not in tuple(IdentifierKind)]:
+        raise fields.error(name, f"knows {', '.join(IdentifierKind)}, not {unknown[0][:40]!r}")
+    return frozenset(map(IdentifierKind, texts))
 
 
 def _key_usage(fields: Fields) -> KeyUsageRules:
@@ -355,6 +362,7 @@ def to_document(profile: Profile) -> dict[str, Any]:
         },
         "names": {
             "kinds": sorted(profile.names.kinds),
+            "required": sorted(profile.names.required),
             "minimum": profile.names.minimum,
             "maximum": profile.names.maximum,
             "wildcards": profile.names.wildcards,

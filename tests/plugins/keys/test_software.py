@@ -20,8 +20,8 @@ KEK, NEXT = os.urandom(32), os.urandom(32)
 P256 = KeySpec(KeyAlgorithm.ECDSA_P256, "signer")
 
 
-def keys(kek: bytes = KEK, previous: bytes = b"") -> SoftwareKeys:
-    return SoftwareKeys(SoftwareKeys.Settings(kek, previous))
+def keys(kek: bytes = KEK) -> SoftwareKeys:
+    return SoftwareKeys(SoftwareKeys.Settings(kek))
 
 
 class TestContract(KeyProviderContract):
@@ -54,18 +54,6 @@ def test_another_key_encryption_key_is_named() -> None:
     reference = keys().create(P256)
     with pytest.raises(Conflict, match="software key ecdsa-p256 signer is encrypted under another"):
         keys(NEXT).open(reference)
-
-
-def test_keys_move_to_the_next_key_encryption_key_one_by_one() -> None:
-    old = keys().create(P256)
-    both = keys(NEXT, previous=KEK)
-    moved = both.rewrap(old)
-    assert spki(both.open(old).public_key()) == spki(both.open(moved).public_key())
-    keys(NEXT).open(moved)
-    with pytest.raises(Conflict):
-        keys(NEXT).open(old)
-    with pytest.raises(Conflict):
-        keys().open(moved)
 
 
 def test_label_and_algorithm_are_bound_to_the_key() -> None:

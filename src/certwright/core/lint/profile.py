@@ -108,12 +108,18 @@ NAME_KIND = error("profile.name.kind", CLAUSE, "a name of a kind that the profil
 NAME_COUNT = error("profile.name.count", CLAUSE, "too few or too many names for the profile")
 NAME_WILDCARD = error("profile.name.wildcard", CLAUSE, "the profile takes no wildcards")
 
+NAME_REQUIRED = error(
+    "profile.name.required", CLAUSE, "a name of a kind that the profile requires is missing"
+)
 
-@rule(Part.NAMES, findings=(NAME_KIND, NAME_COUNT, NAME_WILDCARD))
+
+@rule(Part.NAMES, findings=(NAME_KIND, NAME_COUNT, NAME_WILDCARD, NAME_REQUIRED))
 def names(decoded: Decoded, profile: Profile) -> list[Finding]:
     rules, found = profile.names, []
     if not rules.minimum <= len(decoded.names) <= rules.maximum:
         found.append(NAME_COUNT.about(len(decoded.names)))
+    if rules.lacks_required(decoded.names):
+        found.append(NAME_REQUIRED)
     for name in decoded.names:
         if name.kind not in rules.kinds:
             found.append(NAME_KIND.about(name))

@@ -54,19 +54,14 @@ class SoftwareKeys:
 
     @dataclass(frozen=True, slots=True)
     class Settings:
-        """`key_encryption_key` is 32 bytes. While keys move to a new key-encryption key,
-        `previous_key_encryption_key` opens those that have not moved yet."""
+        """`key_encryption_key` is 32 bytes."""
 
         key_encryption_key: bytes = field(repr=False, metadata=SECRET)
-        previous_key_encryption_key: bytes = field(default=b"", repr=False, metadata=SECRET)
 
     def __init__(self, settings: Settings) -> None:
         """Raises Malformed for a key-encryption key that is not 32 bytes."""
-        self._current = settings.key_encryption_key
-        keys = [self._current]
-        if settings.previous_key_encryption_key:
-            keys.append(settings.previous_key_encryption_key)
-        self._by_identifier = {envelope.key_identifier(key): key for key in keys}
+        envelope.check_key_encryption_key(settings.key_encryption_key)
+        self._key_encryption_key = settings.key_encryption_key
         self._destroyed: dict[bytes, None] = {}
 
     def create(self, spec: KeySpec) -> KeyReference:
@@ -86,14 +81,14 @@ class SoftwareKeys:
             serialization.NoEncryption(),
         )
         random = os.urandom(envelope.RANDOM_BYTES)
-        sealed = envelope.encrypt(self._current, pkcs8, context, random)
+        sealed = envelope.encrypt(self._key_encryption_key, pkcs8, context, random)
         return KeyReference(algorithm, bytes((_VERSION, len(name))) + name + sealed)
 
     def open(self, key: KeyReference) -> PrivateKey:
         """Raises NotFound for what is no reference of ours, Conflict when it was encrypted under
         another key-encryption key, IntegrityError when it was changed."""
         context, sealed = self._parts(key)
-        pkcs8 = envelope.decrypt(self._kek_of(sealed), sealed, context)
+        pkcs8 = envelope.decrypt(self._key_encryption_key, sealed, context)
         private = cast(PrivateKey, _load(pkcs8))
         if algorithm_of(private.public_key()) != key.algorithm:
             raise IntegrityError(f"{context} holds a key of another algorithm")
@@ -106,13 +101,6 @@ class SoftwareKeys:
         while len(self._destroyed) > _DESTROYED_REMEMBERED:
             self._destroyed.pop(next(iter(self._destroyed)), None)
 
-    def rewrap(self, key: KeyReference) -> KeyReference:
-        """The same key under the current key-encryption key. Raises what `open` raises."""
-        context, sealed = self._parts(key)
-        nonce = os.urandom(envelope.NONCE_BYTES)
-        moved = envelope.rewrap(self._kek_of(sealed), self._current, sealed, context, nonce)
-        return KeyReference(key.algorithm, key.reference[: -len(sealed)] + moved)
-
     def _parts(self, key: KeyReference) -> tuple[str, bytes]:
         """Context and envelope of a reference."""
         reference = key.reference
@@ -123,11 +111,6 @@ class SoftwareKeys:
             return _context(key.algorithm, reference[2:end].decode()), reference[end:]
         except UnicodeDecodeError as error:
             raise IntegrityError("a software key's label was changed; restore it from a backup") from error
-
-    def _kek_of(self, sealed: bytes) -> bytes:
-        """The key-encryption key of this envelope, or the current one, whose use names both."""
-        found = envelope.envelope_key_identifier(sealed)
-        return self._by_identifier.get(found, self._current)
 
 
 def _load(pkcs8: bytes) -> object:
