@@ -1,5 +1,6 @@
 """`certwright issue` and `certwright renew`, on this machine."""
 
+import hashlib
 import stat
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from certwright.cli import files
 from certwright.cli.requests import make_csr, make_key
+from certwright.core import keys
 from certwright.core.distinguished_name import parse_name
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.names import parse_identifier
@@ -167,6 +169,39 @@ def test_a_preview_shows_and_issues_nothing(shell: Shell) -> None:
 def test_a_preview_refuses_what_issuing_refuses(shell: Shell) -> None:
     arguments = ("--profile", "code-signing", "--dns", "www.example.test")
     assert shell.refuses("issue", *arguments, "--preview") == shell.refuses("issue", *arguments)
+
+
+@pytest.mark.parametrize("listed", ["compromised", "debian_weak"])
+def test_a_key_on_a_supplied_list_is_refused(listed: str, shell: Shell) -> None:
+    request = shell.folder / "rsa.pem"
+    algorithm = KeyAlgorithm.RSA_2048
+    key = make_key(algorithm)
+    request.write_bytes(make_csr(key, algorithm, parse_name(""), [parse_identifier("dns", "a.test")]))
+    public = key.public_key()
+    modulus = f"Modulus={public.public_numbers().n:X}\n".encode()  # type: ignore[union-attr]
+    digests = {
+        "compromised": hashlib.sha256(keys.spki(public)).hexdigest(),
+        "debian_weak": hashlib.sha1(modulus).hexdigest()[20:],
+    }
+    codes = {"compromised": "key.compromised", "debian_weak": "key.weak.debian"}
+    (shell.home / "certwright.toml").write_text(f'[keys]\n{listed} = "refused.txt"\n')
+    (shell.home / "refused.txt").write_text(f"# made in 2007\n{digests[listed]}\n")
+    for more in ((), ("--preview",)):
+        said = shell.refuses("issue", "--profile", "tls-server", "--csr", request, *more)
+        assert f"[{codes[listed]}]" in said
+    (shell.home / "refused.txt").write_text("# none\n")
+    shell.does("issue", "--profile", "tls-server", "--csr", request)
+
+
+def test_a_list_of_keys_that_is_none_is_named(shell: Shell) -> None:
+    (shell.home / "certwright.toml").write_text('[keys]\ncompromised = "refused.txt"\n')
+    wanted = ("issue", "--profile", "tls-server", "--dns", "a.test")
+    assert "refused.txt, the list of the setting keys.compromised, cannot be read: " in shell.refuses(*wanted)
+    (shell.home / "refused.txt").write_text("# none\nhere\n")
+    assert "keys.compromised, line 2: 64 hexadecimal digits expected" in shell.refuses(*wanted)
+    (shell.home / "refused.txt").write_bytes(b"a" * 2_000_000)
+    assert "keys.compromised, has a line of more than 1024 octets" in shell.refuses(*wanted)
+    shell.does("certificates")
 
 
 def test_every_reason_stands_on_a_line_of_its_own(shell: Shell) -> None:

@@ -202,6 +202,12 @@ def test_what_cannot_be_served_says_why(arguments: list[str], line: str, home: P
     assert line in refused(home, *arguments)
 
 
+def test_a_list_of_keys_that_cannot_be_read_ends_the_start(home: Path) -> None:
+    with (home / "certwright.toml").open("a") as settings:
+        settings.write('\n[keys]\ndebian_weak = "weak.txt"\n')
+    assert "weak.txt, the list of the setting keys.debian_weak, cannot be read: " in refused(home)
+
+
 # -- remote --------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Weak and compromised keys: each weakness made for real, and good keys let through."""
 
 import hashlib
+from collections.abc import Container
 
 import gmpy2
 import pytest
@@ -8,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from certwright.core import keys
 from certwright.core.errors import Malformed, Refused
+from certwright.core.key_lists import DEBIAN_OCTETS, SPKI_OCTETS, Digests, parse_digests
 from certwright.core.keys import KeyAlgorithm, PublicKey
-from certwright.core.weak_keys import REASONS, check_key, parse_debian_list
+from certwright.core.weak_keys import REASONS, check_key
 from tests.core.toy_pipeline import QUICK_ALGORITHMS, private_key
 
 EXPONENT = 65537
@@ -19,7 +21,7 @@ def digest(key: PublicKey) -> bytes:
     return hashlib.sha256(keys.spki(key)).digest()
 
 
-def codes(key: PublicKey, debian: frozenset[bytes] | None = None) -> set[str]:
+def codes(key: PublicKey, debian: Container[bytes] | None = None) -> set[str]:
     with pytest.raises(Refused) as refusal:
         check_key(key, digest(key), frozenset(), debian)
     found = {reason.code for reason in refusal.value.reasons}
@@ -96,14 +98,31 @@ def test_patterns() -> None:
 def test_debian_list() -> None:
     key = rsa_key(prime(1024, 5) * prime(1024, 1 << 500))
     line = f"Modulus={key.public_numbers().n:X}\n".encode()
-    listed = parse_debian_list(f"# comment\n\n{hashlib.sha1(line).hexdigest()[20:]}\n{'ab' * 10}\n")
+    lines = ["# comment\n", "\n", f"{hashlib.sha1(line).hexdigest()[20:]}\n", "ab" * 10]
+    listed = parse_digests([text.encode() for text in lines], DEBIAN_OCTETS, "the list")
     assert "key.weak.debian" in codes(key, listed)
     other = private_key(KeyAlgorithm.RSA_2048).public_key()
     verdict = check_key(other, digest(other), frozenset(), listed)
     assert verdict.debian_list
     assert "key.weak.debian" in verdict.checks
-    with pytest.raises(Malformed, match="line 2"):
-        parse_debian_list("# x\nzz\n")
+
+
+@pytest.mark.parametrize("octets", [SPKI_OCTETS, DEBIAN_OCTETS])
+def test_lists_of_digests(octets: int) -> None:
+    digests = [hashlib.sha256(bytes((number,))).digest()[:octets] for number in range(200)]
+    lines = [f" {digest.hex().upper()}\r\n".encode() for digest in digests[:100]]
+    listed = parse_digests([b"# a comment\n", *lines, b"\n", lines[0]], octets, "the list")
+    assert len(listed) == 101
+    assert [digest in listed for digest in digests] == [True] * 100 + [False] * 100
+    assert bytes(octets) not in listed
+    assert b"\xff" * octets not in listed
+    assert bytes(octets) not in Digests([], octets)
+
+
+@pytest.mark.parametrize("line", [b"zz", b"ab" * 31, b"ab" * 33, b"ab" * 32 + b" x", b"\xff" * 32])
+def test_what_is_no_digest_is_named(line: bytes) -> None:
+    with pytest.raises(Malformed, match="the list, line 2: 64 hexadecimal digits expected"):
+        parse_digests([b"# x\n", line], SPKI_OCTETS, "the list")
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])

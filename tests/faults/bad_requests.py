@@ -208,6 +208,7 @@ def _keys() -> Iterator[Bad]:
     yield Bad("dsa", raw_csr(san, spki=spki), 403, "key.unsupported")
     point = spki_of(ed25519.Ed25519PrivateKey.generate().public_key())
     yield Bad("ed25519-signed-by-ecdsa", raw_csr(san, spki=point), 403, "request.signature-algorithm")
+    yield Bad("rsa-even-exponent", raw_csr(san, spki=_rsa_spki(_rsa(2048), 65538)), 400)
     off_curve = bytearray(spki_of(key().public_key()))
     off_curve[-1] ^= 1
     yield Bad("point-off-the-curve", raw_csr(san, spki=bytes(off_curve)), 400)
@@ -215,6 +216,12 @@ def _keys() -> Iterator[Bad]:
 
 def _rsa(bits: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(EXPONENT, bits)
+
+
+def _rsa_spki(key: rsa.RSAPrivateKey, exponent: int) -> bytes:
+    """SubjectPublicKeyInfo (RFC 3279 section 2.3.1) of a key's modulus with any exponent."""
+    numbers = der.sequence(der.integer(key.public_key().public_numbers().n), der.integer(exponent))
+    return der.sequence(bytes.fromhex("300d06092a864886f70d0101010500"), der.bit_string(numbers))
 
 
 def _prime(bits: int, seed: int, suits: Callable[[int], bool] = lambda prime: (prime - 1) % 3 != 0) -> int:

@@ -4,19 +4,21 @@ No error may be found under the rules that each was issued for: RFC 5280 and RFC
 Forum's where a profile asks for its lints. Errors we do not share are listed with the reason.
 """
 
-import json
-import subprocess
+import asyncio
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509.ocsp import OCSPCertStatus, load_der_ocsp_response
 
+from certwright.core import keys
 from certwright.core.distinguished_name import parse_name
 from certwright.core.keys import KeyAlgorithm
-from certwright.core.pem import pem
 from certwright.core.profile_document import to_document
 from certwright.core.profiles_builtin import built_in_profiles
 from certwright.core.request import CertificateRequest, request_for
@@ -25,41 +27,20 @@ from certwright.operations.found_authority import AuthorityOrder, found_authorit
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.save_base_url import save_base_url
 from certwright.operations.save_profile import save_profile
+from tests.conftest import RUN
 from tests.core import toy_pipeline as toy
 from tests.peers.conftest import Worlds
+from tests.peers.everything import KEY_ALGORITHMS, SHARDS, sign_everything
+from tests.peers.judges import Signed, pkilint, zlint
+from tests.peers.test_issued_checker import AUTHORITY_ALGORITHMS
 from tests.peers.world import NAMES, World
 from tests.peers.world import world as make_world
-from tests.real.debian13 import Unobtainable, debian13
-from tests.real.environments import ToolMissing, tool
+from tests.real import databases
 from tests.real.pki import ADMINISTRATOR
 from tests.status.asking import question
 
-HERE = Path(__file__).parent
-SECONDS = 280
 AUTHORITIES = {"root-authority": "root", "issuing-authority": "issuing", "intermediate-authority": "middle"}
-FORUM = ("Mozilla", "Apple", "CABF_BR", "CABF_EV", "CABF_SMIME_BR", "ETSI_ESI")
 RULES = {"tls": "2.23.140.1.2.1", "mail": "2.23.140.1.5.1.2"}
-
-NOT_SHARED = {
-    (
-        "pkix.invalid_domain_name_syntax",
-        "*.",
-    ): "RFC 5280 leaves wildcards to others; RFC 9525 section 6.3 has them",
-    ("pkix.invalid_uri_syntax", "spiffe://"): "a URI by RFC 3986; the linter knows only some schemes",
-    ("pkix.invalid_uri_syntax", "urn:"): "a URI by RFC 8141; the linter knows only some schemes",
-    ("e_cab_crl_has_valid_reason_code", ""): "the Forum forbids holds, and its rules were not asked for",
-}
-"""Codes and what the message must hold, and why it is no error to us."""
-
-
-@dataclass(frozen=True)
-class Signed:
-    """Something we signed: `kind` is certificate, crl, arl or ocsp; `rules` of the Forum, if any."""
-
-    name: str
-    kind: str
-    der: bytes
-    rules: str = ""
 
 
 # -- what is judged --------------------------------------------------------------------------------
@@ -70,6 +51,14 @@ def of_every_profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[
     """A certificate of each built-in profile, and of two that ask for the Forum's lints."""
     with make_world(KeyAlgorithm.ECDSA_P256, tmp_path_factory.mktemp("profiles")) as world:
         yield world.run(_issue_every_profile)
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Signed]:
+    """Certificates of every profile and key by authorities of several algorithms, and their status data."""
+    folder = tmp_path_factory.mktemp("everything")
+    with databases.with_tables("sqlite", Path(os.environ[RUN]), folder) as made:
+        return asyncio.run(sign_everything(made.url, folder))
 
 
 async def _issue_every_profile(context: Context) -> list[Signed]:
@@ -150,67 +139,6 @@ def answers_of(world: World) -> list[Signed]:
     return signed
 
 
-# -- the judges ------------------------------------------------------------------------------------
-
-
-def pkilint(signed: list[Signed], folder: Path) -> list[str]:
-    """Errors that pkilint finds, one line each."""
-    try:
-        python = tool("pkilint") / "python"
-    except ToolMissing as error:
-        pytest.skip(f"no pkilint from the package index: {error}")
-    programs = {
-        "certificate": ["lint_pkix_cert"],
-        "crl": ["lint_crl", "--type", "CRL", "--profile", "PKIX"],
-        "arl": ["lint_crl", "--type", "ARL", "--profile", "PKIX"],
-        "ocsp": ["lint_ocsp_response"],
-        "tls": ["lint_cabf_serverauth_cert", "--type", "DV-FINAL-CERTIFICATE"],
-        "mail": ["lint_cabf_smime_cert", "--type", "MAILBOX-MULTIPURPOSE"],
-    }
-    orders = []
-    for number, one in enumerate(signed):
-        path = folder / f"{number}.der"
-        path.write_bytes(one.der)
-        orders.append([*programs[one.rules or one.kind], "--document-format", "DER", str(path)])
-    done = subprocess.run(
-        [python, HERE / "run_pkilint.py"],
-        input=json.dumps(orders),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    found = []
-    for one, report in zip(signed, json.loads(done.stdout), strict=True):
-        for code, severity, place, message in report:
-            if severity in {"ERROR", "FATAL"} and not _not_shared(code, message):
-                found.append(f"{one.name}: {code} at {place}: {message}")
-    return found
-
-
-def _not_shared(code: str, message: str) -> bool:
-    return any(code == known and part in message for known, part in NOT_SHARED)
-
-
-def zlint(signed: list[Signed]) -> list[str]:
-    """Errors that zlint finds, one line each."""
-    try:
-        folder = debian13("zlint")
-    except Unobtainable as error:
-        pytest.skip(f"no Debian 13 for zlint: {error}")
-    found = []
-    for one in signed:
-        label = "CERTIFICATE" if one.kind == "certificate" else "X509 CRL"
-        sources = [] if one.rules else ["-excludeSources", ",".join(FORUM)]
-        done = folder.run("zlint", *sources, "one.pem", files={"one.pem": pem(one.der, label)})
-        assert done.returncode == 0, f"{one.name}: {done.stderr}"
-        for lint, result in json.loads(done.stdout).items():
-            details = result.get("details", "")
-            if result["result"] in {"error", "fatal"} and not _not_shared(lint, details):
-                found.append(f"{one.name}: {lint}: {details}")
-    return found
-
-
 # -- the verdicts ----------------------------------------------------------------------------------
 
 
@@ -230,6 +158,38 @@ def test_pkilint_on_status_data(worlds: Worlds, tmp_path: Path) -> None:
 def test_zlint_on_status_data(worlds: Worlds) -> None:
     """It knows no OCSP answers."""
     assert zlint([one for one in of_every_algorithm(worlds) if one.kind != "ocsp"]) == []
+
+
+def test_there_is_something_of_everything(everything: list[Signed]) -> None:
+    """Keys, issuers, shards with an issuing distribution point, invalidity dates, and answers made ahead."""
+    certificates = [
+        x509.load_der_x509_certificate(one.der) for one in everything if one.kind == "certificate"
+    ]
+    leaves = {keys.algorithm_of(one.public_key()) for one in certificates}  # type: ignore[arg-type]
+    assert leaves == set(KEY_ALGORITHMS)
+    lists = [x509.load_der_x509_crl(one.der) for one in everything if one.kind == "crl"]
+    assert {one.issuer.rfc4514_string() for one in lists} > {f"CN=by-{one}" for one in AUTHORITY_ALGORITHMS}
+    points = [extension.value for one in lists for extension in one.extensions]
+    urls = {one.full_name[0].value for one in points if isinstance(one, x509.IssuingDistributionPoint)}
+    assert len(urls) == SHARDS
+    assert any(_says(entry, x509.InvalidityDate) for one in lists for entry in one)
+    assert any(_says(one, x509.DeltaCRLIndicator) for one in lists)
+    answers = [load_der_ocsp_response(one.der) for one in everything if one.kind == "ocsp"]
+    assert {one.certificate_status for one in answers} == {OCSPCertStatus.GOOD, OCSPCertStatus.REVOKED}
+
+
+def _says(
+    one: x509.RevokedCertificate | x509.CertificateRevocationList, kind: type[x509.ExtensionType]
+) -> bool:
+    return any(isinstance(extension.value, kind) for extension in one.extensions)
+
+
+def test_pkilint_on_everything(everything: list[Signed], tmp_path: Path) -> None:
+    assert pkilint(everything, tmp_path) == []
+
+
+def test_zlint_on_everything(everything: list[Signed]) -> None:
+    assert zlint([one for one in everything if one.kind != "ocsp"]) == []
 
 
 def test_the_judges_see_what_breaks_their_rules(of_every_profile: list[Signed], tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from badkeys.rsakeys import fermat, pattern, roca, rsabias, rsainvalid, rsapoly, smalld, smallfactors
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
-from .errors import Malformed, Reason, Refused
+from .errors import Reason, Refused
+from .key_lists import DEBIAN_OCTETS
 from .keys import PublicKey
 
 REASONS: dict[str, str] = {
@@ -39,7 +40,6 @@ _RSA_CHECKS = (
     ("key.weak.pattern", pattern),
 )
 _EXPONENT_MIN = 65537
-_DEBIAN_OCTETS = 10
 
 # x coordinate of each curve's generator: the public key of the private key 1 (and of the order minus 1)
 _GENERATOR_X = {
@@ -75,24 +75,6 @@ class KeyVerdict:
     debian_list: bool
 
 
-def parse_debian_list(text: str) -> frozenset[bytes]:
-    """The list of Debian's `openssl-blacklist`: per line the last 20 hexadecimal digits of the SHA-1 of
-    `Modulus=...`. Lines that begin with `#` are comments. Raises Malformed naming the line.
-    """
-    found = set()
-    for number, line in enumerate(text.splitlines(), 1):
-        entry = line.strip()
-        if entry and not entry.startswith("#"):
-            try:
-                octets = bytes.fromhex(entry)
-            except ValueError:
-                octets = b""
-            if len(octets) != _DEBIAN_OCTETS:
-                raise Malformed(f"Debian weak key list, line {number}: 20 hexadecimal digits expected")
-            found.add(octets)
-    return frozenset(found)
-
-
 def check_key(
     public_key: PublicKey,
     spki_sha256: bytes,
@@ -100,7 +82,7 @@ def check_key(
     debian_list: Container[bytes] | None = None,
 ) -> KeyVerdict:
     """Refuse a weak or compromised key. `compromised` holds SHA-256 digests of SubjectPublicKeyInfo;
-    `debian_list` is what `parse_debian_list` gave, None when no list was supplied.
+    `debian_list` the last 10 octets of the SHA-1 of `Modulus=...`, None when no list was supplied.
 
     Raises Refused with every reason.
     """
@@ -140,7 +122,7 @@ def _check_rsa(
 
 def _debian_entry(modulus: int) -> bytes:
     line = f"Modulus={modulus:X}\n".encode()
-    return hashlib.sha1(line, usedforsecurity=False).digest()[-_DEBIAN_OCTETS:]
+    return hashlib.sha1(line, usedforsecurity=False).digest()[-DEBIAN_OCTETS:]
 
 
 def _check_ec(key: ec.EllipticCurvePublicKey) -> list[str]:

@@ -27,10 +27,11 @@ def check_approved(context: Context, approved: Approved) -> None:
 
 
 def check_public_key(context: Context, public_key: PublicKey, spki: bytes) -> None:
-    """Raises Refused naming each weakness."""
+    """Raises Refused naming each weakness, and what reading the lists of the settings raises."""
     digest = hashlib.sha256(spki).digest()
     if digest not in context.known_good:
-        weak_keys.check_key(public_key, digest, (), context.debian_keys)
+        lists = context.key_lists()
+        weak_keys.check_key(public_key, digest, lists.compromised or (), lists.debian)
         context.known_good.add(digest)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from ..core.errors import NotFound, Reconfigured
+from ..core.key_lists import KeyLists
 from ..store.databases import Database
 from ..store.ledger import Ledger
 from ..store.snapshot import Snapshot, Snapshots
@@ -20,8 +21,8 @@ PAUSE_SECONDS = 0.02
 
 @dataclass(slots=True)
 class Context:
-    """One per event loop. `random` gives that many octets from the system's source; `debian_keys` is the list
-    of `core.weak_keys`, None when none was supplied."""
+    """One per event loop. `random` gives that many octets from the system's source; `key_lists` those that
+    were supplied, read when first they are asked for."""
 
     database: Database
     ledger: Ledger
@@ -30,7 +31,7 @@ class Context:
     clock: Callable[[], datetime]
     random: Callable[[int], bytes]
     known_good: KnownGood = field(default_factory=KnownGood)
-    debian_keys: frozenset[bytes] | None = None
+    key_lists: Callable[[], KeyLists] = KeyLists
 
     @property
     def snapshot(self) -> Snapshot:

@@ -51,6 +51,7 @@ async def build(configuration: Configuration) -> Application:
     require_initialized(configuration)
     stack = AsyncExitStack()
     context = await stack.enter_async_context(open_context(configuration, "serve"))
+    log.info("lists of keys that are refused", **context.key_lists().sizes())
     feed = StatusFeed(context.database, time.monotonic)
     responder = OcspResponder(context, feed, configuration.home / "ocsp", configuration.ocsp_edge)
     await feed.begin()

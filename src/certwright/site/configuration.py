@@ -100,6 +100,20 @@ class Validation(Table):
         return self
 
 
+class Keys(Table):
+    """Files with keys that are not certified, one in hexadecimal a line; `#` begins a comment. A name without
+    `/` in front is below the home folder. Read at the start."""
+
+    compromised: Path | None = Field(
+        None, description="Keys known to others: SHA-256 of the SubjectPublicKeyInfo in DER, 64 digits."
+    )
+    debian_weak: Path | None = Field(
+        None,
+        description="Keys of Debian's broken generator, as the package openssl-blacklist has them, 20 "
+        "digits. Not set: they are not looked for.",
+    )
+
+
 class Limits(Table):
     """Bounds on what a client may make us hold or wait for. Per process."""
 
@@ -150,6 +164,7 @@ class Pkcs11Module(Table):
 TABLES: dict[str, type[Table]] = {
     "egress": Egress,
     "validation": Validation,
+    "keys": Keys,
     "limits": Limits,
     "pkcs11": Pkcs11Module,
 }
@@ -238,6 +253,7 @@ class Configuration(BaseSettings):
     console_threads: int = Field(4, ge=1, le=64, description="Threads of the console, per process.")
     egress: Egress = Egress()
     validation: Validation = Validation()
+    keys: Keys = Keys()
     limits: Limits = Limits()
     pkcs11: Annotated[tuple[Pkcs11Module, ...], BeforeValidator(from_json)] = Field((), max_length=16)
 

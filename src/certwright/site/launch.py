@@ -25,6 +25,7 @@ from .installation import (
     migrate,
     service_certificate,
 )
+from .key_lists import read_key_lists
 from .listener_certificate import due, issue_listener_certificate
 from .supervisor import LANES, Plan, refuse_taken, replace_process
 from .wiring import RECOVERY_PARAMETERS, now, open_context
@@ -71,6 +72,7 @@ def launch(order: ServeOrder, hooks: ServeHooks, actor: Actor) -> NoReturn:
         _refuse_to_found_in_public(configuration)
         hooks.founded(found(configuration, ORGANIZATION, ALGORITHM, hooks.step))
     asyncio.run(_migrate(configuration, hooks.step))
+    read_key_lists(configuration)
     snapshot = asyncio.run(_facts(configuration))
     configuration = as_founded(configuration, overrides, snapshot.installation.base_url)
     _refuse_open_enrolment(configuration, snapshot)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 
 from ..core.acme_settings import AcmeSettings
@@ -30,6 +31,7 @@ from ..store.databases import open_database
 from ..store.ledger import Ledger
 from ..store.snapshot import Snapshots
 from .configuration import Configuration, read_secret_file
+from .key_lists import read_key_lists
 
 PASSPHRASE_PARAMETERS = "key-encryption-parameters"  # noqa: S105 - a file's name
 RECOVERY_PARAMETERS = "recovery-parameters"
@@ -117,7 +119,8 @@ async def open_context(
         ledger = await Ledger.open(database, f"{name}/{os.uname().nodename}/{os.getpid()}", clock)
         try:
             keyring = Keyring(key_providers(configuration, key), key)
-            yield Context(database, ledger, snapshots, keyring, clock, secrets.token_bytes)
+            lists = cache(partial(read_key_lists, configuration))
+            yield Context(database, ledger, snapshots, keyring, clock, secrets.token_bytes, key_lists=lists)
         finally:
             await ledger.close()
     finally:

@@ -102,6 +102,7 @@ async def _run(configuration: Configuration, work: Work) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop)
     async with open_context(configuration, "worker") as context:
+        context.key_lists()  # now, since what is wrong with them ends the start
         surroundings = surroundings_of(configuration, context)
         meter = LedgerMeter(context.ledger)
 

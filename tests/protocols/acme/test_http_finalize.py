@@ -1,6 +1,7 @@
 """Finalize: CSRs that do not fit, keys that must not be certified, many at once (RFC 8555 section 7.4)."""
 
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
+from certwright.core.keys import spki
 from certwright.operations.context import Context
 from certwright.store.rows import CertificateRow
 from tests.protocols.acme.raw_client import RawClient, der, new_key, text64
@@ -125,6 +127,20 @@ def test_a_wrong_signature(acme: Acme, client: RawClient) -> None:
 def test_keys_that_are_not_certified(acme: Acme, client: RawClient, key: Any, code: str) -> None:
     name = acme.name()
     assert code in refused(client, acme.ready(client, name), make_csr((name,), key))
+
+
+def test_a_key_on_a_supplied_list(acme: Acme, client: RawClient) -> None:
+    name, key = acme.name(), new_key()
+    listed = acme.home.folder / "compromised.txt"
+    listed.write_text(f"{sha256(spki(key.public_key())).hexdigest()}\n")
+    with acme.home.served(
+        ports=acme.other_ports(), environment={"CERTWRIGHT_KEYS__COMPROMISED": str(listed)}
+    ) as other:
+        strict = acme.client(key=client.key, port=other.ports["https"])
+        strict.kid = client.kid
+        order = acme.ready(strict, name)
+        assert "key.compromised" in refused(strict, order, make_csr((name,), key))
+        assert strict.finalize(order, make_csr((name,))).json["status"] == "valid"
 
 
 def test_the_accounts_own_key(acme: Acme, client: RawClient) -> None:
