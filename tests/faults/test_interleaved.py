@@ -29,7 +29,7 @@ from certwright.operations.found_authority import AuthorityOrder, found_authorit
 from certwright.operations.issue import Issued, IssueOrder, issue
 from certwright.operations.manage_acme_accounts import revoke_account
 from certwright.operations.renew import renew_certificate
-from certwright.operations.revoke import revoke_certificate
+from certwright.operations.revoke import release_certificate, revoke_certificate
 from certwright.operations.save_profile import save_profile
 from certwright.store import databases
 from certwright.store.ledger import Change
@@ -381,5 +381,46 @@ def test_a_key_whose_record_may_be_durable_is_kept(database) -> None:
         with pytest.raises(Unavailable):
             await found_authority(pair.ours, ADMINISTRATOR, order)
         assert (await found_authority(pair.ours, ADMINISTRATOR, order)).certificate is not None
+
+    run(database.url, body)
+
+
+# -- a hold is lifted while somebody else changes the same certificate ---------------------------------
+
+
+async def changed(context: Context, row: CertificateRow, reason: Reason) -> None:
+    await revoke_certificate(context, ADMINISTRATOR, row.fingerprint.hex(), reason, context.clock())
+
+
+async def released(context: Context, row: CertificateRow) -> CertificateRow:
+    return await release_certificate(context, ADMINISTRATOR, row.fingerprint.hex(), context.clock())
+
+
+def test_a_hold_is_lifted_as_it_stands_by_then(database) -> None:
+    async def body(pair: Pair) -> None:
+        row = (await pair.ours_issues(make_csr("host.example.test"))).row
+        await changed(pair.ours, row, Reason.CERTIFICATE_HOLD)
+
+        async def hold_anew(context: Context) -> None:
+            await released(context, row)
+            await changed(context, row, Reason.CERTIFICATE_HOLD)
+
+        pair.step_in(BEGIN, hold_anew)
+        assert (await released(pair.ours, row)).revoked_at is None
+        [after] = await pair.ours.database.select(CertificateRow, '"id" = ?', row.id)
+        assert after.revoked_at is None
+
+    run(database.url, body)
+
+
+def test_a_hold_that_has_become_final_is_not_lifted(database) -> None:
+    async def body(pair: Pair) -> None:
+        row = (await pair.ours_issues(make_csr("host.example.test"))).row
+        await changed(pair.ours, row, Reason.CERTIFICATE_HOLD)
+        pair.step_in(BEGIN, lambda context: changed(context, row, Reason.KEY_COMPROMISE))
+        with pytest.raises(Conflict, match="revoked for keyCompromise, which is final"):
+            await released(pair.ours, row)
+        [after] = await pair.ours.database.select(CertificateRow, '"id" = ?', row.id)
+        assert after.revocation_reason == Reason.KEY_COMPROMISE
 
     run(database.url, body)

@@ -186,6 +186,10 @@ def test_a_child_process_sees_the_same(load: Load, monkeypatch: pytest.MonkeyPat
         ),
         ('[validation]\nother_zones = ["north", "north"]', "other_zones must be different from each other"),
         ('[validation]\nother_zones = ["local"]', "and from 'local', the primary"),
+        (
+            '[validation]\nzone = "north"\nprimary_zone = "middle"',
+            "validation: zone 'north' is neither 'middle', the primary, nor among other_zones",
+        ),
         ('database = "mysql://x"', "database must be sqlite:///absolute/path or postgresql://"),
         ('database = "sqlite:///relative"', "database must be sqlite:///absolute/path"),
         (MODULE, "pkcs11.0: exactly one of pin and pin_file must be given"),

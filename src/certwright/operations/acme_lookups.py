@@ -8,6 +8,7 @@ from ..core import orders
 from ..core.errors import CertwrightError, NotFound
 from ..core.names import Identifier, IdentifierKind
 from ..core.orders import AuthorizationFacts, OrderStatus
+from ..core.revocation import Reason
 from ..store.enrolment import authorization_facts, with_authorizations_of_many
 from ..store.rows import (
     AcmeAccountRow,
@@ -119,6 +120,11 @@ async def certificate_by_key(context: Context, key_identifier: bytes, serial: in
         if rows:
             return rows[0]
     raise NotFound("no certificate of ours has this key identifier and serial number")
+
+
+def revoked_for_good(row: CertificateRow) -> datetime | None:
+    """Since when a certificate has to be replaced. One on hold has not: the hold may be lifted."""
+    return None if row.revocation_reason == Reason.CERTIFICATE_HOLD else row.revoked_at
 
 
 async def names(context: Context, row: CertificateRow) -> list[Identifier]:

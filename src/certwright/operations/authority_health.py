@@ -10,20 +10,23 @@ from ..store.rows import CrlShardRow, OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
 from .found_authority import offline
-from .renew_lists import shards_ahead
+from .renew_lists import can_hold_longer, delta_ends, shards_ahead
 
 LIST_MARGIN = timedelta(days=1)
+DELTA_MARGIN = timedelta(hours=6)
 SIGNER_MARGIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """The newest list of a shard. `pending` counts changes of status that it does not have yet."""
+    """The newest list of a shard. `pending` counts changes of status that it does not have yet;
+    `delta_next_update`: the newest delta's, None where there is none."""
 
     shard: int
     number: int
     next_update: datetime
     pending: int
+    delta_next_update: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,11 @@ async def list_states(database: Database, generation: Generation) -> tuple[ListS
         generation.id,
     )
     waiting = {row[0]: int(row[1]) for row in pending}
-    return tuple(ListState(row.shard, row.number, row.next_update, waiting.get(row.shard, 0)) for row in rows)
+    deltas = await delta_ends(database, generation)
+    return tuple(
+        ListState(row.shard, row.number, row.next_update, waiting.get(row.shard, 0), deltas.get(row.shard))
+        for row in rows
+    )
 
 
 def _problems(
@@ -83,14 +90,23 @@ def _problems(
         yield f"shard {shard} has no list; publish it"
     for shard in sorted(ahead):
         yield f"the list of shard {shard} is of the future: a clock was ahead; publish it anew"
-    margin = min(LIST_MARGIN, generation.row.not_after - now)
     for one in lists:
-        if one.next_update - now < margin:
-            yield f"the list of shard {one.shard} ends at {one.next_update:%Y-%m-%d %H:%M} UTC"
-        if one.pending and offline(generation):
-            text = f"the list of shard {one.shard} lacks {one.pending} changes"
-            yield f"{text}; publish it with the recovery passphrase"
+        yield from _problems_of_list(generation, one, now)
     if signer is None:
         yield "it has no OCSP signer, so OCSP says try later; publish its status"
-    elif signer.not_after - now < min(SIGNER_MARGIN, margin):
+    elif _ends_soon(generation, signer.not_after, now + SIGNER_MARGIN):
         yield f"its OCSP signer ends at {signer.not_after:%Y-%m-%d %H:%M} UTC"
+
+
+def _problems_of_list(generation: Generation, one: ListState, now: datetime) -> Iterator[str]:
+    if _ends_soon(generation, one.next_update, now + LIST_MARGIN):
+        yield f"the list of shard {one.shard} ends at {one.next_update:%Y-%m-%d %H:%M} UTC"
+    if one.delta_next_update and _ends_soon(generation, one.delta_next_update, now + DELTA_MARGIN):
+        yield f"the delta of shard {one.shard} ends at {one.delta_next_update:%Y-%m-%d %H:%M} UTC"
+    if one.pending and offline(generation):
+        text = f"the list of shard {one.shard} lacks {one.pending} changes"
+        yield f"{text}; publish it with the recovery passphrase"
+
+
+def _ends_soon(generation: Generation, ends: datetime, before: datetime) -> bool:
+    return ends < before and can_hold_longer(generation, ends)

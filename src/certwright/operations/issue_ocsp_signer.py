@@ -17,6 +17,7 @@ from ..store.snapshot import Generation
 from .context import Context
 from .found_authority import offline
 from .issue import IssueOrder, certify, record
+from .renew_lists import can_hold_longer
 
 PROFILE = "ocsp-signer"
 OFFLINE_LIFETIME = timedelta(days=365)
@@ -27,12 +28,12 @@ SYSTEM = Actor("system:ocsp", (Grant(Role.ADMINISTRATOR),))
 
 def needs_signer(context: Context, generation: Generation, now: datetime) -> bool:
     """None yet that has begun and is not revoked, or past two thirds of its life; where the authority is
-    offline, shortly before its end."""
+    offline, shortly before its end. No other where it lasts as long as its authority."""
     row = context.snapshot.signer(generation.id, now)
     if row is None:
         return True
     margin = OFFLINE_MARGIN if offline(generation) else (row.not_after - row.not_before) / 3
-    return now >= row.not_after - margin
+    return now >= row.not_after - margin and can_hold_longer(generation, row.not_after)
 
 
 async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSignerRow:

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from ..core.clocks import CLOCK_LAG
 from ..core.errors import NotFound, Reason, Refused
-from ..store.databases import Database
+from ..store.databases import Database, moment_of
 from ..store.rows import CrlRow
 from ..store.snapshot import Generation
 from .context import Context
@@ -39,6 +39,23 @@ def crl_payload(generation: int, shard: int) -> str:
 def lasting(context: Context, now: datetime) -> list[Generation]:
     """Generations that have a certificate which has not ended: those there is status data of."""
     return [one for one in context.snapshot.generations.values() if one.issuer and one.issuer.not_after > now]
+
+
+def can_hold_longer(generation: Generation, ends: datetime) -> bool:
+    """Can what ends then be replaced by something that is of use for longer? Past the end of the authority's
+    certificate, or of one above it, nobody asks: what holds until then is not late, however near that is."""
+    return ends < generation.as_issuer.certifies_until
+
+
+async def delta_ends(database: Database, generation: Generation) -> dict[int, datetime]:
+    """When the newest delta of each shard ends; without the shards that have none."""
+    rows = await database.query(
+        'SELECT c."shard", c."next_update" FROM "crl" c WHERE c."generation_id" = ? AND c."base_number" > 0 '
+        'AND c."number" = (SELECT max(n."number") FROM "crl" n WHERE n."generation_id" = c."generation_id" '
+        'AND n."shard" = c."shard" AND n."base_number" > 0)',
+        generation.id,
+    )
+    return {shard: moment_of(ends) for shard, ends in rows}
 
 
 async def lists_due(

@@ -43,7 +43,7 @@ async def revoke_certificate(
             return await revoke_row(context, actor, row, RevocationFacts(now, reason, invalidity_date), also)
         except (Moved, Duplicate):
             await context.snapshots.refresh()
-    raise Conflict("the certificate is being changed by others at the same time; try again")
+    raise _contended()
 
 
 async def revoke_row(
@@ -78,8 +78,21 @@ async def release_certificate(
     context: Context, actor: Actor, reference: str, now: datetime
 ) -> CertificateRow:
     """Lift a hold. Raises Forbidden, NotFound, and Conflict when there is no hold."""
-    row = await find_certificate(context.database, actor, reference)
-    _require(context, actor, row)
+    for _ in range(ATTEMPTS):
+        row = await find_certificate(context.database, actor, reference)
+        _require(context, actor, row)
+        try:
+            return await _release_row(context, actor, row, now)
+        except Moved:
+            await context.snapshots.refresh()
+    raise _contended()
+
+
+def _contended() -> Conflict:
+    return Conflict("the certificate is being changed by others at the same time; try again")
+
+
+async def _release_row(context: Context, actor: Actor, row: CertificateRow, now: datetime) -> CertificateRow:
     generation = _ours(row)
     facts = facts_of(row)
     release(facts)

@@ -53,7 +53,8 @@ async def build(configuration: Configuration) -> Application:
     context = await stack.enter_async_context(open_context(configuration, "serve"))
     log.info("lists of keys that are refused", **context.key_lists().sizes())
     feed = StatusFeed(context.database, time.monotonic)
-    responder = OcspResponder(context, feed, configuration.home / "ocsp", configuration.ocsp_edge)
+    answers = configuration.home / "ocsp"
+    responder = OcspResponder(context, feed, answers, configuration.ocsp_edge)
     await feed.begin()
     checks = validations(configuration, context, report_validation)
     nonce_key = context.keyring.decrypt(context.snapshot.installation.nonce_key, NONCE_CONTEXT)
@@ -63,7 +64,7 @@ async def build(configuration: Configuration) -> Application:
     denials = Denials(context)
     fast_api = FastApi(context, denials)
     bridge.connect(context, denials)
-    instruments = Instruments(context, feed, responder)
+    instruments = Instruments(context, feed, responder, answers)
     background = Background(configuration, context, feed, responder, instruments)
 
     async def close() -> None:

@@ -93,6 +93,11 @@ class Validation(Table):
             raise ValueError(
                 f"other_zones must be different from each other and from {primary!r}, the primary"
             )
+        if self.zone not in {primary, *self.other_zones}:
+            raise ValueError(
+                f"zone {self.zone!r} is neither {primary!r}, the primary, nor among other_zones, so nobody "
+                "would wait for what it sees; give other_zones here as the serving processes have them"
+            )
         if self.quorum > len(self.other_zones):
             raise ValueError(
                 f"a quorum of {self.quorum} wants that many other_zones, not {len(self.other_zones)}"

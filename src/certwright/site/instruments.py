@@ -5,16 +5,20 @@ a second. That library is imported only when the folder for metrics has been set
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import CertwrightError
 from ..operations.answer_ocsp import OcspResponder
 from ..operations.authority_health import list_states
 from ..operations.context import Context
+from ..operations.worker_health import worker_health
 from ..store.feed import StatusFeed
 from ..store.ledger import Ledger
 from ..store.snapshot import Generation
+from ..worker.metrics import HealthGauges
 
 FLUSH_SECONDS = 0.25
 LISTS_SECONDS = 15.0
@@ -60,13 +64,15 @@ class _Growing:
 
 
 class Instruments:
-    """Those of a serving process."""
+    """Those of a serving process. `answers` holds this host's produced answers."""
 
-    def __init__(self, context: Context, feed: StatusFeed, responder: OcspResponder) -> None:
+    def __init__(self, context: Context, feed: StatusFeed, responder: OcspResponder, answers: Path) -> None:
         from prometheus_client import Counter
 
         self._context = context
         self._feed = feed
+        self._folder = answers
+        self._health = HealthGauges()
         self._ledger = LedgerMeter(context.ledger)
         self._answers = _Growing(
             Counter("certwright_ocsp_answers", "OCSP answers given, by where they came from.", ["kind"]),
@@ -75,6 +81,7 @@ class Instruments:
         self._feed_age = _gauge("certwright_status_feed_age_seconds", _FEED_AGE, mode="livemax")
         self._configuration_age = _gauge("certwright_configuration_age_seconds", _AGE, mode="livemax")
         self._lists_end = _gauge("certwright_crl_next_update_timestamp_seconds", _LISTS, "authority")
+        self._deltas_end = _gauge("certwright_delta_crl_next_update_timestamp_seconds", _DELTAS, "authority")
         self._pending = _gauge("certwright_crl_pending_changes", _PENDING, "authority")
         self._signers_end = _gauge("certwright_ocsp_signer_not_after_timestamp_seconds", _SIGNER, "authority")
         self._ends = _gauge("certwright_authority_not_after_timestamp_seconds", _END, "authority")
@@ -87,8 +94,12 @@ class Instruments:
         self._configuration_age.set(self._context.snapshots.age)
 
     async def measure(self) -> None:
-        """Look how the status data of every authority in force stands. Raises Unavailable."""
+        """Look whether a worker lives, and how the status data of every authority in force stands. Raises
+        Unavailable."""
         now = self._context.clock()
+        health = await worker_health(self._context, self._folder)
+        self._health.seen(health.seen_at)
+        self._health.last_until(health)
         for generation in list(self._context.snapshot.generations.values()):
             if generation.row.not_after is not None and generation.row.not_after > now:
                 await self._measure(generation)
@@ -99,6 +110,8 @@ class Instruments:
         lists = await list_states(self._context.database, generation)
         if lists:
             self._lists_end.labels(generation.path).set(min(one.next_update for one in lists).timestamp())
+        deltas = [one.delta_next_update.timestamp() for one in lists if one.delta_next_update]
+        self._deltas_end.labels(generation.path).set(min(deltas, default=math.inf))
         self._pending.labels(generation.path).set(sum(one.pending for one in lists))
         signer = self._context.snapshot.signer(generation.id, self._context.clock())
         self._signers_end.labels(generation.path).set(signer.not_after.timestamp() if signer else 0)
@@ -119,7 +132,8 @@ class Instruments:
 
 _FEED_AGE = "Seconds since the status feed was last read to its end, of the process for which it is longest."
 _AGE = "Seconds since the configuration was last confirmed, of the process for which it is longest."
-_LISTS = "The earliest nextUpdate of an authority's newest CRLs."
+_LISTS = "The earliest nextUpdate of an authority's newest complete CRLs."
+_DELTAS = "The earliest nextUpdate of an authority's newest delta CRLs; +Inf where there is none."
 _PENDING = "Changes of status that an authority's newest CRLs do not have yet."
 _SIGNER = "When an authority's OCSP signer ends; 0 where there is none."
 _END = "When an authority's own certificate ends."

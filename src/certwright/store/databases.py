@@ -112,6 +112,11 @@ def _text_of_time(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
 
 
+def moment_of(value: Any) -> datetime:
+    """A time as `query` gives it: PostgreSQL a time, SQLite text."""
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
 @lru_cache(maxsize=64)
 def _converted_fields(row_type: type[Row]) -> tuple[tuple[int, bool], ...]:
     """Positions of the fields that SQLite keeps in another type, and whether it is a time."""
@@ -130,7 +135,7 @@ def _from_sqlite(row_type: type[RowType], values: Row) -> RowType:
     for position, is_time in _converted_fields(row_type):
         value = fields[position]
         if is_time and value is not None:
-            fields[position] = datetime.fromisoformat(value).replace(tzinfo=UTC)
+            fields[position] = moment_of(value)
         elif not is_time:
             fields[position] = bool(value)
     return row_type(*fields)

@@ -247,6 +247,23 @@ def test_when_to_renew(acme: Acme, client: RawClient) -> None:
     assert start < end <= leaf.not_valid_before_utc + timedelta(minutes=10)
 
 
+def test_a_certificate_on_hold_is_not_to_be_renewed_at_once(acme: Acme, client: RawClient) -> None:
+    """A hold may be lifted; a client that renews meanwhile would be given what it was to be denied."""
+    _, (leaf, *_) = acme.issue(client, acme.name())
+    usual = window(client, leaf)
+
+    def revoke(reason: Reason) -> None:
+        serial = f"{leaf.serial_number:x}"
+        acme.home.run(
+            lambda context: revoke_certificate(context, ADMINISTRATOR, serial, reason, context.clock())
+        )
+
+    revoke(Reason.CERTIFICATE_HOLD)
+    assert window(client, leaf) == usual
+    revoke(Reason.SUPERSEDED)
+    assert window(client, leaf)[1] < usual[0]
+
+
 @pytest.mark.parametrize("text", ["AAAA.AAAA", "AAAA", "AAAA.", "a b.AAAA", "A" * 300])
 def test_certificates_that_are_not_known(acme: Acme, client: RawClient, text: str) -> None:
     reply = client.get(f"{client.directory['renewalInfo']}/{text}")

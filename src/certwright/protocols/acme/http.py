@@ -481,9 +481,9 @@ class AcmeApplication:
     async def _renewal_info(self, place: Place) -> Answer:
         key = renewal.parse_certificate_key(place.key)
         row = await acme_lookups.certificate_by_key(self._context, key.key_identifier, key.serial)
-        window = renewal.suggested_window(row.not_before, row.not_after, row.fingerprint[:8], row.revoked_at)
-        retry = renewal.retry_after(row.not_before, row.not_after)
-        return answers.json_answer(renewal.renewal_info_object(window), 200, answers.retry_after(retry))
+        since = acme_lookups.revoked_for_good(row)
+        info, retry = renewal.renewal_info(row.not_before, row.not_after, row.fingerprint[:8], since)
+        return answers.json_answer(info, 200, answers.retry_after(retry))
 
 
 def _as_served(snapshot: Snapshot, endpoint: Endpoint) -> Served:

@@ -90,6 +90,14 @@ def renewal_info_object(window: Window, explanation_url: str = "") -> JsonObject
     return members
 
 
+def renewal_info(
+    not_before: datetime, not_after: datetime, jitter: bytes, replace_since: datetime | None
+) -> tuple[JsonObject, int]:
+    """The object, and the seconds until a client should ask again; arguments as of `suggested_window`."""
+    window = suggested_window(not_before, not_after, jitter, replace_since)
+    return renewal_info_object(window), retry_after(not_before, not_after)
+
+
 @dataclass(frozen=True, slots=True)
 class Predecessor:
     """The certificate an order says it replaces. `replacing`: the status of the order that has been marked as
