@@ -1,4 +1,4 @@
-"""Authorities over REST: the terms of an order stand in the certificate; one that waits is withdrawn."""
+"""`/authorities` over REST: names, the terms of an order, withdrawal, and what publishing says."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from cryptography import x509
 
 from tests.api.callers import LAB, Api
 
+ROOT = {"name": "team-a", "kind": "root"}
 TERMS = {
     "path_length": 0,
     "permitted": ["dns:rest.example.test", "dn:O=Example"],
@@ -50,3 +51,19 @@ def test_and_in_the_csr_of_one_that_waits_until_it_is_withdrawn(api: Api) -> Non
     assert api.ask("DELETE", f"/authorities/{LAB}").status_code == 409
     again = order("rest-waits", subject="CN=Other,O=Example")
     assert api.gives("POST", "/authorities", json=again)["name"] == "rest-waits"
+
+
+def test_publishing_says_which_signers_were_due(api: Api) -> None:
+    made = api.gives("POST", "/authorities", json=ROOT)
+    (generation,) = made["generations"]
+    assert generation["subject"].startswith("CN=")
+    assert "Team A CA" in generation["subject"]
+    published = api.gives("POST", "/authorities/team-a/publish")
+    assert [one["generation"] for one in published["lists"]] == [1]
+    assert published["ocsp_signers"] == []
+    (signer,) = api.gives("GET", "/certificates?authority=team-a&profile=ocsp-signer")["certificates"]
+    api.gives("POST", f"/certificates/{signer['fingerprint']}/revoke", json={"reason": "superseded"})
+    (renewed,) = api.gives("POST", "/authorities/team-a/publish")["ocsp_signers"]
+    newest = api.gives("GET", "/certificates?authority=team-a&profile=ocsp-signer")["certificates"][0]
+    assert newest["fingerprint"] != signer["fingerprint"]
+    assert renewed == {"generation": 1, "not_before": newest["not_before"], "not_after": newest["not_after"]}

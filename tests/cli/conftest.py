@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from certwright.cli.main import run
 from certwright.site.command import SiteWiring
+from tests.cli.serving import CERTWRIGHT, Elsewhere, ports, up
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,26 @@ def founding(tmp_path_factory: pytest.TempPathFactory) -> Founding:
     order = InitializeOrder(home, "Example, Inc.", "ecdsa-p256", "http://localhost:8080")
     steps: list[str] = []
     return Founding(home, founded_document(SiteWiring().initialize(order, steps.append)))
+
+
+@pytest.fixture(scope="module")
+def served(founding: Founding, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    """A copy of the founded installation, served as a process of its own."""
+    folder = tmp_path_factory.mktemp("served")
+    home, chosen = folder / "home", ports()
+    shutil.copytree(founding.home, home)
+    secrets = [_token(home, "remote", "ra-officer"), _token(home, "administrator", "administrator")]
+    with up(home, folder / "log", *chosen.options):
+        where = ("--url", f"https://localhost:{chosen.https}")
+        trust = ("--root", str(home / "root.pem"))
+        officer, administrator = [(*where, "--token", secret, *trust) for secret in secrets]
+        yield Elsewhere(officer, administrator, home)
+
+
+def _token(home: Path, name: str, role: str) -> str:
+    order = ["token", "create", name, "--role", role, "--home", str(home)]
+    made = subprocess.run([*CERTWRIGHT, *order], capture_output=True, text=True, check=True, timeout=60)
+    return made.stdout.strip()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,10 @@
 import base64
 import json
 import os
+import pty
 import sqlite3
+import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7, pkcs12
 
 from certwright.cli.certificate_search import BLOCK_OCTETS_MAX, PART_OCTETS
+from certwright.cli.wiring import Reading
 from certwright.core.pem import pem as pem_of
 from certwright.operations import check_issuance
+from certwright.operations.export_audit import export_audit
+from certwright.site.command import SiteWiring
 from tests.cli.conftest import Outcome, Shell
+from tests.cli.serving import CERTWRIGHT
 
 NOW = datetime.now(UTC)
 
@@ -110,6 +117,51 @@ def test_an_export_belongs_to_its_owner_and_is_whole_or_not_there(shell: Shell) 
     shell.does("audit", "export", "log")
     assert os.stat(shell.folder / "log").st_mode & 0o777 == 0o600
     assert os.listdir(shell.folder) == ["log"]
+
+
+def test_an_export_says_from_its_first_event_on_how_many_there_are(shell: Shell) -> None:
+    events, told = shell.gives("audit", "verify")["events"], list[tuple[int, int]]()
+
+    async def export(reading: Reading) -> None:
+        async for _ in export_audit(reading.database, (), lambda done, total: told.append((done, total))):
+            pass
+
+    SiteWiring().read(shell.home, export)
+    assert {total for _, total in told} == {events}
+    assert list(dict.fromkeys(done for done, _ in told)) == list(range(events + 1))
+
+
+# -- where somebody watches ----------------------------------------------------------------------
+
+LONG = (("verify",), ("lint",), ("export", "log"))
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """What a command, run as a process, shows on standard error where that is a terminal."""
+    ours, its = pty.openpty()
+    environment, shown = os.environ | {"TERM": "xterm", "COLUMNS": "80"}, b""
+    done = subprocess.run(
+        [*CERTWRIGHT, *arguments], stdout=subprocess.DEVNULL, stderr=its, timeout=60, env=environment
+    )
+    os.close(its)
+    with suppress(OSError):  # so a terminal ends that nobody has open any more
+        while octets := os.read(ours, 65536):
+            shown += octets
+    os.close(ours)
+    assert done.returncode == 0, shown
+    return shown.decode()
+
+
+@pytest.mark.parametrize("order", LONG)
+def test_long_work_shows_how_far_it_is_on_a_terminal_alone(order: tuple[str, ...], shell: Shell) -> None:
+    title = {"export": "exporting", "lint": "linting", "verify": "verifying"}[order[0]]
+    shown = on_a_terminal("audit", *order)
+    assert title in shown
+    assert "100%" in shown
+    (shell.folder / "log").unlink(missing_ok=True)
+    assert on_a_terminal("audit", *order, "--json") == ""
+    (shell.folder / "log").unlink(missing_ok=True)
+    shell.does("audit", *order)  # says nothing on standard error
 
 
 # -- certificates against records ----------------------------------------------------------------

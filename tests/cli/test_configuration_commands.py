@@ -8,16 +8,13 @@ import sqlite3
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from certwright.core.access import Actor, Role
-from certwright.operations.acme_accounts import AccountKey, Applicant, create_account
 from certwright.operations.acme_lookups import binding_context
-from certwright.operations.acme_request import Signed
 from certwright.operations.context import Context
 from certwright.site.command import SiteWiring
-from certwright.store.ledger import Change
 from certwright.store.rows import AcmeExternalAccountKeyRow
+from tests.cli.accounts import make_accounts
 from tests.cli.conftest import Shell
 
 
@@ -170,25 +167,9 @@ def test_account_keys_are_listed_and_revoked_and_never_shown_again(shell: Shell)
 # -- accounts ------------------------------------------------------------------------------------
 
 
-def make_accounts(shell: Shell, *contacts: str) -> list[str]:
-    """As clients make them; their identifiers."""
-
-    async def make(context: Context, actor: Actor) -> list[str]:
-        endpoint, made = context.snapshot.endpoint("acme", "default"), []
-        for contact in contacts:
-            public_key = ec.generate_private_key(ec.SECP256R1()).public_key()
-            key = AccountKey("{}", hashlib.sha256(contact.encode()).hexdigest()[:43], public_key)
-            applicant = Applicant(key, (contact,), True, None, "")
-            signed = Signed("", Change(), context.clock(), context.snapshot.revision)
-            made.append(str((await create_account(context, endpoint, applicant, signed)).id))
-        return made
-
-    return SiteWiring().run(shell.home, make)
-
-
 def test_accounts_are_listed_page_by_page(shell: Shell) -> None:
     assert shell.gives("acme", "account", "list") == {"accounts": []}
-    one, two, three = make_accounts(shell, "mailto:a@b.test", "mailto:b@b.test", "mailto:c@b.test")
+    one, two, three = make_accounts(shell.home, "mailto:a@b.test", "mailto:b@b.test", "mailto:c@b.test")
     listed = shell.gives("acme", "account", "list", "--limit", "2")["accounts"]
     assert [account["id"] for account in listed] == [three, two]
     assert listed[0]["status"] == "valid"
@@ -202,7 +183,7 @@ def test_accounts_are_listed_page_by_page(shell: Shell) -> None:
 
 
 def test_an_account_tells_by_which_key_it_is_bound(shell: Shell) -> None:
-    (account,) = make_accounts(shell, "mailto:a@b.test")
+    (account,) = make_accounts(shell.home, "mailto:a@b.test")
     shell.does("acme", "key", "create", "customer-7")
     with sqlite3.connect(shell.home / "certwright.sqlite3") as connection:
         connection.execute(
@@ -213,7 +194,7 @@ def test_an_account_tells_by_which_key_it_is_bound(shell: Shell) -> None:
 
 
 def test_an_account_is_revoked_once(shell: Shell) -> None:
-    (account,) = make_accounts(shell, "mailto:a@b.test")
+    (account,) = make_accounts(shell.home, "mailto:a@b.test")
     assert shell.gives("acme", "account", "revoke", account)["status"] == "revoked"
     assert "is revoked already" in shell.refuses("acme", "account", "revoke", account)
     assert shell.gives("acme", "account", "list")["accounts"][0]["status"] == "revoked"
@@ -238,7 +219,7 @@ def test_a_token_acts_for_its_roles_until_it_is_revoked(shell: Shell) -> None:
     holder = SiteWiring().run(shell.home, actor)
     assert holder is not None
     assert [(grant.role, grant.scope) for grant in holder.grants] == [("requester", "profile:tls-server")]
-    shell.does("token", "revoke", "deploy")
+    assert shell.gives("token", "revoke", "deploy")["grants"] == made["grants"]
     assert SiteWiring().run(shell.home, actor) is None
     assert "revoked since" in shell.refuses("token", "revoke", "deploy")
 

@@ -4,43 +4,15 @@ import json
 import shutil
 import socket
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from tests.cli.conftest import Founding, Shell
-from tests.real.processes import Server, free_port, start
-
-CERTWRIGHT = [sys.executable, "-c", "import sys; from certwright.site.command import main; sys.exit(main())"]
-READY = "Certwright serves."
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    https: int
-    http: int
-    mtls: int
-
-    @property
-    def options(self) -> list[str]:
-        pairs = (("--https", self.https), ("--http", self.http), ("--mtls", self.mtls))
-        return [word for name, port in pairs for word in (name, f"127.0.0.1:{port}")]
-
-
-def ports() -> Ports:
-    return Ports(free_port(), free_port(), free_port())
-
-
-def up(
-    home: Path, log: Path, *more: str, ready: str = READY, environment: Mapping[str, str] | None = None
-) -> Server:
-    command = [*CERTWRIGHT, "up", "--home", str(home), "--workers", "1", *more]
-    return start(command, log=log, ready=ready, seconds=60, environment=environment)
+from tests.cli.serving import CERTWRIGHT, Elsewhere, ports, up
+from tests.real.processes import free_port
 
 
 def refused(home: Path, *more: str) -> str:
@@ -211,33 +183,6 @@ def test_a_list_of_keys_that_cannot_be_read_ends_the_start(home: Path) -> None:
 # -- remote --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """A served installation as another machine sees it: an address, its root, a token."""
-
-    options: tuple[str, ...]
-    home: Path
-    port: int
-
-
-@pytest.fixture(scope="module")
-def served(founding: Founding, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
-    folder = tmp_path_factory.mktemp("served")
-    home, chosen = folder / "home", ports()
-    shutil.copytree(founding.home, home)
-    made = subprocess.run(
-        [*CERTWRIGHT, "token", "create", "remote", "--role", "ra-officer", "--home", str(home)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    with up(home, folder / "log", *chosen.options):
-        url = f"https://localhost:{chosen.https}"
-        options = ("--url", url, "--token", made.stdout.strip(), "--root", str(home / "root.pem"))
-        yield Elsewhere(options, home, chosen.https)
-
-
 def test_the_same_commands_elsewhere(served: Elsewhere, shell: Shell) -> None:
     there = served.options
     issued = shell.gives("issue", "--profile", "tls-server", "--dns", "remote.test", "--days", "3", *there)
@@ -310,6 +255,3 @@ def test_what_is_wrong_with_the_other_side_is_told(served: Elsewhere, shell: She
     assert shell.refuses(*unread, "no.pem").endswith("cannot be read from no.pem: no certificate in PEM")
     nobody = ("--url", f"https://localhost:{free_port()}", "--token", token)
     assert "Connection refused" in shell.refuses("certificates", *nobody)
-    assert "leave --url and --token out" in shell.refuses(
-        "issue", "--profile", "tls-server", "--dns", "x.test", "--preview", *served.options
-    )

@@ -99,8 +99,8 @@ def test_a_path_ends_at_a_certificate_that_signs_itself() -> None:
     corp = outside("CN=Corp Root", wish=PERMITTED)
     for one in (outside("CN=Issuing", outside("CN=Middle", corp)), outside("CN=Issuing", corp)):
         check(one)
-        for given in range(1, len(one.path)):
-            short = Outside(one.name, one.key, one.path[:given])
+        for length in range(1, len(one.path)):
+            short = Outside(one.name, one.key, one.path[:length])
             assert refusal(lambda cut=short: check(cut)) == ["authority.chain"]
 
 

@@ -14,7 +14,7 @@ from ..operations.prove_audit import (
     read_checkpoint,
 )
 from ..store.rows import AuditCheckpointRow, AuditEventRow
-from . import schemas
+from . import audit_schemas as schemas
 from .paging import read_cursor, write_cursor
 from .web import Document, require_known_parameters, run
 

@@ -24,6 +24,7 @@ from ..operations.certificate_documents import issued_document
 from ..operations.context import Context
 from ..operations.found_authority import (
     AuthorityOrder,
+    default_subject,
     found_authority,
     retire_authority,
     sign_subordinate,
@@ -32,7 +33,7 @@ from ..operations.issue import Issued
 from ..operations.publish_status import Published, publish_status, put_in_service
 from ..operations.view_configuration import list_authorities, view_authority
 from ..operations.withdraw_authority import withdraw_authority
-from ..store.rows import AuthorityRow
+from ..store.rows import AuthorityRow, OcspSignerRow
 from ..store.snapshot import Generation, Snapshot
 from . import schemas
 from .web import Document, actor_of, run
@@ -109,10 +110,11 @@ def _status(snapshot: Snapshot, generation: Generation) -> str:
 @router.post("/authorities", response={201: schemas.Authority}, operation_id="found_authority")
 def found(request: HttpRequest, body: schemas.AuthorityBody) -> Document:
     """Found an authority and publish its first status data; without a parent, it awaits a certificate."""
+    snapshot = bridge().context.snapshot
     order = AuthorityOrder(
         body.name,
         body.kind,
-        parse_name(body.subject),
+        parse_name(body.subject) if body.subject else default_subject(snapshot, body.name),
         body.algorithm,
         body.key_provider,
         body.parent or "",
@@ -229,7 +231,12 @@ def withdraw(request: HttpRequest, name: str) -> Document:
 def publish(request: HttpRequest, name: str) -> Document:
     """Sign the CRLs of every generation now, and an OCSP signer where one is due."""
     published = run(request, lambda context, actor: publish_status(context, actor, name))
-    return {"lists": [document for one in published for document in _lists(one)]}
+    return {
+        "lists": [document for one in published for document in _lists(one)],
+        "ocsp_signers": [
+            {"generation": one.generation.row.number} | _signer(one.signer) for one in published if one.signer
+        ],
+    }
 
 
 def _lists(published: Published) -> list[Document]:
@@ -282,11 +289,10 @@ def _health_of(health: GenerationHealth) -> Document:
             }
             for one in health.lists
         ],
-        "ocsp_signer": {
-            "not_before": signer.not_before.isoformat(),
-            "not_after": signer.not_after.isoformat(),
-        }
-        if signer
-        else None,
+        "ocsp_signer": _signer(signer) if signer else None,
         "problems": list(health.problems),
     }
+
+
+def _signer(row: OcspSignerRow) -> Document:
+    return {"not_before": row.not_before.isoformat(), "not_after": row.not_after.isoformat()}

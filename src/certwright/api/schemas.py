@@ -14,7 +14,7 @@ from ..core.keys import KeyAlgorithm
 from ..core.moments import read_moment
 from ..core.revocation import REASONS_TO_ASK_FOR
 from .documents import DAYS_MAX
-from .paging import CURSOR_CHARACTERS_MAX, IDENTIFIER_MAX
+from .paging import CURSOR_CHARACTERS_MAX
 
 PEM_CHARACTERS_MAX = 100_000
 PAGE_MAX = 1000
@@ -183,7 +183,10 @@ class TermsBody(Body):
 class AuthorityBody(Body):
     name: Name
     kind: Literal["root", "intermediate", "issuing"] = "issuing"
-    subject: Line = Field(description="As RFC 4514 writes it: `CN=Issuing CA,O=Example`.")
+    subject: Line | None = Field(
+        None,
+        description="As RFC 4514 writes it: `CN=Issuing CA,O=Example`. Without: of organization and name.",
+    )
     algorithm: Annotated[KeyAlgorithm, Field(strict=False)] = KeyAlgorithm.ECDSA_P256
     key_provider: Name = Field("software", description="Where its key is kept.")
     parent: Name | None = Field(
@@ -250,8 +253,18 @@ class PublishedList(Answer):
     next_update: Time
 
 
+class SignerState(Answer):
+    not_before: Time
+    not_after: Time
+
+
+class RenewedSigner(SignerState):
+    generation: int
+
+
 class Publication(Answer):
     lists: list[PublishedList]
+    ocsp_signers: list[RenewedSigner] = Field(description="Those that were due; the others are still good.")
 
 
 class ListState(Answer):
@@ -259,11 +272,6 @@ class ListState(Answer):
     number: int
     next_update: Time
     pending: int = Field(description="Changes of status that this list does not have yet.")
-
-
-class SignerState(Answer):
-    not_before: Time
-    not_after: Time
 
 
 class GenerationHealth(Answer):
@@ -416,68 +424,6 @@ class NewToken(Token):
 
 class TokenList(Answer):
     tokens: list[Token]
-
-
-# -- audit ---------------------------------------------------------------------------------------
-
-Identifier = Annotated[int, Field(ge=0, le=IDENTIFIER_MAX)]
-
-
-class EventQuery(Query):
-    kind: Line | None = Field(None, description="As in docs/reference/audit.md: `certificate.issued`.")
-    actor: Line | None = None
-    subject: Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-    after: Cursor | None = Field(None, description="`next` of an earlier page.")
-    limit: Limit = 100
-
-
-class AuditEvent(Answer):
-    id: str
-    at: Time
-    kind: str
-    actor: str
-    source: str
-    subject: str
-    detail: AnyObject
-
-
-class EventList(Answer):
-    events: list[AuditEvent]
-    next: Next
-
-
-class Checkpoint(Answer):
-    size: int
-    at: Time
-    root: Digest
-    note: str = Field(description="The checkpoint as it is signed.")
-
-
-class ProofQuery(Query):
-    size: Identifier | None = Field(
-        None, description="Of the checkpoint to prove under. Without: the newest."
-    )
-
-
-class ConsistencyQuery(ProofQuery):
-    older: Identifier = Field(description="How many leaves the earlier tree had.")
-
-
-class InclusionProof(Answer):
-    event: str
-    body: str = Field(description="Canonical JSON; with `chain` before it, what the leaf hash is of.")
-    chain: Digest
-    index: int
-    hashes: list[Digest]
-    checkpoint: Checkpoint
-
-
-class ConsistencyProof(Answer):
-    older: int
-    hashes: list[Digest]
-    checkpoint: Checkpoint
 
 
 # -- errors --------------------------------------------------------------------------------------

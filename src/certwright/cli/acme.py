@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, begin, group, parse_duration
+from .options import Session, anywhere, group, parse_duration
 from .output import columns, facts
 
 if TYPE_CHECKING:
     from ..core.access import Actor
     from ..operations.context import Context
-    from ..operations.external_account_keys import NewAccountKey
     from ..store.rows import AcmeExternalAccountKeyRow
+    from .remote import Remote
     from .wiring import Reading
 
 Document = dict[str, Any]
@@ -29,46 +30,51 @@ Endpoint = Annotated[str, typer.Option("--endpoint", metavar="NAME", help="At wh
 
 
 @keys.command()
+@anywhere
 def create(
-    context: typer.Context,
+    session: Session,
     name: Name,
     endpoint: Endpoint = "default",
     expires: Annotated[
         str, typer.Option("--expires", metavar="90d", help="Dies after this time, unused.")
     ] = "",
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """Make a key for one account to come; its secret is shown once."""
     from ..operations.external_account_keys import create_account_key
+    from .remote import end_of
 
-    session = begin(context, home, as_json)
     life = parse_duration("expires", expires) if expires else None
 
-    async def act(context: Context, actor: Actor) -> NewAccountKey:
+    async def act(context: Context, actor: Actor) -> Document:
         end = context.clock() + life if life else None
-        return await create_account_key(context, actor, endpoint, name, end)
+        made = await create_account_key(context, actor, endpoint, name, end)
+        return _document(made.row) | {"key": made.key}
 
-    made = session.run(act)
-    told = facts([("key identifier", name), ("MAC key", made.key), ("endpoint", endpoint)])
-    use = f"certbot: --eab-kid {name} --eab-hmac-key {made.key}"
-    session.output.show(_document(made.row) | {"key": made.key}, f"{told}\n\n{use}")
+    body = {"name": name} | ({"expires_at": end_of(life)} if life else {})
+    document = session.run(act, lambda remote: remote.post(_keys_path(endpoint), body))
+    told = facts([("key identifier", name), ("MAC key", document["key"]), ("endpoint", endpoint)])
+    use = f"certbot: --eab-kid {name} --eab-hmac-key {document['key']}"
+    session.output.show(document, f"{told}\n\n{use}")
+
+
+def _keys_path(endpoint: str) -> str:
+    from .remote import path_of
+
+    return path_of("endpoints", "acme", endpoint, "external-account-keys")
 
 
 @keys.command("list")
-def list_all(
-    context: typer.Context, endpoint: Endpoint = "default", home: Home = None, as_json: Json = False
-) -> None:
+@anywhere
+def list_all(session: Session, endpoint: Endpoint = "default") -> None:
     """List the keys of an endpoint."""
     from ..operations.external_account_keys import list_account_keys
-
-    session = begin(context, home, as_json)
 
     async def act(reading: Reading) -> list[Document]:
         rows = await list_account_keys(reading.database, reading.snapshot, reading.actor, endpoint)
         return [_document(row) for row in rows]
 
-    found = session.read(act)
+    path = _keys_path(endpoint)
+    found = session.read(act, lambda remote: list(remote.rows(path, "external_account_keys")))
     rows = [
         (
             one["name"],
@@ -85,16 +91,17 @@ def list_all(
 
 
 @keys.command()
-def revoke(context: typer.Context, name: Name, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def revoke(session: Session, name: Name) -> None:
     """Let a key bind no account any more."""
     from ..operations.external_account_keys import revoke_account_key
-
-    session = begin(context, home, as_json)
+    from .remote import path_of
 
     async def act(context: Context, actor: Actor) -> Document:
         return _document(await revoke_account_key(context, actor, name))
 
-    session.output.show(session.run(act), f"Revoked external account key {name}")
+    document = session.run(act, lambda remote: remote.delete(path_of("external-account-keys", name)))
+    session.output.show(document, f"Revoked external account key {name}")
 
 
 def _document(row: AcmeExternalAccountKeyRow) -> Document:
@@ -108,27 +115,30 @@ def _document(row: AcmeExternalAccountKeyRow) -> Document:
 
 
 @accounts.command("list")
+@anywhere
 def list_accounts(
-    context: typer.Context,
+    session: Session,
     endpoint: Endpoint = "default",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most.")] = 100,
     before: Annotated[
         int | None, typer.Option("--before", metavar="ACCOUNT", help="Only those older than this one.")
     ] = None,
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """List the accounts of an endpoint, the newest first."""
     from ..operations.manage_acme_accounts import account_documents, list_accounts
-
-    session = begin(context, home, as_json)
+    from .remote import path_of
 
     async def act(reading: Reading) -> list[Document]:
         actor, snapshot = reading.actor, reading.snapshot
         rows = await list_accounts(reading.database, snapshot, actor, endpoint, limit, before)
         return await account_documents(reading.database, rows)
 
-    found = session.read(act)
+    def there(remote: Remote) -> list[Document]:
+        rows = remote.rows(path_of("endpoints", "acme", endpoint, "accounts"), "accounts")
+        older = (one for one in rows if before is None or int(one["id"]) < before)
+        return list(islice(older, limit))
+
+    found = session.read(act, there)
     rows = [
         (
             one["id"],
@@ -145,21 +155,21 @@ def list_accounts(
 
 
 @accounts.command("revoke")
+@anywhere
 def revoke_one(
-    context: typer.Context,
+    session: Session,
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The last part of the account's URL.")],
     endpoint: Endpoint = "default",
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """Take away an account's rights for good; its certificates stay as they are."""
     from ..operations.manage_acme_accounts import account_documents, revoke_account
-
-    session = begin(context, home, as_json)
+    from .remote import path_of
 
     async def act(context: Context, actor: Actor) -> Document:
         row = await revoke_account(context, actor, endpoint, account)
         (document,) = await account_documents(context.database, [row])
         return document
 
-    session.output.show(session.run(act), f"Revoked account {account} of endpoint {endpoint}")
+    path = path_of("endpoints", "acme", endpoint, "accounts", account)
+    document = session.run(act, lambda remote: remote.delete(path))
+    session.output.show(document, f"Revoked account {account} of endpoint {endpoint}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from .options import Discrepancies, Home, Json, Session, begin, group, parse_moment, read_file
+from .options import Discrepancies, Home, Json, Session, anywhere, begin, group, parse_moment, read_file
 from .output import Progress, columns, facts
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..operations.check_issuance import Contradiction, FoundCertificate
     from ..operations.context import Context
     from ..store.rows import IssuanceIntentRow
+    from .remote import Remote
     from .wiring import Reading
 
 Document = dict[str, Any]
@@ -43,8 +44,9 @@ Checkpoint = Annotated[
 
 
 @app.command("list")
+@anywhere
 def list_all(
-    context: typer.Context,
+    session: Session,
     kind: Annotated[
         str | None, typer.Option("--kind", metavar="KIND", help="Of this kind: certificate.issued.")
     ] = None,
@@ -60,20 +62,23 @@ def list_all(
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=1000, help="How many of the newest at the most.")
     ] = 100,
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """List what was done, by whom and when, the newest last."""
     from ..operations.list_events import EventFilter, event_document, list_events
 
-    session = begin(context, home, as_json)
     wanted = EventFilter(kind, actor, subject, parse_moment("since", since) if since else None)
 
     async def look(reading: Reading) -> list[Document]:
         rows = await list_events(reading.database, reading.actor, wanted, limit)
         return [event_document(row) for row in reversed(rows)]
 
-    found = session.read(look)
+    def there(remote: Remote) -> list[Document]:
+        query = {"limit": str(limit)} | ({"since": wanted.since.isoformat()} if wanted.since else {})
+        given = {"kind": kind, "actor": actor, "subject": subject}
+        query |= {name: value for name, value in given.items() if value is not None}
+        return list(reversed(remote.get("/audit/events", query)["events"]))
+
+    found = session.read(look, there)
     rows = [
         (one["at"][:19].replace("T", " "), one["kind"], one["actor"], one["source"], one["subject"])
         for one in found
@@ -437,10 +442,9 @@ def export(
         await record_export(context, actor)
         records = 0
         with session.output.progress("exporting") as progress, _new_file(file) as sink:
-            async for record in export_audit(context.database, keys):
+            async for record in export_audit(context.database, keys, progress):
                 sink.write(encode(record))
                 records += 1
-                progress(records, records)
         return records
 
     records = session.run(act)
@@ -464,8 +468,12 @@ def _new_file(path: Path) -> Iterator[TextIO]:
 
 
 @app.command()
-def checkpoint(context: typer.Context, home: Home = None, as_json: Json = False) -> None:
-    """Sign where the log stands now, and print the signed note: keep it where nobody here can write."""
-    session = begin(context, home, as_json)
-    note = session.wiring.sign_checkpoint(session.home)
+@anywhere
+def checkpoint(session: Session) -> None:
+    """Sign where the log stands now, and print the signed note: keep it where nobody here can write.
+
+    Over REST nothing is signed: the newest note is printed.
+    """
+    remote = session.remote
+    note = remote.get("/audit/checkpoint")["note"] if remote else session.wiring.sign_checkpoint(session.home)
     session.output.show({"checkpoint": note}, note.rstrip("\n"))

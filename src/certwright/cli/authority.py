@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, Recovery, begin, group, read_file, read_secret
-from .output import columns, facts
+from .authority_documents import generation_document, generations_there, listed, told
+from .options import Home, Json, Recovery, Session, anywhere, begin, group, read_file, read_secret
+from .output import columns
 
 if TYPE_CHECKING:
     from ..core.access import Actor
-    from ..core.distinguished_name import DistinguishedName
     from ..core.request import AuthorityTerms
     from ..operations.context import Context
-    from ..store.snapshot import Generation, Snapshot
+    from ..store.snapshot import Generation
+    from .remote import Remote
     from .wiring import Reading
 
 Document = dict[str, Any]
@@ -76,12 +77,24 @@ def terms_of(
     return AuthorityTerms(path_length, constraints, chosen)
 
 
+def _terms_body(
+    terms: AuthorityTerms | None, permit: list[str] | None, exclude: list[str] | None
+) -> Document:
+    """The same for REST, to be added to a body."""
+    if terms is None:
+        return {}
+    policies = [one.oid for one in terms.policies]
+    body = {"path_length": terms.path_length, "policies": policies}
+    return {"terms": body | {"permitted": permit or [], "excluded": exclude or []}}
+
+
 # -- found ---------------------------------------------------------------------------------------
 
 
 @app.command()
+@anywhere
 def found(
-    context: typer.Context,
+    session: Session,
     name: Name,
     kind: Kind = "issuing",
     parent: Annotated[
@@ -106,37 +119,35 @@ def found(
     policy: Policy = None,
     crl_shards: Shards = 1,
     recovery: Recovery = "",
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """Found an authority and put it in service; without a parent, make its CSR for an outside one."""
-    from ..operations.found_authority import AuthorityOrder, found_authority
+    from ..core.distinguished_name import parse_name
+    from ..operations.found_authority import AuthorityOrder, default_subject, found_authority
+    from .remote import path_of
     from .requests import algorithm_named
 
-    session = begin(context, home, as_json)
     chosen = algorithm_named(algorithm)
     keeper = provider or ("recovery" if kind == "root" else "software")
     terms = terms_of(path_length, permit, exclude, policy)
 
     async def act(context: Context, actor: Actor) -> Document:
-        named = _subject(context.snapshot, name, subject)
+        named = parse_name(subject) if subject else default_subject(context.snapshot, name)
         if parent:  # before a key is made: can the parent's be used?
             context.keyring.provider(context.snapshot.issuing(parent).row.key_provider)
         order = AuthorityOrder(name, kind, named, chosen, keeper, parent, profile, terms, crl_shards)
         return await _begun(context, actor, await found_authority(context, actor, order))
 
-    document = session.run(act, recovery)
-    session.output.show(document, _told(document))
+    def there(remote: Remote) -> Document:
+        texts = {"subject": subject, "parent": parent, "profile": profile}
+        body: Document = {field: text for field, text in texts.items() if text}
+        body |= {"name": name, "kind": kind, "algorithm": chosen.value, "key_provider": keeper}
+        body |= {"crl_shards": crl_shards} | _terms_body(terms, permit, exclude)
+        made = generations_there(remote.post("/authorities", body))[0]
+        csr = {} if made["certificate"] else remote.post(path_of("authorities", name, "csr"))
+        return made | csr
 
-
-def _subject(snapshot: Snapshot, name: str, subject: str) -> DistinguishedName:
-    from ..core.distinguished_name import name_of, parse_name
-
-    if subject:
-        return parse_name(subject)
-    organization = snapshot.installation.organization
-    words = " ".join(word.capitalize() for word in name.split("-"))
-    return name_of((("O", organization), ("CN", f"{organization} {words} CA")))
+    document = session.run(act, there, recovery)
+    session.output.show(document, told(document))
 
 
 async def _begun(context: Context, actor: Actor, generation: Generation) -> Document:
@@ -147,50 +158,48 @@ async def _begun(context: Context, actor: Actor, generation: Generation) -> Docu
 
     if generation.certificate is None:
         csr = await authority_csr(context, actor, generation.authority.name)
-        return _document(generation) | {"csr": pem(csr, "CERTIFICATE REQUEST").decode()}
+        return generation_document(generation) | {"csr": pem(csr, "CERTIFICATE REQUEST").decode()}
     await put_in_service(context, actor, generation)
-    return _document(generation)
+    return generation_document(generation)
 
 
 @app.command()
-def csr(
-    context: typer.Context, name: Name, out: Out = None, home: Home = None, as_json: Json = False
-) -> None:
+@anywhere
+def csr(session: Session, name: Name, out: Out = None) -> None:
     """Give out the CSR of an authority that an outside one shall sign."""
     from ..core.pem import pem
     from ..operations.accept_certificate import authority_csr
+    from .remote import path_of
 
-    session = begin(context, home, as_json)
+    async def act(context: Context, actor: Actor) -> Document:
+        return {"csr": pem(await authority_csr(context, actor, name), "CERTIFICATE REQUEST").decode()}
 
-    async def act(context: Context, actor: Actor) -> bytes:
-        return await authority_csr(context, actor, name)
-
-    text = pem(session.run(act), "CERTIFICATE REQUEST").decode()
-    _keep(out, text)
-    session.output.show({"csr": text}, text.rstrip())
+    document = session.run(act, lambda remote: remote.post(path_of("authorities", name, "csr")))
+    _keep(out, document["csr"])
+    session.output.show(document, document["csr"].rstrip())
 
 
 @app.command()
-def accept(
-    context: typer.Context,
-    name: Name,
-    files: Files,
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
+@anywhere
+def accept(session: Session, name: Name, files: Files) -> None:
     """Take the certificate that an outside authority has signed, and put the authority in service."""
+    from ..core.pem import pem
     from ..operations.accept_certificate import Accepted, accept_certificate
     from .pem_files import read_chain
+    from .remote import path_of
 
-    session = begin(context, home, as_json)
     certificate, *chain = read_chain(files)
 
     async def act(context: Context, actor: Actor) -> Document:
         given = Accepted(certificate, tuple(chain))
         return await _begun(context, actor, await accept_certificate(context, actor, name, given))
 
-    document = session.run(act)
-    session.output.show(document, _told(document))
+    def there(remote: Remote) -> Document:
+        texts = {"certificate": pem(certificate).decode(), "chain": b"".join(map(pem, chain)).decode()}
+        return generations_there(remote.post(path_of("authorities", name, "certificate"), texts))[0]
+
+    document = session.run(act, there)
+    session.output.show(document, told(document))
 
 
 @app.command("import")
@@ -246,13 +255,14 @@ def bring(
         generation = await import_authority(context, actor, order, private, given, last_list)
         return await _begun(context, actor, generation)
 
-    document = session.run(act, recovery)
-    session.output.show(document, _told(document))
+    document = session.run(act, recovery_passphrase_file=recovery)
+    session.output.show(document, told(document))
 
 
 @app.command("sign-csr")
+@anywhere
 def sign_csr(
-    context: typer.Context,
+    session: Session,
     csr: Annotated[str, typer.Argument(metavar="FILE", help="The CSR, PEM or DER; - is standard input.")],
     parent: Annotated[str, typer.Option("--parent", metavar="NAME", help="Who signs.")],
     profile: Annotated[
@@ -266,17 +276,18 @@ def sign_csr(
     policy: Policy = None,
     out: Out = None,
     recovery: Recovery = "",
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """Certify an outside subordinate authority from its CSR."""
     from ..core.distinguished_name import parse_name
+    from ..core.errors import Malformed
     from ..operations.certificate_documents import certificate_document
     from ..operations.found_authority import sign_subordinate
+    from .remote import path_of
     from .requests import read_csr
+    from .wishes import csr_text
 
-    session = begin(context, home, as_json)
-    request = replace(read_csr(csr)[1], terms=terms_of(path_length, permit, exclude, policy))
+    content, asked = read_csr(csr)
+    request = replace(asked, terms=terms_of(path_length, permit, exclude, policy))
     if subject:
         request = replace(request, subject=parse_name(subject))
 
@@ -287,7 +298,15 @@ def sign_csr(
         row, der = await sign_subordinate(context, actor, parent, wanted, profile)
         return certificate_document(row) | _texts(der, context.snapshot.issuing(parent))
 
-    document = session.run(act, recovery)
+    def there(remote: Remote) -> Document:
+        if subject:
+            raise Malformed("over REST the subject in the CSR counts; leave --subject out")
+        body: Document = {"csr": csr_text(content), "profile": profile} | ({"days": days} if days else {})
+        body |= _terms_body(request.terms, permit, exclude)
+        chain = _chain_of(remote.get(path_of("authorities", parent)))
+        return remote.post(path_of("authorities", parent, "subordinates"), body) | {"chain": chain}
+
+    document = session.run(act, there, recovery)
     _keep(out, document["certificate"] + document["chain"])
     session.output.show(document, document["certificate"] + document["chain"].rstrip())
 
@@ -299,14 +318,24 @@ def _texts(der: bytes, parent: Generation) -> Document:
     return {"certificate": pem(der).decode(), "chain": chain.decode()}
 
 
+def _chain_of(authority: Document) -> str:
+    """The newest certificate under which an authority issues, and those above it. Raises Conflict."""
+    from ..core.errors import Conflict
+
+    for one in generations_there(authority):
+        if one["status"] == "in force":
+            return str(one["certificate"] + one["chain"])
+    raise Conflict(f"authority {authority['name']} has no certificate in force to sign with")
+
+
 # -- look and retire -----------------------------------------------------------------------------
 
 
 @app.command("list")
-def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def list_all(session: Session) -> None:
     """List the authorities."""
-    session = begin(context, home, as_json)
-    found = session.read(_visible)
+    found = session.read(_visible, _visible_there)
     heads = ("NAME", "KIND", "GENERATION", "STATUS", "KEY", "UNTIL", "SUBJECT")
     rows = [
         (
@@ -324,124 +353,72 @@ def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -
 
 
 async def _visible(reading: Reading) -> list[Document]:
-    from ..core.access import Subject, Verb, may
+    from ..operations.view_configuration import list_authorities
 
-    names = [
-        name
-        for name in sorted(reading.snapshot.authorities)
-        if may(reading.actor, Verb.VIEW, Subject(authority=name))
-    ]
-    return [_listed(reading, one) for name in names for one in reading.snapshot.of_authority(name)]
+    seen = list_authorities(reading.snapshot, reading.actor)
+    return [listed(reading, one) for row in seen for one in reading.snapshot.of_authority(row.name)]
+
+
+def _visible_there(remote: Remote) -> list[Document]:
+    return [each for one in remote.rows("/authorities", "authorities") for each in generations_there(one)]
 
 
 @app.command()
-def show(context: typer.Context, name: Name, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def show(session: Session, name: Name) -> None:
     """Show an authority: its generations, where its status data is, its certificate and chain."""
-    session = begin(context, home, as_json)
+    from .remote import path_of
 
     async def act(reading: Reading) -> list[Document]:
-        from ..core.access import Subject, Verb, require
+        from ..operations.view_configuration import view_authority
 
-        reading.snapshot.authority(name)
-        require(reading.actor, Verb.VIEW, Subject(authority=name))
-        return [_listed(reading, one) for one in reading.snapshot.of_authority(name)]
+        row = view_authority(reading.snapshot, reading.actor, name)
+        return [listed(reading, one) for one in reading.snapshot.of_authority(row.name)]
 
-    found = session.read(act)
-    session.output.show({"generations": found}, "\n\n".join(map(_told, found)))
+    found = session.read(act, lambda remote: generations_there(remote.get(path_of("authorities", name))))
+    session.output.show({"generations": found}, "\n\n".join(map(told, found)))
 
 
 @app.command()
-def retire(context: typer.Context, name: Name, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def retire(session: Session, name: Name) -> None:
     """Issue no more under an authority, for good: this cannot be taken back.
 
     Its revocation lists and OCSP answers go on, and what it has issued can still be revoked.
     """
     from ..operations.found_authority import retire_authority
-
-    session = begin(context, home, as_json)
+    from .remote import path_of
 
     async def act(context: Context, actor: Actor) -> Document:
         row = await retire_authority(context, actor, name)
         assert row.retired_at is not None
         return {"name": row.name, "retired_at": row.retired_at.isoformat()}
 
-    session.output.show(session.run(act), f"Retired {name} for good; its lists and answers go on")
+    def there(remote: Remote) -> Document:
+        gone = remote.post(path_of("authorities", name, "retire"))
+        return {field: gone[field] for field in ("name", "retired_at")}
+
+    session.output.show(session.run(act, there), f"Retired {name} for good; its lists and answers go on")
 
 
 @app.command()
-def withdraw(
-    context: typer.Context, name: Name, recovery: Recovery = "", home: Home = None, as_json: Json = False
-) -> None:
+@anywhere
+def withdraw(session: Session, name: Name, recovery: Recovery = "") -> None:
     """Take back an authority that awaits its certificate.
 
     Its key is destroyed; its name and subject are free for another order.
     """
     from ..operations.withdraw_authority import withdraw_authority
-
-    session = begin(context, home, as_json)
+    from .remote import path_of
 
     async def act(context: Context, actor: Actor) -> Document:
-        return _document(await withdraw_authority(context, actor, name)) | {"status": "withdrawn"}
+        return generation_document(await withdraw_authority(context, actor, name)) | {"status": "withdrawn"}
 
-    session.output.show(session.run(act, recovery), f"Withdrew {name}; its key is destroyed")
+    def there(remote: Remote) -> Document:
+        (gone,) = generations_there(remote.delete(path_of("authorities", name)))
+        return gone | {"status": "withdrawn"}
 
-
-def _listed(reading: Reading, generation: Generation) -> Document:
-    document = _document(generation)
-    if document["status"] == "in force" and generation.id in reading.snapshot.revoked_above:
-        document["status"] = "below a revoked certificate"
-    return document
-
-
-def _document(generation: Generation) -> Document:
-    from ..core.pem import pem
-
-    row, issuer = generation.row, generation.issuer
-    return {
-        "name": generation.authority.name,
-        "kind": generation.authority.kind,
-        "generation": row.number,
-        "status": _status(generation),
-        "subject": row.subject,
-        "key_algorithm": row.key_algorithm,
-        "key_provider": row.key_provider,
-        "profile": row.profile,
-        "crl_shards": generation.authority.crl_shards,
-        "not_after": row.not_after.isoformat() if row.not_after else None,
-        "ocsp": issuer.pointers.ocsp if issuer else "",
-        "crl": issuer.pointers.crl.format(shard=0) if issuer else "",
-        "ca_issuers": issuer.pointers.ca_issuers if issuer else "",
-        "certificate": pem(row.certificate).decode() if row.certificate else None,
-        "chain": b"".join(map(pem, generation.chain)).decode(),
-    }
-
-
-def _status(generation: Generation) -> str:
-    if generation.certificate is None:
-        return "awaits its certificate"
-    retired = generation.authority.retired_at or generation.row.retired_at
-    return f"retired {retired:%Y-%m-%d}" if retired else "in force"
-
-
-def _told(document: Document) -> str:
-    names = (
-        "status",
-        "kind",
-        "subject",
-        "key_algorithm",
-        "key_provider",
-        "profile",
-        "not_after",
-        "ocsp",
-        "crl",
-    )
-    pairs = [("authority", f"{document['name']}/{document['generation']}")]
-    pairs += [(name.replace("_", " "), str(document[name] or "")) for name in (*names, "ca_issuers")]
-    text = facts(pairs)
-    for name in ("csr", "certificate", "chain"):
-        if document.get(name):
-            text += f"\n\n{document[name]}".rstrip()
-    return text
+    session.output.show(session.run(act, there, recovery), f"Withdrew {name}; its key is destroyed")
 
 
 def _keep(out: Path | None, text: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, Reference, Root, Session, Token, Url, begin, parse_duration, parse_moment
+from .options import Reference, Session, anywhere, parse_duration, parse_moment
 from .output import columns, facts
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ Document = dict[str, Any]
 IDENTIFIER_DIGITS_MAX = 18
 
 
+@anywhere
 def certificates(
-    context: typer.Context,
+    session: Session,
     expiring: Annotated[
         str, typer.Option("--expiring", metavar="30d", help="Those that end within this time from now.")
     ] = "",
@@ -39,20 +40,11 @@ def certificates(
         str, typer.Option("--after", metavar="ID", help="Go on after this one: `next` of an earlier answer.")
     ] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="How many at the most.")] = 100,
-    home: Home = None,
-    as_json: Json = False,
-    url: Url = "",
-    token: Token = "",
-    root: Root = None,
 ) -> None:
     """List certificates.
 
     The newest come first, or with --expiring those that end first.
     """
-    from .remote import remote_of
-
-    session = begin(context, home, as_json)
-    remote = remote_of(session, url, token, root)
     if expiring:
         parse_duration("expiring", expiring)
     given = {"expiring": expiring, "authority": authority, "profile": profile, "name": name}
@@ -60,7 +52,9 @@ def certificates(
         given["revoked"] = "true" if revoked else "false"
     query = {key: value for key, value in given.items() if value}
     found, further = (
-        _list_there(remote, query, after, limit) if remote else _list_here(session, query, after, limit)
+        _list_there(session.remote, query, after, limit)
+        if session.remote
+        else _list_here(session, query, after, limit)
     )
     text = _table(found)
     if further:
@@ -120,11 +114,13 @@ def _filter(query: dict[str, str], reading: Reading) -> CertificateFilter:
 def _list_there(
     remote: Remote, query: dict[str, str], after: str, limit: int
 ) -> tuple[list[Document], str | None]:
+    from .remote import PAGE_MAX
+
     found: list[Document] = []
     further: str | None = after or None
     while len(found) < limit:
         place = {"after": further} if further else {}
-        page = remote.get("/certificates", query | place | {"limit": str(min(limit - len(found), 1000))})
+        page = remote.get("/certificates", query | place | {"limit": str(min(limit - len(found), PAGE_MAX))})
         found += page["certificates"]
         further = page["next"]
         if not further:
@@ -151,37 +147,27 @@ def _table(found: list[Document]) -> str:
 # -- one certificate -----------------------------------------------------------------------------
 
 
-def show(
-    context: typer.Context,
-    certificate: Reference,
-    home: Home = None,
-    as_json: Json = False,
-    url: Url = "",
-    token: Token = "",
-    root: Root = None,
-) -> None:
+@anywhere
+def show(session: Session, certificate: Reference) -> None:
     """Show one certificate.
 
     Its facts, its status, and itself.
     """
-    from .remote import remote_of
-
-    session = begin(context, home, as_json)
-    remote = remote_of(session, url, token, root)
-    document = remote.get(f"/certificates/{certificate}") if remote else read_here(session, certificate)
+    document = look_at(session, certificate)
     session.output.show(document, _told(document))
 
 
-def read_here(session: Session, certificate: str) -> Document:
-    """All there is to say of a certificate of this machine's installation. Raises NotFound, Malformed."""
+def look_at(session: Session, certificate: str) -> Document:
+    """All there is to say of a certificate. Raises NotFound, Malformed."""
     from ..operations.certificate_documents import details_document
     from ..operations.read_certificate import read_certificate
+    from .remote import path_of
 
     async def act(reading: Reading) -> Document:
         details = await read_certificate(reading.database, reading.snapshot, reading.actor, certificate)
         return details_document(details)
 
-    return session.read(act)
+    return session.read(act, lambda remote: remote.get(path_of("certificates", certificate)))
 
 
 def _told(document: Document) -> str:
@@ -202,8 +188,9 @@ def _told(document: Document) -> str:
     return f"{facts(pairs)}\n\n{document['certificate']}".rstrip()
 
 
+@anywhere
 def revoke(
-    context: typer.Context,
+    session: Session,
     certificate: Reference,
     reason: Annotated[
         str,
@@ -212,11 +199,6 @@ def revoke(
     invalidity_date: Annotated[
         str, typer.Option("--invalidity-date", metavar="TIME", help="Since when the key is thought lost.")
     ] = "",
-    home: Home = None,
-    as_json: Json = False,
-    url: Url = "",
-    token: Token = "",
-    root: Root = None,
 ) -> None:
     """Revoke a certificate, or put it on hold.
 
@@ -226,9 +208,8 @@ def revoke(
     from ..operations.certificate_documents import certificate_document
     from ..operations.revoke import revoke_certificate
     from ..operations.worker_health import offline_tasks, publishing_command
-    from .remote import remote_of
+    from .remote import path_of
 
-    session = begin(context, home, as_json)
     wanted = parse_reason(reason)
     since = parse_moment("invalidity-date", invalidity_date) if invalidity_date else None
 
@@ -240,33 +221,25 @@ def revoke(
             session.output.warn(f"responders say so; its list waits for `{publishing_command(own[0])}`")
         return certificate_document(row)
 
-    if remote := remote_of(session, url, token, root):
+    def there(remote: Remote) -> Document:
         more = {"invalidity_date": since.isoformat()} if since else {}
-        document = remote.post(f"/certificates/{certificate}/revoke", {"reason": wanted.label, **more})
-    else:
-        document = session.run(act)
+        path = path_of("certificates", certificate, "revoke")
+        return remote.post(path, {"reason": wanted.label, **more})
+
+    document = session.run(act, there)
     session.output.show(document, f"Revoked {document['fingerprint']} for {document['revocation_reason']}")
 
 
-def release(
-    context: typer.Context,
-    certificate: Reference,
-    home: Home = None,
-    as_json: Json = False,
-    url: Url = "",
-    token: Token = "",
-    root: Root = None,
-) -> None:
+@anywhere
+def release(session: Session, certificate: Reference) -> None:
     """Lift a hold."""
     from ..operations.certificate_documents import certificate_document
     from ..operations.revoke import release_certificate
-    from .remote import remote_of
-
-    session = begin(context, home, as_json)
+    from .remote import path_of
 
     async def act(context: Context, actor: Actor) -> Document:
         return certificate_document(await release_certificate(context, actor, certificate, context.clock()))
 
-    remote = remote_of(session, url, token, root)
-    document = remote.post(f"/certificates/{certificate}/release", {}) if remote else session.run(act)
+    path = path_of("certificates", certificate, "release")
+    document = session.run(act, lambda remote: remote.post(path))
     session.output.show(document, f"Released {document['fingerprint']}")

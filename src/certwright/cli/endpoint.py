@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, begin, group
+from .options import Session, anywhere, group
 from .output import columns, facts
 from .profile import read_json
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..operations.context import Context
     from ..operations.found_installation import EndpointOrder
     from ..store.snapshot import Endpoint
+    from .remote import Remote
     from .wiring import Reading
 
 Document = dict[str, Any]
@@ -25,21 +26,16 @@ Protocol = Annotated[str, typer.Option("--protocol", metavar="NAME", help="Its p
 
 
 @app.command("list")
-def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def list_all(session: Session) -> None:
     """List the endpoints."""
-    session = begin(context, home, as_json)
 
     async def act(reading: Reading) -> list[Document]:
-        from ..core.access import Subject, Verb, may
+        from ..operations.view_configuration import list_endpoints
 
-        endpoints = sorted(reading.snapshot.endpoints.values(), key=lambda one: one.path)
-        return [
-            _document(one)
-            for one in endpoints
-            if may(reading.actor, Verb.VIEW, Subject(authority=one.authority, endpoint=one.path))
-        ]
+        return list(map(_document, list_endpoints(reading.snapshot, reading.actor)))
 
-    found = session.read(act)
+    found = session.read(act, lambda remote: list(remote.rows("/endpoints", "endpoints")))
     heads = ("PROTOCOL", "NAME", "SERVED", "AUTHORITY", "PROFILES")
     rows = [
         (
@@ -55,43 +51,49 @@ def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -
 
 
 @app.command()
-def show(
-    context: typer.Context, name: Name, protocol: Protocol = "acme", home: Home = None, as_json: Json = False
-) -> None:
+@anywhere
+def show(session: Session, name: Name, protocol: Protocol = "acme") -> None:
     """Print an endpoint's document, to be changed and saved."""
-    session = begin(context, home, as_json)
+    from ..core.errors import NotFound
+    from .remote import path_of
 
     async def act(reading: Reading) -> Document:
-        from ..core.access import Subject, Verb, require
+        from ..operations.view_configuration import view_endpoint
 
-        endpoint = reading.snapshot.endpoint(protocol, name)
-        require(reading.actor, Verb.VIEW, Subject(authority=endpoint.authority, endpoint=endpoint.path))
-        return _document(endpoint)
+        return _document(view_endpoint(reading.snapshot, reading.actor, f"{protocol}/{name}"))
 
-    document = session.read(act)
-    document.pop("enabled")
+    document = session.read(act, lambda remote: remote.get(path_of("endpoints", protocol, name)))
+    if not document.pop("enabled"):
+        raise NotFound(f"there is no {protocol} endpoint {name[:60]!r}")
     session.output.show(document, json.dumps(document, indent=2))
 
 
 @app.command()
+@anywhere
 def save(
-    context: typer.Context,
+    session: Session,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The document, JSON; - is standard input.")],
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """Make an endpoint, or change the one of this protocol and name; say where the settings serve it."""
     from ..operations.found_installation import save_endpoint
+    from .remote import path_of
 
-    session = begin(context, home, as_json)
     order = _order(read_json(file))
 
     async def act(context: Context, actor: Actor) -> Document:
         await save_endpoint(context, actor, order)
         return _document(context.snapshot.endpoint(order.protocol, order.name))
 
-    document = session.run(act)
-    directory = session.wiring.directory(session.home, order.name)
+    def there(remote: Remote) -> Document:
+        body = {name: getattr(order, name) for name in ("authority", "profiles", "policy", "settings")}
+        return remote.put(path_of("endpoints", order.protocol, order.name), body)
+
+    document = session.run(act, there)
+    directory = (
+        session.remote.url + path_of("acme", order.name, "directory")
+        if session.remote
+        else session.wiring.directory(session.home, order.name)
+    )
     told = facts([("Saved endpoint", f"{order.protocol}/{order.name}"), ("directory", directory)])
     session.output.show(document | {"directory": directory}, told)
 
@@ -116,29 +118,33 @@ def _order(document: object) -> EndpointOrder:
 
 
 @app.command()
-def remove(
-    context: typer.Context, name: Name, protocol: Protocol = "acme", home: Home = None, as_json: Json = False
-) -> None:
+@anywhere
+def remove(session: Session, name: Name, protocol: Protocol = "acme") -> None:
     """Serve an endpoint no more; saving it again brings it back."""
     from ..operations.remove_endpoint import remove_endpoint
-
-    session = begin(context, home, as_json)
+    from .remote import path_of
 
     async def act(context: Context, actor: Actor) -> Document:
         row = await remove_endpoint(context, actor, protocol, name)
         return {"protocol": row.protocol, "name": row.name, "enabled": row.enabled}
 
-    session.output.show(session.run(act), f"Removed endpoint {protocol}/{name}")
+    def there(remote: Remote) -> Document:
+        gone = remote.delete(path_of("endpoints", protocol, name))
+        return {field: gone[field] for field in ("protocol", "name", "enabled")}
+
+    session.output.show(session.run(act, there), f"Removed endpoint {protocol}/{name}")
 
 
 def _document(endpoint: Endpoint) -> Document:
+    from ..core.policy import endpoint_policy_to_document
+
     row = endpoint.row
     return {
         "protocol": row.protocol,
         "name": row.name,
         "authority": endpoint.authority,
         "profiles": list(endpoint.profiles),
-        "policy": json.loads(row.policy),
+        "policy": endpoint_policy_to_document(endpoint.policy),
         "settings": endpoint.settings,
         "enabled": row.enabled,
     }

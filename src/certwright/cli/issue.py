@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, Reference, Root, Session, Token, Url, begin
+from .options import Reference, Session, anywhere
 from .output import facts
 from .wishes import REQUEST, Algorithm, Authority, Csr, Days, Dns, Email, Ip, Subject, Upn, Uri, Wish
 
 if TYPE_CHECKING:
     from ..core.access import Actor
     from ..operations.context import Context
-    from .remote import Remote
 
 Document = dict[str, Any]
 Profile = Annotated[str, typer.Option("--profile", metavar="NAME", help="What kind of certificate.")]
@@ -27,8 +26,9 @@ Out = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the files of an earlier certificate.")]
 
 
+@anywhere
 def issue(
-    context: typer.Context,
+    session: Session,
     profile: Profile,
     dns: Dns = None,
     ip: Ip = None,
@@ -45,61 +45,40 @@ def issue(
     preview: Annotated[
         bool, typer.Option("--preview", help="Show the certificate that this would become; issue nothing.")
     ] = False,
-    home: Home = None,
-    as_json: Json = False,
-    url: Url = "",
-    token: Token = "",
-    root: Root = None,
 ) -> None:
     """Issue a certificate.
 
     Its key is made here, unless there is a request.
     """
-    from .remote import remote_of
     from .wishes import read_wish
 
-    session = begin(context, home, as_json)
     wish = read_wish(profile, authority, (dns, ip, email, uri, upn), subject, csr, algorithm, days)
-    remote = remote_of(session, url, token, root)
     if preview:
-        show_preview(session, wish, remote)
+        show_preview(session, wish)
         return
-    folder = out or _folder_for(wish.label)
-    document = _into(
-        folder,
-        overwrite,
-        wish.key,
-        lambda: _issue_there(remote, wish) if remote else _issue_here(session, wish),
-    )
+    document = _into(out or _folder_for(wish.label), overwrite, wish.key, lambda: _issue(session, wish))
     document |= {"replaced": list(wish.replaced)}
     session.output.show(document, told(f"Issued a {profile} certificate", document))
 
 
-def _issue_here(session: Session, wish: Wish) -> Document:
+def _issue(session: Session, wish: Wish) -> Document:
     from ..operations.certificate_documents import issued_document
     from ..operations.issue import issue as issue_certificate
 
     async def act(context: Context, actor: Actor) -> Document:
         return issued_document(await issue_certificate(context, wish.order(actor, context.clock())))
 
-    return session.run(act)
+    return session.run(act, lambda remote: remote.post("/certificates", wish.document()))
 
 
-def _issue_there(remote: Remote, wish: Wish) -> Document:
-    return remote.post("/certificates", wish.document())
-
-
-def show_preview(session: Session, wish: Wish, remote: Remote | None) -> None:
-    from ..core.errors import Malformed
+def show_preview(session: Session, wish: Wish) -> None:
     from ..operations.preview import preview
-
-    if remote is not None:
-        raise Malformed("a preview is made on the installation's own machine; leave --url and --token out")
 
     async def act(context: Context, actor: Actor) -> Document:
         return await preview(context, wish.order(actor, context.clock()))
 
-    document = session.run(act) | {"replaced": list(wish.replaced)}
+    document = session.run(act, lambda remote: remote.post("/preview", wish.document()))
+    document |= {"replaced": list(wish.replaced)}
     session.output.show(document, _previewed(document))
 
 
@@ -122,8 +101,9 @@ def _previewed(document: Document) -> str:
 # -- renew ---------------------------------------------------------------------------------------
 
 
+@anywhere
 def renew(
-    context: typer.Context,
+    session: Session,
     certificate: Reference,
     csr: Annotated[str, typer.Option("--csr", metavar="FILE", help=REQUEST)] = "",
     same_key: Annotated[
@@ -131,25 +111,18 @@ def renew(
     ] = False,
     out: Out = None,
     overwrite: Overwrite = False,
-    home: Home = None,
-    as_json: Json = False,
-    url: Url = "",
-    token: Token = "",
-    root: Root = None,
 ) -> None:
     """Issue the successor of a certificate.
 
     It has the same names and profile, and a new key unless told otherwise.
     """
     from ..core.errors import Malformed
-    from .remote import remote_of
+    from .certificates import look_at
     from .requests import algorithm_named, key_pem, make_csr, make_key, read_csr
 
-    session = begin(context, home, as_json)
-    remote = remote_of(session, url, token, root)
     if csr and same_key:
         raise Malformed("--csr and --same-key exclude each other; the request has a key")
-    before = _look(session, certificate, remote)
+    before = look_at(session, certificate)
     key, request = None, read_csr(csr)[0] if csr else b""
     if not csr and not same_key:
         algorithm = algorithm_named(before["key_algorithm"])
@@ -160,36 +133,24 @@ def renew(
         out or _folder_for(_common_name(before) or before["serial"]),
         overwrite,
         key,
-        lambda: (
-            _renew_there(remote, reference, request) if remote else _renew_here(session, reference, request)
-        ),
+        lambda: _renew(session, reference, request),
     )
     session.output.show(document, told(f"Renewed {reference}", document))
 
 
-def _look(session: Session, certificate: str, remote: Remote | None) -> Document:
-    """The certificate as it is, before anything is made."""
-    from .certificates import read_here
-
-    return remote.get(f"/certificates/{certificate}") if remote else read_here(session, certificate)
-
-
-def _renew_here(session: Session, reference: str, request: bytes) -> Document:
+def _renew(session: Session, reference: str, request: bytes) -> Document:
     from ..core.request import parse_csr
     from ..operations.certificate_documents import issued_document
     from ..operations.renew import renew_certificate
+    from .remote import path_of
+    from .wishes import csr_text
 
     async def act(context: Context, actor: Actor) -> Document:
         wanted = parse_csr(request) if request else None
         return issued_document(await renew_certificate(context, actor, reference, wanted))
 
-    return session.run(act)
-
-
-def _renew_there(remote: Remote, reference: str, request: bytes) -> Document:
-    from .wishes import csr_text
-
-    return remote.post(f"/certificates/{reference}/renew", {"csr": csr_text(request)} if request else {})
+    body = {"csr": csr_text(request)} if request else {}
+    return session.run(act, lambda remote: remote.post(path_of("certificates", reference, "renew"), body))
 
 
 # -- files ---------------------------------------------------------------------------------------

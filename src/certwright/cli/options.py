@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..core.access import Actor
     from ..operations.context import Context
+    from .remote import Remote
 
 Result = TypeVar("Result")
 FILE_OCTETS_MAX = 16 * 1024 * 1024
@@ -77,24 +80,76 @@ def group(summary: str) -> typer.Typer:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command on one installation."""
+    """One command on one installation: this machine's, or the one that `remote` reaches.
+
+    `read` and `run` are told what to do here, and `there`, over REST. Both give the same document.
+    """
 
     wiring: Wiring
     home: Path | None
     output: Output
+    remote: Remote | None = None
 
-    def read(self, act: Callable[[Reading], Awaitable[Result]]) -> Result:
+    def read(
+        self,
+        act: Callable[[Reading], Awaitable[Result]],
+        there: Callable[[Remote], Result] | None = None,
+    ) -> Result:
+        if self.remote is not None:
+            assert there is not None
+            return there(self.remote)
         return self.wiring.read(self.home, act)
 
     def run(
-        self, act: Callable[[Context, Actor], Awaitable[Result]], recovery_passphrase_file: str = ""
+        self,
+        act: Callable[[Context, Actor], Awaitable[Result]],
+        there: Callable[[Remote], Result] | None = None,
+        recovery_passphrase_file: str = "",
     ) -> Result:
+        """Raises Malformed when the recovery passphrase would have to travel."""
+        from ..core.errors import Malformed
+
+        if self.remote is not None:
+            if recovery_passphrase_file:
+                raise Malformed("the recovery passphrase is for the installation's own machine alone")
+            assert there is not None
+            return there(self.remote)
         return self.wiring.run(self.home, act, read_secret(recovery_passphrase_file))
 
 
 def begin(context: typer.Context, home: Path | None, as_json: bool) -> Session:
+    """For a command that acts on this machine alone."""
     wiring: Wiring = context.obj
     return Session(wiring, home, Output(as_json))
+
+
+def anywhere(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that acts here or over REST.
+
+    It takes a session first; in its place stand the options that say which installation is meant.
+    """
+
+    def typed(
+        context: typer.Context,
+        home: Home = None,
+        as_json: Json = False,
+        url: Url = "",
+        token: Token = "",
+        root: Root = None,
+        **own: Any,
+    ) -> None:
+        from .remote import remote_of
+
+        here = begin(context, home, as_json)
+        command(replace(here, remote=remote_of(here, url, token, root)), **own)
+
+    told = signature(command, eval_str=True)
+    _, *others = told.parameters.values()
+    first, *shared, _ = signature(typed, eval_str=True).parameters.values()
+    options = [option.replace(kind=Parameter.KEYWORD_ONLY) for option in (first, *others, *shared)]
+    wraps(command)(typed)
+    typed.__signature__ = told.replace(parameters=options)  # type: ignore[attr-defined]
+    return typed
 
 
 # -- reading what options name -------------------------------------------------------------------

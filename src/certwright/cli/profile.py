@@ -7,74 +7,83 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, begin, group, read_file
+from .options import Session, anywhere, group, read_file
 from .output import columns
 from .wishes import Algorithm, Authority, Csr, Days, Dns, Email, Ip, Subject, Upn, Uri
 
 if TYPE_CHECKING:
     from ..core.access import Actor
-    from ..core.profile import Profile
     from ..operations.context import Context
+    from .remote import Remote
     from .wiring import Reading
 
+Document = dict[str, Any]
 app = group("Certificate profiles.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the profile.")]
 
 
 @app.command("list")
-def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def list_all(session: Session) -> None:
     """List the profiles in force."""
-    session = begin(context, home, as_json)
 
-    async def act(reading: Reading) -> list[Profile]:
-        from ..core.access import Subject, Verb, may
+    shown = ("name", "version", "description")
 
-        profiles = reading.snapshot.profiles.values()
-        visible = [one for one in profiles if may(reading.actor, Verb.VIEW, Subject(profile=one.name))]
-        return sorted(visible, key=lambda one: one.name)
+    async def act(reading: Reading) -> list[Document]:
+        from ..operations.view_configuration import list_profiles
 
-    found = session.read(act)
-    documents = [{"name": one.name, "version": one.version, "description": one.description} for one in found]
-    rows = [(one.name, str(one.version), one.description) for one in found]
+        seen = list_profiles(reading.snapshot, reading.actor)
+        return [{name: getattr(one, name) for name in shown} for one in seen]
+
+    def there(remote: Remote) -> list[Document]:
+        return [{name: one[name] for name in shown} for one in remote.rows("/profiles", "profiles")]
+
+    documents = session.read(act, there)
+    rows = [(one["name"], str(one["version"]), one["description"]) for one in documents]
     session.output.show({"profiles": documents}, columns(("NAME", "VERSION", "DESCRIPTION"), rows))
 
 
 @app.command()
-def show(context: typer.Context, name: Name, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def show(session: Session, name: Name) -> None:
     """Print a profile's document, to be changed and saved."""
     from ..core.profile_document import to_document
+    from .remote import path_of
 
-    session = begin(context, home, as_json)
+    async def act(reading: Reading) -> Document:
+        from ..operations.view_configuration import view_profile
 
-    async def act(reading: Reading) -> dict[str, Any]:
-        from ..core.access import Subject, Verb, require
+        return to_document(view_profile(reading.snapshot, reading.actor, name))
 
-        require(reading.actor, Verb.VIEW, Subject(profile=name))
-        return to_document(reading.snapshot.profile(name))
-
-    document = session.read(act)
+    document = session.read(act, lambda remote: remote.get(path_of("profiles", name)))
     session.output.show(document, json.dumps(document, indent=2))
 
 
 @app.command()
+@anywhere
 def save(
-    context: typer.Context,
+    session: Session,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The document, JSON; - is standard input.")],
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """Save a profile as a new version. `version` in the document is the one it was made from."""
+    from ..core.documents import Fields
     from ..operations.save_profile import save_profile
+    from .remote import path_of
 
-    session = begin(context, home, as_json)
     document = read_json(file)
 
-    async def act(context: Context, actor: Actor) -> Profile:
-        return await save_profile(context, actor, document)
+    async def act(context: Context, actor: Actor) -> Document:
+        saved = await save_profile(context, actor, document)
+        return {"name": saved.name, "version": saved.version}
 
-    saved = session.run(act)
-    text = f"Saved profile {saved.name}, version {saved.version}"
-    session.output.show({"name": saved.name, "version": saved.version}, text)
+    def there(remote: Remote) -> Document:
+        assert isinstance(document, dict)
+        saved = remote.put(path_of("profiles", name), document)
+        return {"name": saved["name"], "version": saved["version"]}
+
+    name = Fields(document, "profile").text("name")
+    saved = session.run(act, there)
+    session.output.show(saved, f"Saved profile {saved['name']}, version {saved['version']}")
 
 
 def read_json(name: str) -> object:
@@ -89,8 +98,9 @@ def read_json(name: str) -> object:
 
 
 @app.command()
+@anywhere
 def preview(
-    context: typer.Context,
+    session: Session,
     name: Name,
     dns: Dns = None,
     ip: Ip = None,
@@ -102,13 +112,10 @@ def preview(
     authority: Authority = "issuing",
     algorithm: Algorithm = "",
     days: Days = None,
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """Show the exact certificate that a request would become under a profile; issue nothing."""
     from .issue import show_preview
     from .wishes import read_wish
 
-    session = begin(context, home, as_json)
     wish = read_wish(name, authority, (dns, ip, email, uri, upn), subject, csr, algorithm, days)
-    show_preview(session, wish, None)
+    show_preview(session, wish)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from ..core.errors import (
     CertwrightError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 SECONDS = 60
 ANSWER_OCTETS_MAX = 16 * 1024 * 1024
 DETAIL_CHARACTERS_MAX = 2000
+PAGE_MAX = 1000
 _ERRORS: dict[int, type[CertwrightError]] = {
     error.status: error
     for error in (Malformed, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, Unavailable)
@@ -50,8 +52,22 @@ class Remote:
     def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         return self._ask("GET", path + (f"?{urlencode(query)}" if query else ""), None)
 
-    def post(self, path: str, document: Mapping[str, object]) -> dict[str, Any]:
-        return self._ask("POST", path, json.dumps(document).encode())
+    def post(self, path: str, document: Mapping[str, object] | None = None) -> dict[str, Any]:
+        return self._ask("POST", path, json.dumps(document or {}).encode())
+
+    def put(self, path: str, document: Mapping[str, object]) -> dict[str, Any]:
+        return self._ask("PUT", path, json.dumps(document).encode())
+
+    def delete(self, path: str) -> dict[str, Any]:
+        return self._ask("DELETE", path, None)
+
+    def rows(self, path: str, name: str) -> Iterator[dict[str, Any]]:
+        """The rows of a list, page by page as they are wanted; `name` is the field that has them."""
+        page = self.get(path)
+        yield from page[name]
+        while page.get("next"):
+            page = self.get(path, {"after": page["next"], "limit": str(PAGE_MAX)})
+            yield from page[name]
 
     def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         """The answer's document. Redirects are not followed: the token is for this host and no other.
@@ -89,6 +105,22 @@ class Remote:
         if len(content) > ANSWER_OCTETS_MAX or not isinstance(document, dict):
             raise Unavailable(f"{self.url} gave no answer of its REST API; is it the right address?")
         return document
+
+
+def path_of(*parts: str) -> str:
+    """`/authorities/issuing/retire` of its parts; what a part holds stays in that part.
+
+    Raises NotFound for a part with a slash: servers read an escaped one as a slash too.
+    """
+    for part in parts:
+        if "/" in part:
+            raise NotFound(f"there is no name with a slash, as in {part[:80]!r}")
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def end_of(life: timedelta) -> str:
+    """When something ends that begins now, by this machine's clock, as RFC 3339 has it."""
+    return (datetime.now(UTC) + life).isoformat()
 
 
 def _told(status: int, content: bytes) -> CertwrightError:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Home, Json, begin, group, parse_duration
+from .options import Session, anywhere, group, parse_duration
 from .output import columns
 
 if TYPE_CHECKING:
     from ..core.access import Actor, Grant, Role
     from ..operations.context import Context
-    from ..operations.manage_tokens import NewToken
     from ..store.rows import ApiTokenRow
     from .wiring import Reading
 
@@ -33,8 +32,9 @@ Every role may look at what its scope covers."""
 
 
 @app.command(epilog=ROLES)
+@anywhere
 def create(
-    context: typer.Context,
+    session: Session,
     name: Name,
     role: Annotated[
         list[str],
@@ -53,22 +53,23 @@ def create(
         ),
     ] = None,
     expires: Annotated[str, typer.Option("--expires", metavar="90d", help="Dies after this time.")] = "",
-    home: Home = None,
-    as_json: Json = False,
 ) -> None:
     """Make a token; its secret is shown once."""
     from ..core.access import EVERYTHING, Grant
     from ..operations.manage_tokens import create_token
+    from .remote import end_of
 
-    session = begin(context, home, as_json)
     grants = tuple(Grant(_role(one), within) for one in role for within in scope or [EVERYTHING])
     life = parse_duration("expires", expires) if expires else None
 
-    async def act(context: Context, actor: Actor) -> NewToken:
-        return await create_token(context, actor, name, grants, context.clock() + life if life else None)
+    async def act(context: Context, actor: Actor) -> Document:
+        end = context.clock() + life if life else None
+        made = await create_token(context, actor, name, grants, end)
+        return _document(made.row, grants) | {"secret": made.secret}
 
-    made = session.run(act)
-    session.output.show(_document(made.row, grants) | {"secret": made.secret}, made.secret)
+    body = {"name": name, "grants": _grants(grants)} | ({"expires_at": end_of(life)} if life else {})
+    document = session.run(act, lambda remote: remote.post("/tokens", body))
+    session.output.show(document, document["secret"])
 
 
 def _role(text: str) -> Role:
@@ -81,16 +82,15 @@ def _role(text: str) -> Role:
 
 
 @app.command("list")
-def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def list_all(session: Session) -> None:
     """List the tokens; never their secrets."""
     from ..operations.manage_tokens import list_tokens
-
-    session = begin(context, home, as_json)
 
     async def act(reading: Reading) -> list[Document]:
         return [_document(one.row, one.grants) for one in await list_tokens(reading.database, reading.actor)]
 
-    found = session.read(act)
+    found = session.read(act, lambda remote: list(remote.rows("/tokens", "tokens")))
     rows = [
         (
             one["name"],
@@ -104,16 +104,19 @@ def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -
 
 
 @app.command()
-def revoke(context: typer.Context, name: Name, home: Home = None, as_json: Json = False) -> None:
+@anywhere
+def revoke(session: Session, name: Name) -> None:
     """Make a token worthless at once."""
-    from ..operations.manage_tokens import revoke_token
-
-    session = begin(context, home, as_json)
+    from ..operations.manage_tokens import list_tokens, revoke_token
+    from .remote import path_of
 
     async def act(context: Context, actor: Actor) -> Document:
-        return _document(await revoke_token(context, actor, name), ())
+        row = await revoke_token(context, actor, name)
+        had = [one.grants for one in await list_tokens(context.database, actor) if one.row.name == name]
+        return _document(row, had[0])
 
-    session.output.show(session.run(act), f"Revoked token {name}")
+    document = session.run(act, lambda remote: remote.delete(path_of("tokens", name)))
+    session.output.show(document, f"Revoked token {name}")
 
 
 def _document(row: ApiTokenRow, grants: tuple[Grant, ...]) -> Document:
@@ -123,5 +126,9 @@ def _document(row: ApiTokenRow, grants: tuple[Grant, ...]) -> Document:
         "created_by": row.created_by,
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
         "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
-        "grants": [{"role": grant.role.value, "scope": grant.scope} for grant in grants],
+        "grants": _grants(grants),
     }
+
+
+def _grants(grants: tuple[Grant, ...]) -> list[Document]:
+    return [{"role": grant.role.value, "scope": grant.scope} for grant in grants]

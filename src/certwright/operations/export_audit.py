@@ -1,6 +1,6 @@
 """Read the whole audit log in the order that `core.audit_records` checks and `core.audit_export` writes."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from ..core.audit import Head
 from ..core.audit_records import End, Header, Leaf, Record, SignedCheckpoint, Unsequenced, WriterHead
@@ -16,11 +16,22 @@ from .read_audit import (
     read_unplaced,
 )
 
+Progress = Callable[[int, int], None]
 
-async def export_audit(database: Database, keys: Sequence[VerifierKey]) -> AsyncIterator[Record]:
-    """Every record of the log, page by page; it may grow meanwhile. Raises Unavailable."""
-    async for record in records_of(database, keys, await read_standing(database)):
+
+async def export_audit(
+    database: Database, keys: Sequence[VerifierKey], progress: Progress = lambda done, total: None
+) -> AsyncIterator[Record]:
+    """Every record of the log, page by page; it may grow meanwhile. Raises Unavailable.
+
+    `progress` is told how many of how many events have been read.
+    """
+    standing = await read_standing(database)
+    done, total = 0, standing.events
+    async for record in records_of(database, keys, standing):
         yield record
+        done += isinstance(record, Unsequenced) or (isinstance(record, Leaf) and record.row is not None)
+        progress(done, total)
 
 
 async def records_of(

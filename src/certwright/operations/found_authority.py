@@ -20,7 +20,7 @@ from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.compared_name import compared_sha256
-from ..core.distinguished_name import DistinguishedName, parse_name
+from ..core.distinguished_name import DistinguishedName, name_of, parse_name
 from ..core.errors import Conflict, Malformed, NotFound, Unavailable
 from ..core.issuer import self_issuer
 from ..core.keys import KeyAlgorithm, PublicKey
@@ -91,6 +91,13 @@ async def found_authority(context: Context, actor: Actor, order: AuthorityOrder)
     identifier = pending.id
     await decide_again(context, lambda: _certify(context, actor, order, identifier))
     return (await context.snapshots.refresh()).generations[identifier]
+
+
+def default_subject(snapshot: Snapshot, name: str) -> DistinguishedName:
+    """The subject of an authority that was given none: `team-a` of Example is CN=Example Team A CA."""
+    organization = snapshot.installation.organization
+    words = " ".join(word.capitalize() for word in name.split("-"))
+    return name_of((("O", organization), ("CN", f"{organization} {words} CA")))
 
 
 def check_order(order: AuthorityOrder) -> None:

@@ -129,6 +129,11 @@ class Standing:
     note: str
     writers: tuple[StoredWriter, ...]
 
+    @property
+    def events(self) -> int:
+        """How many events the writers say that there are."""
+        return sum(max(0, writer.events) for writer in self.writers)
+
 
 _TREE = (
     f'SELECT (SELECT max("position") FROM "audit_leaf" WHERE "position" < {MOST}) AS "leaves", '

@@ -1,7 +1,7 @@
 """Check the audit log in the database against the log's key and a checkpoint that were kept outside it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
@@ -11,10 +11,9 @@ from ..store.databases import Database
 from ..store.ledger import Change
 from .check_audit_store import check_store
 from .context import Context
-from .export_audit import records_of
+from .export_audit import Progress, records_of
 from .read_audit import read_standing
 
-Progress = Callable[[int, int], None]
 REPORT_EVERY = 500
 FIRST_OCTETS_MAX = 1_000
 LOG = "audit:log"
@@ -34,7 +33,7 @@ async def verify_audit(
     """
     require(actor, Verb.VIEW_AUDIT, Subject())
     standing = await read_standing(database)
-    total = sum(max(0, writer.events) for writer in standing.writers)
+    total = standing.events
     records = records_of(database, keys, standing)
     header = await anext(records)
     assert isinstance(header, Header)
