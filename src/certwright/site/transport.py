@@ -1,8 +1,8 @@
 """uvicorn's HTTP protocol with the bounds it lacks, and the client's certificate handed on.
 
-Bounded: octets and fields of a request's head, seconds until head and body are complete, seconds a client may
-leave an answer unread, octets thrown away after an early answer, connections. A request without exactly one
-Host field is refused (RFC 9112 section 3.2).
+Bounded: octets and fields of a request's head, octets of its trailers, seconds until head and body are
+complete, seconds a client may leave an answer unread, octets thrown away after an early answer, connections.
+A request without exactly one Host field is refused (RFC 9112 section 3.2).
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 from ..protocols.asgi import CLIENT_CERTIFICATE
 
 DISCARDED_OCTETS_MAX = 1024 * 1024
+FRAMING = 8  # chunks of one octet need six: what a body has around it beyond this is extensions and trailers
 CHAIN_MAX = 10
 HARD_LIMIT_FACTOR = 2
 _CONTINUE = b"HTTP/1.1 100 "
@@ -72,6 +73,7 @@ class Transport(HttpToolsProtocol):
         self._read = 0
         self._head = 0
         self._hosts = 0
+        self._around_body = 0
         self._discarded = 0
 
     # -- connection
@@ -118,6 +120,8 @@ class Transport(HttpToolsProtocol):
         self._read = len(data)
         if self._phase is Phase.HEAD:
             self._head += len(data)
+        elif self._phase is Phase.BODY:
+            self._around_body += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -134,9 +138,11 @@ class Transport(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = self._extensions
         self._phase = Phase.HEAD
-        self._head = self._hosts = self._discarded = 0
+        self._head = self._hosts = self._around_body = self._discarded = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._phase is Phase.BODY:
+            return  # a trailer, which is no field of the head (RFC 9110 section 6.5.1)
         name = name.lower()
         if name == b"host":
             self._hosts += 1
@@ -159,6 +165,7 @@ class Transport(HttpToolsProtocol):
             self._calm()
 
     def on_body(self, body: bytes) -> None:
+        self._around_body = max(0, self._around_body - FRAMING * len(body))
         if not self.cycle.response_complete:
             super().on_body(body)
             return
@@ -201,7 +208,8 @@ class Transport(HttpToolsProtocol):
     # -- patience
 
     def _await_rest(self) -> None:
-        if self._phase is Phase.HEAD and self._head > self._bounds.head_octets:
+        read = {Phase.HEAD: self._head, Phase.BODY: self._around_body}.get(self._phase, 0)
+        if read > self._bounds.head_octets:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._patience is None:
             in_body = self._phase is Phase.BODY
