@@ -1,54 +1,33 @@
 """Relying parties that others have written judge our certificates by our CRLs and OCSP answers.
 
-For every key algorithm that a relying party knows: of three certificates one is good, one revoked, one on
-hold. Lists and answers come over HTTP from our own applications where it can fetch them, else as files.
+For every key algorithm that a relying party knows: of three certificates with P-256 keys one is good, one
+revoked, one on hold; a fourth is good and has a key of that algorithm itself. Lists and answers come over
+HTTP from our own applications where it can fetch them, else as files.
 """
 
-import base64
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx
 import pytest
-from cryptography import x509
 
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.revocation import Reason
-from certwright.operations.publish_crl import ListTimes
 from tests.peers.conftest import Worlds
+from tests.peers.judging import EXPECTED, SECONDS, judged, openssl_ocsp, openssl_verify, run
 from tests.peers.world import NAMES, World
 from tests.peers.world import world as make_world
 from tests.real.debian13 import Debian13, Unobtainable, debian13
 from tests.real.environments import ToolMissing, tool
 from tests.real.packages import need
-from tests.real.processes import free_port, start
 
 HERE = Path(__file__).parent
-SECONDS = 120
 
 RSA = [one for one in KeyAlgorithm if one.startswith("rsa")]
 ECDSA = [one for one in KeyAlgorithm if one.startswith("ecdsa")]
 ML_DSA = [one for one in KeyAlgorithm if one.startswith("ml-dsa")]
 CLASSICAL = [one for one in KeyAlgorithm if one not in ML_DSA]
-
-EXPECTED = {"good": "good", "revoked": "revoked", "held": "revoked"}
-
-
-def run(world: World, *command: str | Path, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
-    """A program, in the world's folder."""
-    return subprocess.run(
-        [str(one) for one in command],
-        cwd=world.folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-    )
 
 
 def lists(world: World) -> Path:
@@ -58,28 +37,7 @@ def lists(world: World) -> Path:
     return path
 
 
-def judged(done: subprocess.CompletedProcess[str], revoked: str) -> str:
-    """Good when the program ended well; revoked when it says so in its own words; else all it said."""
-    if done.returncode == 0 and revoked not in done.stdout + done.stderr:
-        return "good"
-    return "revoked" if revoked in done.stdout + done.stderr else done.stdout + done.stderr
-
-
 # -- OpenSSL 3.0 -----------------------------------------------------------------------------------
-
-
-def openssl_verify(world: World, name: str, *options: str) -> str:
-    certificates = ["-CAfile", "root.pem", "-untrusted", "issuing.pem", f"{name}.pem"]
-    return judged(run(world, "openssl", "verify", *options, *certificates), "certificate revoked")
-
-
-def openssl_ocsp(world: World, name: str, *options: str) -> str:
-    """`options` come before the certificate; the delegated signer's chain is built from root and issuer."""
-    asked = ["-issuer", "issuing.pem", *options, "-cert", f"{name}.pem", "-url", world.ocsp_url]
-    done = run(world, "openssl", "ocsp", *asked, "-CAfile", "root.pem", "-verify_other", "issuing.pem")
-    assert "Response verify OK" in done.stderr
-    assert "WARNING" not in done.stderr
-    return judged(done, f"{name}.pem: revoked")
 
 
 @pytest.mark.parametrize("algorithm", CLASSICAL)
@@ -222,6 +180,46 @@ def test_java(
         assert java(world, mode, list(NAMES)) == list(EXPECTED.values())
 
 
+KEYTOOL = {
+    KeyAlgorithm.RSA_2048: ("-keyalg", "RSA", "-keysize", "2048"),
+    KeyAlgorithm.ECDSA_P384: ("-keyalg", "EC", "-groupname", "secp384r1"),
+    KeyAlgorithm.ED448: ("-keyalg", "Ed448"),
+}
+
+
+@pytest.mark.parametrize("algorithm", KEYTOOL)
+def test_keytool(worlds: Worlds, tmp_path: Path, algorithm: KeyAlgorithm) -> None:
+    """A key and a request made by keytool; of what comes back only the root is taken without a check. The
+    others are refused before it is there: nobody is asked, and that is a no."""
+    need("openjdk-17-jdk-headless")
+    world, name = worlds[algorithm], f"keytool-{algorithm}"
+    store = ["-keystore", tmp_path / "store.p12", "-storepass", "password"]
+
+    def keytool(command: str, *arguments: str | Path, of: str = "server", ends: int = 0) -> str:
+        done = run(world, "keytool", command, *store, "-alias", of, *arguments)
+        assert done.returncode == ends, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    keytool("-genkeypair", *KEYTOOL[algorithm], "-dname", f"CN={name}.example.test")
+    keytool("-certreq", "-ext", f"SAN=dns:{name}.example.test", "-file", tmp_path / "request.pem")
+    row = world.issue(name, (tmp_path / "request.pem").read_bytes())
+    reply = ["-importcert", "-trustcacerts", "-file", f"{name}.pem"]
+    assert "Failed to establish chain from reply" in keytool(*reply, ends=1)
+    between = ["-importcert", "-trustcacerts", "-file", "issuing.pem"]
+    assert "Certificate was not added to keystore" in keytool(*between, of="issuing")
+    keytool("-importcert", "-noprompt", "-file", "root.pem", of="root")
+    assert "Certificate was added to keystore" in keytool(*between, of="issuing")
+    assert "Certificate reply was installed in keystore" in keytool(*reply)
+    assert "Certificate chain length: 3" in keytool("-list", "-v")
+
+    printed = run(world, "keytool", "-printcert", "-file", f"{name}.pem").stdout
+    assert f"Serial number: {int.from_bytes(row.serial):x}\n" in printed
+    assert f"DNSName: {name}.example.test" in printed
+    assert f"URIName: {world.ocsp_url}" in printed
+    listed = run(world, "keytool", "-printcrl", "-file", "issuing.crl.pem").stdout
+    assert world.rows["revoked"].serial.hex(":")[3:] in listed  # a zero at the very beginning is not printed
+
+
 # -- Go, ML-DSA too --------------------------------------------------------------------------------
 
 
@@ -252,6 +250,43 @@ def test_go(worlds: Worlds, go: Path, algorithm: KeyAlgorithm) -> None:
     files = [f"{name}.pem" for name in NAMES]
     done = run(world, go, "root.pem", "issuing.pem", "issuing.crl.pem", *files)
     assert done.stdout.splitlines() == list(EXPECTED.values()), done.stderr
+
+
+# -- Node, whose OpenSSL is 3.5: answers of ML-DSA -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def node() -> Path:
+    try:
+        return tool("node") / "node"
+    except ToolMissing as error:
+        pytest.skip(f"no Node from the package index: {error}")
+
+
+@pytest.mark.parametrize("algorithm", ML_DSA)
+def test_node_by_ocsp(worlds: Worlds, node: Path, algorithm: KeyAlgorithm) -> None:
+    """A second reader of these answers beside OpenSSL's own program. One octet changed, and it refuses."""
+    world = worlds[algorithm]
+    pairs = [file for name in NAMES for file in (f"{name}.pem", answered(world, name))]
+    done = run(world, node, HERE / "judge.mjs", "root.pem", "issuing.pem", *pairs)
+    assert done.stdout.splitlines() == list(EXPECTED.values()), done.stderr
+    answer = bytearray((world.folder / answered(world, "good")).read_bytes())
+    signer = world.context.snapshot.signers_of[world.context.snapshot.issuing("issuing").id][0].certificate
+    answer[answer.index(signer) - 100] ^= 1  # in the signature, which comes before the signer's certificate
+    (world.folder / "changed.ocsp").write_bytes(answer)
+    done = run(world, node, HERE / "judge.mjs", "root.pem", "issuing.pem", "good.pem", "changed.ocsp")
+    assert done.stdout.splitlines() == ["the signature is wrong"], done.stderr
+
+
+def answered(world: World, name: str) -> str:
+    """The file with the answer to a request that OpenSSL makes."""
+    made = ["-issuer", "issuing.pem", "-cert", f"{name}.pem", "-no_nonce", "-reqout", "request.der"]
+    assert run(world, "openssl", "ocsp", *made).returncode == 0
+    content = {"content-type": "application/ocsp-request"}
+    request = (world.folder / "request.der").read_bytes()
+    path = world.folder / f"{name}.ocsp"
+    path.write_bytes(httpx.post(world.ocsp_url, content=request, headers=content).content)
+    return path.name
 
 
 # -- in time: hold, release, deltas, shards --------------------------------------------------------
@@ -325,106 +360,3 @@ def test_shards(java: Callable[[World, str, list[str]], list[str]], tmp_path: Pa
             other = f"shard{(shard + 1) % 3}.crl.pem"
             verdict = openssl_verify(world, name, "-crl_check", "-extended_crl", "-CRLfile", other)
             assert "different CRL scope" in verdict or "unable to get certificate CRL" in verdict
-
-
-# -- over HTTP -------------------------------------------------------------------------------------
-
-
-def test_answers_to_get_requests(worlds: Worlds) -> None:
-    world = worlds[KeyAlgorithm.ECDSA_P256]
-    for name in NAMES:
-        made = ["-issuer", "issuing.pem", "-cert", f"{name}.pem", "-no_nonce", "-reqout", "request.der"]
-        assert run(world, "openssl", "ocsp", *made).returncode == 0
-        request = base64.b64encode((world.folder / "request.der").read_bytes()).decode()
-        for path in (quote(request, safe=""), request):
-            answer = httpx.get(f"{world.ocsp_url}/{path}")
-            (world.folder / "answer.der").write_bytes(answer.content)
-            given = ["-respin", "answer.der", "-issuer", "issuing.pem", "-cert", f"{name}.pem"]
-            trusted = ["-CAfile", "root.pem", "-verify_other", "issuing.pem"]
-            done = run(world, "openssl", "ocsp", *given, *trusted)
-            assert "Response verify OK" in done.stderr
-            assert judged(done, f"{name}.pem: revoked") == EXPECTED[name]
-
-
-def test_never_issued_and_foreign_serials(worlds: Worlds) -> None:
-    world, other = worlds[KeyAlgorithm.ECDSA_P256], worlds[KeyAlgorithm.ECDSA_P384]
-    trusted = ["-CAfile", "root.pem", "-verify_other", "issuing.pem"]
-    asked = ["-issuer", "issuing.pem", "-serial", "0x" + "41" * 16, "-url", world.ocsp_url]
-    done = run(world, "openssl", "ocsp", *asked, *trusted)
-    assert "Response verify OK" in done.stderr
-    assert f"0x{'41' * 16}: unknown" in done.stdout
-    asked = ["-issuer", str(other.path("issuing")), "-cert", str(other.path("good")), "-url", world.ocsp_url]
-    assert "unauthorized" in run(world, "openssl", "ocsp", *asked, *trusted).stdout
-
-
-def test_a_cache_in_between(worlds: Worlds, tmp_path: Path) -> None:
-    """nginx keeps lists and answers to GET, asks again by entity tag, and never gives out what is over."""
-    need("nginx-light")
-    world = worlds[KeyAlgorithm.ECDSA_P256]
-    made = ["-issuer", "issuing.pem", "-cert", "good.pem", "-no_nonce", "-reqout", "cached.der"]
-    run(world, "openssl", "ocsp", *made)
-    request = (world.folder / "cached.der").read_bytes()
-    ocsp_path = "/ocsp/" + world.generation_path()
-    asked = f"{ocsp_path}/{quote(base64.b64encode(request).decode(), safe='')}"
-    listed = f"/crl/{world.generation_path()}/0.crl"
-    with nginx_in_front(world, tmp_path) as url:
-        for path in (asked, listed):
-            first, second = httpx.get(url + path), httpx.get(url + path)
-            assert [one.headers["x-cache"] for one in (first, second)] == ["MISS", "HIT"]
-            assert first.content == second.content
-            again = httpx.get(url + path, headers={"if-none-match": first.headers["etag"]})
-            assert (again.status_code, again.content) == (304, b"")
-        content = {"content-type": "application/ocsp-request"}
-        posted = [httpx.post(url + ocsp_path, content=request, headers=content) for _ in range(2)]
-        assert [one.headers.get("x-cache") for one in posted] == ["MISS", "MISS"]
-        world.publish("root", times=ListTimes(timedelta(seconds=3), timedelta(seconds=3)))
-        path = f"/crl/{world.generation_path('root')}/0.crl"
-        states = []
-        for _ in range(50):
-            answer = httpx.get(url + path)
-            states.append((answer.status_code, answer.headers["x-cache"]))
-            if answer.status_code == 503:
-                break
-            assert x509.load_der_x509_crl(answer.content).next_update_utc > datetime.now(UTC)
-            time.sleep(0.1)
-        world.publish("root", scheduled=True)
-        assert (200, "HIT") in states
-        assert states[-1][0] == 503
-
-
-@contextmanager
-def nginx_in_front(world: World, folder: Path) -> Iterator[str]:
-    port = free_port()
-    (folder / "cache").mkdir()
-    folder.chmod(0o755)
-    configuration = folder / "nginx.conf"
-    configuration.write_text(f"""
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr;
-user root;
-worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  proxy_cache_path {folder}/cache keys_zone=status:1m;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass {world.url};
-      proxy_cache status;
-      proxy_cache_methods GET HEAD POST;
-      proxy_cache_key $request_method$request_uri;
-      proxy_cache_revalidate on;
-      add_header x-cache $upstream_cache_status always;
-    }}
-  }}
-}}
-""")
-    with start(["nginx", "-p", folder, "-c", configuration], log=folder / "nginx.log", port=port):
-        yield f"http://127.0.0.1:{port}"

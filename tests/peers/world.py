@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import uvicorn
+from cryptography import x509
 
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.pem import pem
@@ -29,6 +30,7 @@ from certwright.protocols.asgi import Receive, Scope, Send
 from certwright.protocols.crl.http import PublicationApplication
 from certwright.store.rows import CertificateRow, CrlRow
 from tests.conftest import RUN
+from tests.core import toy_pipeline as toy
 from tests.real import databases
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
 from tests.status.responding import responding
@@ -36,12 +38,13 @@ from tests.status.responding import responding
 Result = TypeVar("Result")
 SECONDS = 120
 TIMES = ListTimes()
-NAMES = ("good", "revoked", "held")
+NAMES = ("good", "revoked", "held", "own")
 
 
 @dataclass
 class World:
-    """`folder` holds root.pem, issuing.pem, and one PEM for each of `rows`: good, revoked, held."""
+    """`folder` holds root.pem, issuing.pem, and one PEM for each of `rows`: good, revoked and held, which
+    have P-256 keys, and own, which is good and has a key of the world's algorithm."""
 
     algorithm: KeyAlgorithm
     folder: Path
@@ -105,14 +108,12 @@ class World:
         reference = self.rows[name].fingerprint.hex()
         self.run(lambda context: release_certificate(context, ADMINISTRATOR, reference, context.clock()))
 
-    def issue(self, name: str) -> CertificateRow:
-        """A server certificate `name`.example.test of a P-256 key; its PEM lies in the folder."""
+    def issue(self, name: str, csr: bytes = b"") -> CertificateRow:
+        """A server certificate, by default `name`.example.test of a P-256 key; its PEM lies in the folder."""
+        request = parse_csr(csr or make_csr(f"{name}.example.test"))
 
         async def act(context: Context) -> CertificateRow:
-            order = IssueOrder(
-                ADMINISTRATOR, parse_csr(make_csr(f"{name}.example.test")), "issuing", "tls-server"
-            )
-            issued = await issue(context, order)
+            issued = await issue(context, IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server"))
             self.path(name).write_bytes(pem(issued.der))
             return issued.row
 
@@ -122,8 +123,7 @@ class World:
 
 @contextmanager
 def world(algorithm: KeyAlgorithm, folder: Path, crl_shards: int = 1) -> Iterator[World]:
-    """Root, issuing authority, and the three certificates; the last two are revoked and on hold, lists are
-    published, and OCSP knows."""
+    """Root, issuing authority, and the certificates of NAMES; lists are published, and OCSP knows."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="world")
     thread.start()
@@ -149,7 +149,8 @@ def world(algorithm: KeyAlgorithm, folder: Path, crl_shards: int = 1) -> Iterato
 
 def _settle(made: World) -> None:
     for name in NAMES:
-        made.issue(name)
+        names: list[x509.GeneralName] = [x509.DNSName(f"{name}.example.test")]
+        made.issue(name, toy.csr(names, algorithm=made.algorithm) if name == "own" else b"")
     made.publish("root", scheduled=True)
     made.publish(scheduled=True)
     made.publish(scheduled=True)  # a second one, which says where the delta is
