@@ -1,4 +1,6 @@
-"""Load over REST, as clients make it: threads that issue and revoke, and keep what they were told."""
+"""Load over REST, as clients make it: threads that issue and revoke, and keep what they were told; with them
+other clients, which do the same in their way.
+"""
 
 import http.client
 import json
@@ -7,10 +9,10 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -96,10 +98,26 @@ class Told:
     wrong: list[Answer] = field(default_factory=list)
 
 
-class Load:
-    """`threads` clients, until stopped."""
+class Other(Protocol):
+    """A client that is not of REST."""
 
-    def __init__(self, home: Home, token: str, threads: int, seed: int, authority: str = "issuing") -> None:
+    told: Told
+
+    def work(self, stop: threading.Event) -> None: ...
+
+
+class Load:
+    """`threads` clients and the `others`, until stopped."""
+
+    def __init__(
+        self,
+        home: Home,
+        token: str,
+        threads: int,
+        seed: int,
+        authority: str = "issuing",
+        others: Sequence[Other] = (),
+    ) -> None:
         self.token = token
         self._authority = authority
         self.told = [Told() for _ in range(threads)]
@@ -110,6 +128,8 @@ class Load:
             )
             for number, told in enumerate(self.told)
         ]
+        self.told += [one.told for one in others]
+        self._threads += [threading.Thread(target=one.work, args=(self._stop,)) for one in others]
 
     @contextmanager
     def running(self) -> Iterator["Load"]:

@@ -1,4 +1,5 @@
-"""`kill -9` under load, at moments that nobody chose: what clients were told is there, and all goes on.
+"""`kill -9` under load over REST and ACME, at moments that nobody chose: what clients were told is there, and
+all goes on.
 
 Serving processes, the worker, all of them at once, and the supervisor with them. `CERTWRIGHT_TEST_SEED`
 repeats a run's choices.
@@ -15,6 +16,7 @@ import pytest
 
 from certwright.core.checkpoint import parse_verifier_key
 from certwright.operations.context import Context
+from tests.faults.acme_load import AcmeClient, answering, check_again
 from tests.faults.facts import (
     check_audit,
     check_lists_are_fresh,
@@ -31,7 +33,7 @@ SERVING, WORKER = "certwright.site.serve", "certwright.site.work"
 # Of twenty kills. `site`: supervisor and all below it, as when the machine stops; `supervisor`: it alone.
 SHARES = {"serving": 9, "worker": 5, "every": 3, "site": 2, "supervisor": 1}
 FINAL = ("site", "supervisor")
-THREADS = 6
+THREADS, ACME_THREADS = 6, 2
 
 
 def victims(site: Site, what: str) -> list[int]:
@@ -74,7 +76,9 @@ def lives(chance: random.Random, count: int) -> Iterator[list[str]]:
     yield life
 
 
-def one_life(home: Home, load: Load, deaths: list[str], chance: random.Random) -> None:
+def one_life(
+    home: Home, load: Load, clients: list[AcmeClient], deaths: list[str], chance: random.Random
+) -> None:
     """Serve, and kill at moments when requests are being carried out. Killed alone, the supervisor leaves
     children that end by themselves."""
     with home.served(workers=2, lanes=("fast", "worker")) as site:
@@ -88,7 +92,7 @@ def one_life(home: Home, load: Load, deaths: list[str], chance: random.Random) -
                 load.wait_for(20)
                 children = descendants(site.pid)
                 load.stop()
-                afterwards(home, load.token)
+                afterwards(home, load.token, clients)
         finally:
             site.server.stop()
     until(lambda: not any(map(alive, children)), 30)
@@ -99,10 +103,15 @@ def test_what_was_told_survives(installation: Home, full: bool) -> None:
     print(f"{SEED}={seed}")
     chance = random.Random(seed)
     token = make_token(installation)
-    load = Load(installation, token, THREADS, seed)
-    with load.running():
-        for deaths in lives(chance, 200 if full else 20):
-            one_life(installation, load, deaths, chance)
+    with answering(installation) as web:
+        clients = [AcmeClient(installation, web, seed + number) for number in range(ACME_THREADS)]
+        load = Load(installation, token, THREADS, seed, others=clients)
+        with load.running():
+            for deaths in lives(chance, 200 if full else 20):
+                one_life(installation, load, clients, deaths, chance)
+    assert all(one.told.issued for one in clients)
+    orders = [url for one in clients for url in one.orders]
+    assert len(orders) == len(set(orders))
     told = load.summary()
     print(
         f"{len(told.issued)} issued, {len(told.revoked)} revoked, "
@@ -114,13 +123,17 @@ def test_what_was_told_survives(installation: Home, full: bool) -> None:
     installation.run(lambda context: take_stock(context, installation, told))
 
 
-def afterwards(home: Home, token: str) -> None:
-    """Everything works as if nothing had been, and the worker does what was left undone."""
+def afterwards(home: Home, token: str, clients: list[AcmeClient]) -> None:
+    """Everything works as if nothing had been, the worker does what was left undone, and what clients began
+    by ACME comes to its end."""
     for client in [Client(home, token) for _ in range(12)]:
         answer = client.issue("afterwards.example.test")
         assert answer.status == 201, answer
         assert client.revoke(answer.document["fingerprint"]).status == 200
         client.close()
+    home.run(lambda context: check_again(home, context))
+    for one in clients:
+        one.finish()
     until(lambda: home.run(nothing_waits), 60)
 
 
