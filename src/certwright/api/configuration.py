@@ -3,19 +3,22 @@
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Body, Path, Router
+from ninja import Body, Path, Query, Router
+from pydantic import Field
 
-from ..core.access import Subject, Verb, may, require
+from ..core.access import Actor, Subject, Verb, may, require
 from ..core.errors import Malformed, NotFound
 from ..core.policy import endpoint_policy_to_document
 from ..core.profile_document import to_document
 from ..operations.bridge import bridge
+from ..operations.context import Context
 from ..operations.found_installation import EndpointOrder, save_endpoint
+from ..operations.read_profile import VERSION_MAX, read_profile
 from ..operations.remove_endpoint import remove_endpoint
 from ..operations.save_profile import save_profile
 from ..store.snapshot import Endpoint as StoredEndpoint
 from . import schemas
-from .web import Document, actor_of, run
+from .web import Document, actor_of, require_known_parameters, run
 
 router = Router()
 
@@ -31,12 +34,20 @@ def list_profiles(request: HttpRequest) -> Document:
     return {"profiles": [to_document(profiles[name]) for name in seen]}
 
 
+class ProfileQuery(schemas.Query):
+    version: int | None = Field(None, ge=1, le=VERSION_MAX, description="An older one. Without: the newest.")
+
+
 @router.get("/profiles/{name}", response=schemas.ProfileDocument, tags=["profiles"])
-def show_profile(request: HttpRequest, name: str) -> Document:
-    """Show a profile in its newest version."""
-    profile = bridge().context.snapshot.profile(name)
-    require(actor_of(request), Verb.VIEW, Subject(profile=name))
-    return to_document(profile)
+def show_profile(request: HttpRequest, name: str, wanted: Query[ProfileQuery]) -> Document:
+    """Show a profile in its newest version, or an older one."""
+    require_known_parameters(request, ProfileQuery)
+
+    async def act(context: Context, actor: Actor) -> Document:
+        found = await read_profile(context.database, context.snapshot, actor, name, wanted.version)
+        return to_document(found)
+
+    return run(request, act)
 
 
 @router.put(

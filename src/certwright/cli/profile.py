@@ -9,7 +9,7 @@ import typer
 
 from .options import Home, Json, begin, group, read_file
 from .output import columns
-from .wishes import Algorithm, Authority, Csr, Days, Dns, Email, Ip, Subject, Upn, Uri
+from .wishes import Algorithm, Authority, Csr, Days, Dns, Email, Guid, Ip, Kerberos, Subject, Upn, Uri
 
 if TYPE_CHECKING:
     from ..core.access import Actor
@@ -40,17 +40,27 @@ def list_all(context: typer.Context, home: Home = None, as_json: Json = False) -
 
 
 @app.command()
-def show(context: typer.Context, name: Name, home: Home = None, as_json: Json = False) -> None:
+def show(
+    context: typer.Context,
+    name: Name,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            "--version", metavar="NUMBER", min=1, max=2**31 - 1, help="An older one. Default: the newest."
+        ),
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
     """Print a profile's document, to be changed and saved."""
     from ..core.profile_document import to_document
+    from ..operations.read_profile import read_profile
 
     session = begin(context, home, as_json)
 
     async def act(reading: Reading) -> dict[str, Any]:
-        from ..core.access import Subject, Verb, require
-
-        require(reading.actor, Verb.VIEW, Subject(profile=name))
-        return to_document(reading.snapshot.profile(name))
+        found = await read_profile(reading.database, reading.snapshot, reading.actor, name, version)
+        return to_document(found)
 
     document = session.read(act)
     session.output.show(document, json.dumps(document, indent=2))
@@ -97,6 +107,8 @@ def preview(
     email: Email = None,
     uri: Uri = None,
     upn: Upn = None,
+    guid: Guid = None,
+    kerberos: Kerberos = None,
     subject: Subject = "",
     csr: Csr = "",
     authority: Authority = "issuing",
@@ -110,5 +122,6 @@ def preview(
     from .wishes import read_wish
 
     session = begin(context, home, as_json)
-    wish = read_wish(name, authority, (dns, ip, email, uri, upn), subject, csr, algorithm, days)
+    names = (dns, ip, email, uri, upn, guid, kerberos)
+    wish = read_wish(name, authority, names, subject, csr, algorithm, days)
     show_preview(session, wish, None)
