@@ -185,3 +185,16 @@ def test_a_preview_refuses_a_key_known_as_compromised(api: Api) -> None:
     assert shown.status_code == issued.status_code
     assert shown.json()["reasons"] == issued.json()["reasons"]
     assert [one["code"] for one in shown.json()["reasons"]] == ["key.compromised"]
+
+
+def test_an_older_version_of_a_profile_can_be_shown(api: Api) -> None:
+    before = api.gives("GET", "/profiles/device")
+    after = api.gives("PUT", "/profiles/device", json=before | {"description": "Devices"})
+    assert api.gives("GET", "/profiles/device") == after
+    assert api.gives("GET", f"/profiles/device?version={after['version']}") == after
+    assert api.gives("GET", f"/profiles/device?version={before['version']}") == before
+    gone, below, misspelt = (
+        api.ask("GET", f"/profiles/device?{query}").status_code
+        for query in ("version=2147483647", "version=0", "verison=1")
+    )
+    assert (gone, below, misspelt) == (404, 400, 400)

@@ -44,6 +44,12 @@ def test_a_profile_is_changed_by_saving_what_was_shown(shell: Shell, typed: Any)
     listed = {one["name"]: one["version"] for one in shell.gives("profile", "list")["profiles"]}
     assert listed["tls-server"] == 2
     assert listed["tls-client"] == 1
+    assert shell.gives("profile", "show", "tls-server")["lifetime"]["default"] == "7d"
+    assert shell.gives("profile", "show", "tls-server", "--version", "2")["lifetime"]["default"] == "7d"
+    first = shell.gives("profile", "show", "tls-server", "--version", "1")
+    assert (first["version"], first["lifetime"]["default"]) == (1, "90d")
+    said = shell.refuses("profile", "show", "tls-server", "--version", "3")
+    assert said == "profile tls-server has no version 3; the newest is 2"
 
 
 def test_a_profile_of_ones_own(shell: Shell, typed: Any) -> None:

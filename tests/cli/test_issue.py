@@ -166,6 +166,21 @@ def test_a_preview_shows_and_issues_nothing(shell: Shell) -> None:
     assert list(shell.folder.iterdir()) == []
 
 
+def test_the_names_of_a_domain_and_those_who_log_in_to_it(shell: Shell) -> None:
+    def names_of(*arguments: str) -> list[str]:
+        extensions = shell.gives("profile", "preview", *arguments)["extensions"]
+        return next(one["value"] for one in extensions if one["name"] == "subjectAlternativeName")
+
+    guid, principal = "0b2c8a4e-7c1e-4f6b-9a53-3f1f8c6f2a11", "krbtgt/CORP.TEST@CORP.TEST"
+    controller = ("domain-controller", "--guid", guid, "--kerberos", principal)
+    assert shell.refuses("profile", "preview", *controller).endswith("[policy.name.required]")
+    wanted = ["dns:dc1.corp.test", f"guid:{guid}", f"kerberos:{principal}"]
+    assert names_of(*controller, "--dns", "dc1.corp.test") == wanted
+    sid = "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1004336348-1177238915-682003330-1104"
+    card = ("smart-card-logon", "--subject", "CN=Ann", "--uri", sid)
+    assert names_of(*card, "--upn", "ann@corp.test") == [f"uri:{sid}", "upn:ann@corp.test"]
+
+
 def test_a_preview_refuses_what_issuing_refuses(shell: Shell) -> None:
     arguments = ("--profile", "code-signing", "--dns", "www.example.test")
     assert shell.refuses("issue", *arguments, "--preview") == shell.refuses("issue", *arguments)

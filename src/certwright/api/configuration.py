@@ -3,19 +3,23 @@
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Body, Path, Router
+from ninja import Body, Path, Query, Router
+from pydantic import Field
 
+from ..core.access import Actor
 from ..core.errors import Malformed
 from ..core.policy import endpoint_policy_to_document
 from ..core.profile_document import to_document
 from ..operations.bridge import bridge
+from ..operations.context import Context
 from ..operations.found_installation import EndpointOrder, save_endpoint
+from ..operations.read_profile import VERSION_MAX, read_profile
 from ..operations.remove_endpoint import remove_endpoint
 from ..operations.save_profile import save_profile
-from ..operations.view_configuration import list_endpoints, list_profiles, view_endpoint, view_profile
+from ..operations.view_configuration import list_endpoints, list_profiles, view_endpoint
 from ..store.snapshot import Endpoint as StoredEndpoint
 from . import schemas
-from .web import Document, actor_of, run
+from .web import Document, actor_of, require_known_parameters, run
 
 router = Router()
 
@@ -30,10 +34,20 @@ def list_visible_profiles(request: HttpRequest) -> Document:
     return {"profiles": list(map(to_document, seen))}
 
 
+class ProfileQuery(schemas.Query):
+    version: int | None = Field(None, ge=1, le=VERSION_MAX, description="An older one. Without: the newest.")
+
+
 @router.get("/profiles/{name}", response=schemas.ProfileDocument, tags=["profiles"])
-def show_profile(request: HttpRequest, name: str) -> Document:
-    """Show a profile in its newest version."""
-    return to_document(view_profile(bridge().context.snapshot, actor_of(request), name))
+def show_profile(request: HttpRequest, name: str, wanted: Query[ProfileQuery]) -> Document:
+    """Show a profile in its newest version, or an older one."""
+    require_known_parameters(request, ProfileQuery)
+
+    async def act(context: Context, actor: Actor) -> Document:
+        found = await read_profile(context.database, context.snapshot, actor, name, wanted.version)
+        return to_document(found)
+
+    return run(request, act)
 
 
 @router.put(
@@ -92,7 +106,7 @@ def delete_endpoint(request: HttpRequest, protocol: str, name: str) -> Document:
 
 
 def _seen(request: HttpRequest, protocol: str, name: str) -> Document:
-    return _endpoint(view_endpoint(bridge().context.snapshot, actor_of(request), f"{protocol}/{name}"))
+    return _endpoint(view_endpoint(bridge().context.snapshot, actor_of(request), protocol, name))
 
 
 def _endpoint(endpoint: StoredEndpoint) -> Document:

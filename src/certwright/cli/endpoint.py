@@ -60,7 +60,7 @@ def show(session: Session, name: Name, protocol: Protocol = "acme") -> None:
     async def act(reading: Reading) -> Document:
         from ..operations.view_configuration import view_endpoint
 
-        return _document(view_endpoint(reading.snapshot, reading.actor, f"{protocol}/{name}"))
+        return _document(view_endpoint(reading.snapshot, reading.actor, protocol, name))
 
     document = session.read(act, lambda remote: remote.get(path_of("endpoints", protocol, name)))
     if not document.pop("enabled"):

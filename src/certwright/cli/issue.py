@@ -11,7 +11,22 @@ import typer
 
 from .options import Reference, Session, anywhere
 from .output import facts
-from .wishes import REQUEST, Algorithm, Authority, Csr, Days, Dns, Email, Ip, Subject, Upn, Uri, Wish
+from .wishes import (
+    REQUEST,
+    Algorithm,
+    Authority,
+    Csr,
+    Days,
+    Dns,
+    Email,
+    Guid,
+    Ip,
+    Kerberos,
+    Subject,
+    Upn,
+    Uri,
+    Wish,
+)
 
 if TYPE_CHECKING:
     from ..core.access import Actor
@@ -35,6 +50,8 @@ def issue(
     email: Email = None,
     uri: Uri = None,
     upn: Upn = None,
+    guid: Guid = None,
+    kerberos: Kerberos = None,
     subject: Subject = "",
     csr: Csr = "",
     authority: Authority = "issuing",
@@ -52,7 +69,8 @@ def issue(
     """
     from .wishes import read_wish
 
-    wish = read_wish(profile, authority, (dns, ip, email, uri, upn), subject, csr, algorithm, days)
+    names = (dns, ip, email, uri, upn, guid, kerberos)
+    wish = read_wish(profile, authority, names, subject, csr, algorithm, days)
     if preview:
         show_preview(session, wish)
         return

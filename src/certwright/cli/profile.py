@@ -9,7 +9,7 @@ import typer
 
 from .options import Session, anywhere, group, read_file
 from .output import columns
-from .wishes import Algorithm, Authority, Csr, Days, Dns, Email, Ip, Subject, Upn, Uri
+from .wishes import Algorithm, Authority, Csr, Days, Dns, Email, Guid, Ip, Kerberos, Subject, Upn, Uri
 
 if TYPE_CHECKING:
     from ..core.access import Actor
@@ -45,17 +45,29 @@ def list_all(session: Session) -> None:
 
 @app.command()
 @anywhere
-def show(session: Session, name: Name) -> None:
+def show(
+    session: Session,
+    name: Name,
+    version: Annotated[
+        int | None,
+        typer.Option(
+            "--version", metavar="NUMBER", min=1, max=2**31 - 1, help="An older one. Default: the newest."
+        ),
+    ] = None,
+) -> None:
     """Print a profile's document, to be changed and saved."""
     from ..core.profile_document import to_document
+    from ..operations.read_profile import read_profile
     from .remote import path_of
 
     async def act(reading: Reading) -> Document:
-        from ..operations.view_configuration import view_profile
+        found = await read_profile(reading.database, reading.snapshot, reading.actor, name, version)
+        return to_document(found)
 
-        return to_document(view_profile(reading.snapshot, reading.actor, name))
+    def there(remote: Remote) -> Document:
+        return remote.get(path_of("profiles", name), {"version": str(version)} if version else None)
 
-    document = session.read(act, lambda remote: remote.get(path_of("profiles", name)))
+    document = session.read(act, there)
     session.output.show(document, json.dumps(document, indent=2))
 
 
@@ -107,6 +119,8 @@ def preview(
     email: Email = None,
     uri: Uri = None,
     upn: Upn = None,
+    guid: Guid = None,
+    kerberos: Kerberos = None,
     subject: Subject = "",
     csr: Csr = "",
     authority: Authority = "issuing",
@@ -117,5 +131,6 @@ def preview(
     from .issue import show_preview
     from .wishes import read_wish
 
-    wish = read_wish(name, authority, (dns, ip, email, uri, upn), subject, csr, algorithm, days)
+    names = (dns, ip, email, uri, upn, guid, kerberos)
+    wish = read_wish(name, authority, names, subject, csr, algorithm, days)
     show_preview(session, wish)

@@ -25,6 +25,8 @@ KINDS = (
     IdentifierKind.EMAIL,
     IdentifierKind.URI,
     IdentifierKind.UPN,
+    IdentifierKind.GUID,
+    IdentifierKind.KERBEROS,
 )
 _CURVES = {
     KeyAlgorithm.ECDSA_P256: ec.SECP256R1(),

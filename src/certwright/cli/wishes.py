@@ -25,6 +25,10 @@ Ip = Annotated[Names, typer.Option("--ip", metavar="ADDRESS", help="IP address."
 Email = Annotated[Names, typer.Option("--email", metavar="ADDRESS", help="Mail address.")]
 Uri = Annotated[Names, typer.Option("--uri", metavar="URI", help="URI.")]
 Upn = Annotated[Names, typer.Option("--upn", metavar="USER@REALM", help="User principal name.")]
+Guid = Annotated[Names, typer.Option("--guid", metavar="GUID", help="GUID of a directory object.")]
+Kerberos = Annotated[
+    Names, typer.Option("--kerberos", metavar="NAME@REALM", help="Kerberos principal, RFC 4556.")
+]
 Subject = Annotated[
     str, typer.Option("--subject", metavar="DN", help="Subject, as in RFC 4514: CN=www,O=Example.")
 ]
@@ -91,13 +95,14 @@ class Wish:
 def read_wish(
     profile: str,
     authority: str,
-    names: tuple[Names, Names, Names, Names, Names],
+    names: tuple[Names, Names, Names, Names, Names, Names, Names],
     subject: str,
     csr: str,
     algorithm: str,
     days: int | None,
 ) -> Wish:
-    """`names` are those of --dns, --ip, --email, --uri and --upn. Raises Malformed, OSError."""
+    """`names` are those of --dns, --ip, --email, --uri, --upn, --guid and --kerberos. Raises Malformed,
+    OSError."""
     from ..core.distinguished_name import COMMON_NAME, parse_name
     from ..core.errors import Malformed
     from .requests import algorithm_named, identifiers_of, key_pem, make_csr, make_key, read_csr

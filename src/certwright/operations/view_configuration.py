@@ -10,16 +10,8 @@ from ..store.snapshot import Endpoint, Snapshot
 
 def list_profiles(snapshot: Snapshot, actor: Actor) -> list[Profile]:
     """In their newest versions, by name."""
-    return [
-        one for name, one in sorted(snapshot.profiles.items()) if may(actor, Verb.VIEW, _of_profile(name))
-    ]
-
-
-def view_profile(snapshot: Snapshot, actor: Actor, name: str) -> Profile:
-    """In its newest version. Raises NotFound, Forbidden."""
-    profile = snapshot.profile(name)
-    require(actor, Verb.VIEW, _of_profile(name))
-    return profile
+    found = sorted(snapshot.profiles.items())
+    return [one for name, one in found if may(actor, Verb.VIEW, Subject(profile=name))]
 
 
 def list_endpoints(snapshot: Snapshot, actor: Actor) -> list[Endpoint]:
@@ -27,11 +19,11 @@ def list_endpoints(snapshot: Snapshot, actor: Actor) -> list[Endpoint]:
     return [one for _, one in sorted(snapshot.endpoints.items()) if may(actor, Verb.VIEW, _of_endpoint(one))]
 
 
-def view_endpoint(snapshot: Snapshot, actor: Actor, path: str) -> Endpoint:
-    """By `PROTOCOL/NAME`, in use or not. Raises NotFound, Forbidden."""
-    endpoint = snapshot.endpoints.get(path)
+def view_endpoint(snapshot: Snapshot, actor: Actor, protocol: str, name: str) -> Endpoint:
+    """In use or not. Raises NotFound, Forbidden."""
+    endpoint = snapshot.endpoints.get(f"{protocol}/{name}")
     if endpoint is None:
-        raise NotFound(f"there is no endpoint {path[:120]!r}")
+        raise NotFound(f"there is no {protocol[:40]} endpoint {name[:60]!r}")
     require(actor, Verb.VIEW, _of_endpoint(endpoint))
     return endpoint
 
@@ -47,10 +39,6 @@ def view_authority(snapshot: Snapshot, actor: Actor, name: str) -> AuthorityRow:
     authority = snapshot.authority(name)
     require(actor, Verb.VIEW, Subject(authority=name))
     return authority
-
-
-def _of_profile(name: str) -> Subject:
-    return Subject(profile=name)
 
 
 def _of_endpoint(endpoint: Endpoint) -> Subject:
