@@ -260,7 +260,7 @@ READERS = {
         (IntegrityError,),
         (b"\x06\x04\x20" + KEY.public_key().public_bytes_raw(), b"\x80" + b"\xff" * 256 + b"\1\0\1"),
     ),
-    "REST body": Reader(read_rest, (Malformed,), (ISSUE, REVOKE, b"{}"), quotes=True),
+    "REST body": Reader(read_rest, (Malformed,), (ISSUE, REVOKE, b"{}")),
     "cursor": Reader(
         of_text(read_cursor),
         (),
@@ -276,7 +276,7 @@ READERS = {
         (b"dns:example.test", b"ip:10.0.0.0/8", b"email:a@example.test", b"uri:.example.test"),
     ),
     "ACME settings": Reader(
-        of_json(acme_settings_from_document), (Malformed,), (json.dumps(ACME).encode(), b"{}"), quotes=True
+        of_json(acme_settings_from_document), (Malformed,), (json.dumps(ACME).encode(), b"{}")
     ),
     "certificates in a file": Reader(
         pem_files.certificates_in, (Malformed,), (PEM_OF_AUTHORITY, AUTHORITY, LAST_LIST)

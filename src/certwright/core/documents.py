@@ -160,7 +160,8 @@ class Fields:
     def _unknown(self, name: str, known: Sequence[str]) -> Malformed:
         near = get_close_matches(name[:60], known, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
-        return self.error(name[:60], f"is not a field known here{meant}")
+        shown = name[:60] if name.isprintable() else ascii(name[:60])
+        return self.error(shown, f"is not a field known here{meant}")
 
     @staticmethod
     def _text(value: object, path: str) -> str:
