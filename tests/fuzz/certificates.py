@@ -14,6 +14,7 @@ import atheris
 
 with atheris.instrument_imports(include=["certwright.core"]):
     from certwright.core import der
+    from certwright.core.key_lists import DEBIAN_OCTETS, parse_digests
     from certwright.core.distinguished_name import decode_name, parse_name
     from certwright.core.errors import CertwrightError, IntegrityError
     from certwright.core.issuer import issuer_of
@@ -25,7 +26,6 @@ with atheris.instrument_imports(include=["certwright.core"]):
     from certwright.core.request import parse_csr
     from certwright.core.seal import AUTHORITY_KINDS, Kind, Seal
     from certwright.core.template import assemble, encode_tbs
-    from certwright.core.weak_keys import parse_debian_list
 
 from cryptography import x509
 
@@ -71,7 +71,7 @@ def read_policy(octets: bytes) -> None:
 
 
 def read_debian_list(octets: bytes) -> None:
-    parse_debian_list(octets.decode("utf-8", "replace"))
+    parse_digests(octets.splitlines(), DEBIAN_OCTETS, "the list")
 
 
 def admit(octets: bytes) -> None:
