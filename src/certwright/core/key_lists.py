@@ -11,7 +11,7 @@ SPKI_OCTETS = 32
 DEBIAN_OCTETS = 10
 """What Debian's `openssl-blacklist` keeps: the end of the SHA-1 of `Modulus=...`."""
 LINE_OCTETS_MAX = 1024
-ENTRIES_MAX = 10_000_000
+ENTRIES_MAX = 5_000_000
 
 
 class Digests(Container[bytes], Sized):

@@ -142,7 +142,7 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
             ]
         },
         "names": {"kinds": ["dns", "ip", "uri"], "maximum": 20},
-        "key_usage": _SIGNS_AND_ENCIPHERS,
+        "key_usage": _SIGNS,
         "extended_key_usage": {"purposes": ["clientAuth"]},
         **_END_ENTITY,
     },
