@@ -66,7 +66,7 @@ EXPECTED = {
     "smime-encryption": Expected(("1.3.6.1.5.5.7.3.4",), ENCRYPTS, NAMED),
     # RFC 9336 3.1, and Microsoft's szOID_KP_DOCUMENT_SIGNING
     "document-signing": Expected(("1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.10.3.12"), COMMITS, NAMED),
-    "device": Expected(("1.3.6.1.5.5.7.3.2",), SIGNS_OR_ENCIPHERS, NAMED),
+    "device": Expected(("1.3.6.1.5.5.7.3.2",), SIGNS, NAMED),
     # RFC 4945 5.1.3.12: id-kp-ipsecIKE
     "vpn-gateway": Expected(("1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.17"), SIGNS_OR_ENCIPHERS, NAMED),
     # szOID_KP_SMARTCARD_LOGON; RFC 4556 3.2.2: id-pkinit-KPClientAuth

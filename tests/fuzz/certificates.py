@@ -14,10 +14,10 @@ import atheris
 
 with atheris.instrument_imports(include=["certwright.core"]):
     from certwright.core import der
-    from certwright.core.key_lists import DEBIAN_OCTETS, parse_digests
     from certwright.core.distinguished_name import decode_name, parse_name
     from certwright.core.errors import CertwrightError, IntegrityError
     from certwright.core.issuer import issuer_of
+    from certwright.core.key_lists import DEBIAN_OCTETS, parse_digests
     from certwright.core.keys import KeyAlgorithm
     from certwright.core.plan import CertificatePlan
     from certwright.core.policy import endpoint_policy_from_document
