@@ -14,7 +14,7 @@ from certwright.core.request import parse_csr
 from certwright.operations.accept_certificate import (
     authority_csr,
 )
-from certwright.operations.check_issuance import check_records
+from certwright.operations.check_records import check_records
 from certwright.operations.context import Context
 from certwright.operations.found_authority import (
     found_authority,
