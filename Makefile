@@ -1,6 +1,7 @@
 # The first call of any target sets the checkout up by itself; see requirements/install.
 #   up         found a PKI in $CERTWRIGHT_HOME (default ./var) if there is none, and serve it
-#   test       every test, on SQLite, then those that touch a database again on PostgreSQL
+#   test       every test, on SQLite, then those that touch a database again on PostgreSQL; then pkilint and
+#              zlint judge what all of them have signed
 #   test-full  the same with the long versions of kills, fuzzing and properties, from a seed that it prints
 #   check      lint, format, types, architecture
 #   bench      one script per promise of speed
@@ -9,10 +10,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PYTHON ?= python3
+export CERTWRIGHT_TEST_SIGNED ?= $(CURDIR)/.cache/signed
 
 installed := .venv/.run-installed
 development := .venv/.development-installed
 pytest := .venv/bin/pytest -n 2 --dist loadscope
+judges := .venv/bin/pytest tests/peers/judge_run.py
 
 .PHONY: up test test-full check bench docs
 
@@ -20,12 +23,16 @@ up: $(installed)
 	exec .venv/bin/certwright up
 
 test: $(development)
+	rm -rf "$$CERTWRIGHT_TEST_SIGNED"
 	CERTWRIGHT_TEST_DATABASE=sqlite $(pytest)
 	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) -m database
+	$(judges)
 
 test-full: $(development)
+	rm -rf "$$CERTWRIGHT_TEST_SIGNED"
 	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=sqlite $(pytest) --timeout 7200
 	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) --timeout 7200 -m database
+	$(judges)
 
 check: $(development)
 	.venv/bin/ruff check

@@ -16,9 +16,9 @@ from certwright.operations.revoke import release_certificate, revoke_certificate
 from certwright.store.answers import AnswerFile, runs_in
 from certwright.store.rows import CertificateBodyRow, CertificateRow, CrlRow
 from certwright.store.snapshot import Generation
-from tests.peers.judges import Signed
 from tests.peers.test_issued_checker import issue_everything
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
+from tests.real.signed import Signed
 
 SHARDS = 3
 LEAVES = 12

@@ -31,12 +31,13 @@ from tests.conftest import RUN
 from tests.core import toy_pipeline as toy
 from tests.peers.conftest import Worlds
 from tests.peers.everything import KEY_ALGORITHMS, SHARDS, sign_everything
-from tests.peers.judges import Signed, pkilint, zlint
+from tests.peers.judges import pkilint, zlint
 from tests.peers.test_issued_checker import AUTHORITY_ALGORITHMS
 from tests.peers.world import NAMES, World
 from tests.peers.world import world as make_world
 from tests.real import databases
 from tests.real.pki import ADMINISTRATOR
+from tests.real.signed import Signed
 from tests.status.asking import question
 
 AUTHORITIES = {"root-authority": "root", "issuing-authority": "issuing", "intermediate-authority": "middle"}

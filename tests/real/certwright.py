@@ -31,7 +31,7 @@ from certwright.site.configuration import Configuration
 from certwright.site.installation import initialize
 from certwright.site.supervisor import Plan
 from certwright.site.wiring import now, open_context
-from tests.real import postgresql, processes
+from tests.real import postgresql, processes, signed
 
 Result = TypeVar("Result")
 Settings = Mapping[str, Any]
@@ -202,6 +202,7 @@ def copy(original: Home, folder: Path, run: Path, *, same_ports: bool = False) -
         if not same_ports:
             home.run(lambda context: save_base_url(context, ADMINISTRATOR, home.configuration.url))
         yield home
+        signed.keep(url, folder / "ocsp")
 
 
 @contextmanager

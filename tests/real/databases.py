@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.real import postgresql
+from tests.real import postgresql, signed
 from tests.real.locks import lock
 
 SECONDS = 120
@@ -36,7 +36,8 @@ def empty(kind: str, run: Path, folder: Path) -> Iterator[Database]:
 
 @contextmanager
 def with_tables(kind: str, run: Path, folder: Path) -> Iterator[Database]:
-    """A database with our tables, empty of rows: a copy of one that each test run makes once."""
+    """A database with our tables, empty of rows: a copy of one that each test run makes once. What was signed
+    in it is kept for the judges."""
     if kind == "sqlite":
         original = run / "tables.sqlite3"
         with _made_once(run) as first:
@@ -45,6 +46,7 @@ def with_tables(kind: str, run: Path, folder: Path) -> Iterator[Database]:
         copy = folder / "certwright.sqlite3"
         shutil.copyfile(original, copy)
         yield Database(kind, f"sqlite:///{copy}")
+        signed.keep(f"sqlite:///{copy}")
         return
     cluster = postgresql.shared(run)
     with _made_once(run) as first:
@@ -53,6 +55,7 @@ def with_tables(kind: str, run: Path, folder: Path) -> Iterator[Database]:
             _migrate(cluster.url("tables"))
     with cluster.database("tables") as url:
         yield Database(kind, url)
+        signed.keep(url)
 
 
 @contextmanager
