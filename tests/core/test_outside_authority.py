@@ -1,6 +1,8 @@
 """What an outside authority is asked to certify, and what of it comes back."""
 
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -8,11 +10,16 @@ from cryptography import x509
 from certwright.core.chain import REASONS
 from certwright.core.constraints import covers
 from certwright.core.errors import Refused
-from certwright.core.extensions import CertificatePolicy, NameConstraints
+from certwright.core.extensions import PURPOSES, CertificatePolicy, NameConstraints
 from certwright.core.outside_authority import check_ordered, terms_document, terms_from_document
+from certwright.core.profile import Profile
 from certwright.core.profile_document import parse_subtree
+from certwright.core.profiles_builtin import built_in_profiles
 from certwright.core.request import AuthorityTerms
 from tests.core.toy_chain import Wish, constraints, outside
+
+PROFILE = built_in_profiles()["issuing-authority"]
+CLIENTS, SERVERS = PURPOSES["clientAuth"], PURPOSES["serverAuth"]
 
 
 def ordered(permitted: str = "", excluded: str = "") -> AuthorityTerms:
@@ -20,9 +27,9 @@ def ordered(permitted: str = "", excluded: str = "") -> AuthorityTerms:
     return AuthorityTerms(None, NameConstraints(*trees))
 
 
-def against(terms: AuthorityTerms | None, wish: Wish) -> list[str]:
+def against(terms: AuthorityTerms | None, wish: Wish, profile: Profile = PROFILE) -> list[str]:
     try:
-        check_ordered(terms, outside("CN=Ours", wish=wish).der)
+        check_ordered(terms, profile, outside("CN=Ours", wish=wish).der)
     except Refused as refusal:
         codes = [reason.code for reason in refusal.reasons]
         assert set(codes) <= REASONS.keys()
@@ -53,6 +60,23 @@ def test_path_lengths(length: int | None, found: int | None, wider: bool) -> Non
 def test_policies(policies: tuple[str, ...], found: tuple[str, ...], wider: bool) -> None:
     terms = AuthorityTerms(policies=tuple(map(CertificatePolicy, policies)))
     assert against(terms, Wish(policies=found)) == (["authority.terms.policies"] if wider else [])
+
+
+@pytest.mark.parametrize(
+    ("fixed", "found", "code"),
+    [
+        ({"purposes": (CLIENTS,)}, Wish(), "purposes"),
+        ({"purposes": (CLIENTS,)}, Wish(purposes=(CLIENTS, SERVERS)), "purposes"),
+        ({"purposes": (CLIENTS, SERVERS)}, Wish(purposes=(CLIENTS,)), ""),
+        ({"policies": (CertificatePolicy("1.2.3"),)}, Wish(policies=("1.2.4",)), "policies"),
+        ({"policies": (CertificatePolicy("1.2.3"),)}, Wish(policies=("1.2.3",)), ""),
+        ({"name_constraints": NameConstraints((parse_subtree("dns:a.test"),))}, Wish(), "name-constraints"),
+        ({}, Wish(path_length=None), ""),
+    ],
+)
+def test_what_the_profile_fixes_was_ordered_too(fixed: dict[str, Any], found: Wish, code: str) -> None:
+    expected = [f"authority.terms.{code}"] if code else []
+    assert against(None, found, replace(PROFILE, **fixed)) == expected
 
 
 DNS = (x509.DNSName("Corp.Example"),)

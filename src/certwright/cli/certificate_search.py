@@ -129,17 +129,14 @@ def _from_base64(text: bytes) -> bytes:
 
 
 def _carve(octets: bytes, size: int | None = None) -> Iterator[bytes | None]:
-    """Certificates that begin in the first `size` octets; None for one that does not go on as it begins."""
-    end = 0
+    """Certificates that begin in the first `size` octets, those within others too; None for one that does not
+    go on as it begins."""
     for beginning in _BEGINNING.finditer(octets):
         start = beginning.start()
         if size is not None and start >= size:
             break
-        if start < end:
-            continue
         try:
-            end = _end_of_certificate(octets, start)
-            yield octets[start:end]
+            yield octets[start : _end_of_certificate(octets, start)]
         except Malformed:
             if beginning["version"] is not None:
                 yield None

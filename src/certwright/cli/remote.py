@@ -113,8 +113,8 @@ def path_of(*parts: str) -> str:
     Raises NotFound for a part with a slash: servers read an escaped one as a slash too.
     """
     for part in parts:
-        if "/" in part:
-            raise NotFound(f"there is no name with a slash, as in {part[:80]!r}")
+        if "/" in part or part in {"", ".", ".."}:
+            raise NotFound(f"there is no name with a slash, and none like {part[:80]!r}")
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 

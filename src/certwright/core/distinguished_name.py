@@ -73,10 +73,12 @@ _CODECS = {
     _BMP_STRING: "utf-16-be",
     _UNIVERSAL_STRING: "utf-32-be",
 }
-# RFC 5280 section 4.1.2.4; the last three for names that were there before
-_DIRECTORY_STRINGS = (der.UTF8_STRING, der.PRINTABLE_STRING, _T61_STRING, _UNIVERSAL_STRING, _BMP_STRING)
+# RFC 5280 section 4.1.2.4; the last two for names that were there before. TeletexString is not among them,
+# since everybody reads it in a way of his own.
+_DIRECTORY_STRINGS = (der.UTF8_STRING, der.PRINTABLE_STRING, _UNIVERSAL_STRING, _BMP_STRING)
 
 COMMON_NAME = "2.5.4.3"
+ORGANIZATION = "2.5.4.10"
 EMAIL_ADDRESS = "1.2.840.113549.1.9.1"
 
 

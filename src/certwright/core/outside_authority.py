@@ -12,6 +12,7 @@ from .errors import Reason, Refused
 from .extensions import AnySubtree, CertificatePolicy, NameConstraints
 from .issuer import read_authority
 from .plan import CertificatePlan
+from .profile import Profile
 from .profile_document import parse_subtree
 from .request import AuthorityTerms
 
@@ -60,19 +61,20 @@ def terms_from_document(document: dict[str, Any] | None) -> AuthorityTerms | Non
     return AuthorityTerms(document["path_length"], constraints, tuple(policies))
 
 
-def check_ordered(terms: AuthorityTerms | None, certificate: bytes) -> None:
-    """The certificate (DER) of an authority permits no more than was ordered.
+def check_ordered(terms: AuthorityTerms | None, profile: Profile, certificate: bytes) -> None:
+    """The certificate (DER) of an authority permits no more than was ordered, by its terms or its profile.
 
-    A narrower one is taken: how far they trust us is for others to say. Raises Malformed, and Refused with
+    A narrower one is taken: how far they trust us is for others to say. So is one without the path length of
+    the profile, which many leave out; one that was ordered must be there. Raises Malformed, and Refused with
     every reason against it.
     """
-    if terms is None:
-        return
-    found = read_authority(certificate)
+    terms, found = terms or AuthorityTerms(), read_authority(certificate)
+    constraints = terms.name_constraints or profile.name_constraints or NameConstraints()
     reasons = [
         *_path_length(terms.path_length, found.path_length),
-        *_constraints(terms.name_constraints or NameConstraints(), found.name_constraints),
-        *_policies({policy.oid for policy in terms.policies}, found.policies),
+        *_constraints(constraints, found.name_constraints),
+        *_policies({policy.oid for policy in terms.policies or profile.policies}, found.policies),
+        *_purposes(set(profile.purposes), found.purposes),
     ]
     if reasons:
         raise Refused(tuple(reasons))
@@ -112,6 +114,13 @@ def _policies(ordered: set[str], found: frozenset[str] | None) -> Iterator[Reaso
     if ordered and (beyond := (found or frozenset()) - ordered):
         text = f"the certificate has policy {', '.join(sorted(beyond))}, which was not ordered"
         yield Reason("authority.terms.policies", text, "RFC 5280 4.2.1.4")
+
+
+def _purposes(ordered: set[str], found: frozenset[str] | None) -> Iterator[Reason]:
+    if ordered and (found is None or found - ordered):
+        beyond = "every purpose" if found is None else ", ".join(sorted(found - ordered))
+        text = f"the certificate is for {beyond}, which the profile does not ask for"
+        yield Reason("authority.terms.purposes", text, "RFC 5280 4.2.1.12")
 
 
 def _shown(tree: AnySubtree) -> str:

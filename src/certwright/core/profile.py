@@ -3,10 +3,12 @@
 `profile_document` reads and writes them as JSON documents (docs/reference/profiles.md).
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .distinguished_name import DistinguishedName
 from .extensions import BasicConstraints, CertificatePolicy, Extension, NameConstraints
 from .keys import KeyAlgorithm
 from .names import Identifier, IdentifierKind
@@ -70,6 +72,12 @@ class SubjectAttribute:
     value: str = ""
     required: bool = False
     maximum: int = 1
+
+
+def subject_rules(name: DistinguishedName) -> tuple[SubjectAttribute, ...]:
+    """Rules that take a name as it is: its attributes, as often as it has them, in its order."""
+    counted = Counter(oid for oid, _ in name.attributes())
+    return tuple([SubjectAttribute(oid, maximum=count) for oid, count in counted.items()])
 
 
 @dataclass(frozen=True, slots=True)

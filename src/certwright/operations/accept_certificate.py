@@ -93,7 +93,7 @@ async def _accept(context: Context, actor: Actor, name: str, given: Accepted) ->
     public_key = await context.keyring.public_key(generation.row)
     spki = keys.spki(public_key)
     _check_fits(leaf, spki, generation.row.subject)
-    check_ordered(ordered_terms(generation.row), given.certificate)
+    check_ordered(ordered_terms(generation.row), snapshot.profile(generation.row.profile), given.certificate)
     await _check_not_revoked(context, given)
     after = _with_certificate(generation.row, given, leaf)
     event = Event(

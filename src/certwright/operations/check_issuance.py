@@ -49,7 +49,7 @@ async def check_found(
     require(actor, Verb.VIEW_AUDIT, Subject())
     for generation in snapshot.generations.values():
         if _public_key(generation) is None:
-            text = "it has a key, and neither a certificate nor a CSR: what its key has signed cannot be told"
+            text = "it has neither a certificate nor a CSR to be read: what its key has signed cannot be told"
             yield Contradiction("unreadable", f"authority:{generation.path}", text)
     for one in found:
         try:
@@ -100,10 +100,13 @@ def signed_by(generation: Generation, certificate: x509.Certificate) -> bool:
 
 
 def _public_key(generation: Generation) -> PublicKey | None:
-    """That of its certificate, or of the CSR that awaits one."""
+    """That of its certificate, or of the CSR that awaits one, if that can be read."""
     if generation.public_key is not None or generation.row.csr is None:
         return generation.public_key
-    return x509.load_der_x509_csr(generation.row.csr).public_key()  # type: ignore[return-value]
+    try:
+        return x509.load_der_x509_csr(generation.row.csr).public_key()  # type: ignore[return-value]
+    except NOT_JUDGED:
+        return None
 
 
 async def _known(database: Database, snapshot: Snapshot, der: bytes) -> bool:

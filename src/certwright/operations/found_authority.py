@@ -9,7 +9,6 @@ A root signs itself; the others are signed by their parent, or by an outside aut
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.outside_authority import terms_document, terms_from_document
 from ..core.plan import CertificatePlan
 from ..core.policy import EVERYTHING
-from ..core.profile import Profile, SubjectAttribute
+from ..core.profile import Profile, subject_rules
 from ..core.request import AuthorityTerms, CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
 from ..store.guarded_rows import Absent
@@ -253,10 +252,8 @@ def outside_plan(context: Context, generation: Generation, public_key: PublicKey
 def _named_by_others(profile: Profile, request: CertificateRequest) -> tuple[Profile, CertificateRequest]:
     """With any subject: what an outside authority takes, our profile does not know."""
     subject = request.subject
-    counted = Counter(oid for oid, _ in subject.attributes())
-    rules = tuple([SubjectAttribute(oid, maximum=count) for oid, count in counted.items()])
     exact = replace(subject, exact=subject.encode())
-    return replace(profile, subject=rules), replace(request, subject=exact)
+    return replace(profile, subject=subject_rules(subject)), replace(request, subject=exact)
 
 
 def _request(order: AuthorityOrder, public_key: PublicKey) -> CertificateRequest:

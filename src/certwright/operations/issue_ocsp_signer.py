@@ -5,10 +5,18 @@ from datetime import datetime, timedelta
 
 from ..core.access import Actor, Grant, Role
 from ..core.audit import Event, EventKind
-from ..core.distinguished_name import COMMON_NAME, DistinguishedName, parse_name
+from ..core.distinguished_name import (
+    COMMON_NAME,
+    ORGANIZATION,
+    DistinguishedName,
+    parse_name,
+    upper_bound,
+)
 from ..core.errors import Unavailable
+from ..core.extensions import DirectorySubtree
 from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.policy import EVERYTHING, evaluate
+from ..core.profile import Profile, subject_rules
 from ..core.request import CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
 from ..store.ledger import Change
@@ -65,7 +73,7 @@ def _require_profile(context: Context, generation: Generation, now: datetime) ->
     own, which is of the same kind."""
     assert generation.public_key is not None
     request = _request(generation, generation.public_key, now)
-    evaluate(request, context.snapshot.profile(PROFILE), generation.as_issuer, now)
+    evaluate(request, _profile(context, generation), generation.as_issuer, now)
 
 
 def _request(generation: Generation, public_key: PublicKey, now: datetime) -> CertificateRequest:
@@ -85,7 +93,7 @@ async def _put_on_record(
 ) -> OcspSignerRow:
     """Have the key certified, and both durable."""
     request = _request(generation, public_key, now)
-    profile = context.snapshot.profile(PROFILE)
+    profile = _profile(context, generation)
     certified = await certify(context, generation, profile, EVERYTHING, request, SYSTEM, now)
     change = record(context, certified, generation, IssueOrder(SYSTEM, request), now)
     row = change.inserted[0]
@@ -108,10 +116,31 @@ async def _put_on_record(
     return signer
 
 
+def _profile(context: Context, generation: Generation) -> Profile:
+    """Where the signer is named after its authority, with whatever that name is made of, in its order."""
+    profile = context.snapshot.profile(PROFILE)
+    if not _within_directory_names(generation):
+        return profile
+    return replace(profile, subject=subject_rules(_name(generation)))
+
+
 def _name(generation: Generation) -> DistinguishedName:
-    """Within what its authority is within, since name constraints are about signers too: the authority's own
-    name, and a common name in the place of its."""
-    above = parse_name(generation.row.subject)
-    rdns = [rdn for rdn in above.rdns if all(oid != COMMON_NAME for oid, _ in rdn)]
-    own = (COMMON_NAME, f"OCSP {generation.authority.name} {generation.row.number}")
-    return DistinguishedName((*rdns, (own,)))
+    """Name constraints are about signers too: where they are about directory names, it is the authority's own
+    name with a common name in the place of its; else its organization's."""
+    number = f" {generation.row.number}"
+    most = upper_bound(COMMON_NAME) - len("OCSP ") - len(number)
+    own = (COMMON_NAME, f"OCSP {generation.authority.name[:most]}{number}")
+    subject = parse_name(generation.row.subject)
+    if _within_directory_names(generation):
+        above = [rdn for rdn in subject.rdns if all(oid != COMMON_NAME for oid, _ in rdn)]
+        return DistinguishedName((*above, (own,)))
+    organization = [((ORGANIZATION, value),) for value in subject.values(ORGANIZATION)[:1]]
+    return DistinguishedName((*organization, (own,)))
+
+
+def _within_directory_names(generation: Generation) -> bool:
+    return any(
+        isinstance(tree, DirectorySubtree)
+        for constraints in generation.as_issuer.name_constraints
+        for tree in (*constraints.permitted, *constraints.excluded)
+    )

@@ -46,15 +46,14 @@ async def put_in_service(context: Context, actor: Actor, generation: Generation)
 
 async def _publish(context: Context, actor: Actor, generation: Generation) -> Published:
     context.keyring.provider(generation.row.key_provider)
-    signer = None
     times = OFFLINE_TIMES if offline(generation) else ListTimes()
-    if needs_signer(context, generation, context.clock()) or _ends_before_list(context, generation, times):
-        signer = await issue_ocsp_signer(context, generation)
-    shards = range(generation.authority.crl_shards)
     lists = [
         await publish_crl(context, generation, shard, scheduled=True, times=times, actor=actor)
-        for shard in shards
+        for shard in range(generation.authority.crl_shards)
     ]
+    signer = None
+    if needs_signer(context, generation, context.clock()) or _ends_before_list(context, generation, times):
+        signer = await issue_ocsp_signer(context, generation)
     return Published(generation, tuple(lists), signer)
 
 

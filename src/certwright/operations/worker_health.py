@@ -25,7 +25,6 @@ from .renew_lists import can_hold_longer, changed_shards, delta_ends, lasting, s
 
 UNSEEN = timedelta(seconds=60)
 LISTS_LAST = timedelta(days=3)
-DELTAS_LAST = timedelta(hours=3)
 ANSWERS_LAST = timedelta(days=1)
 
 
@@ -94,14 +93,13 @@ def _answers_end(context: Context, generation: Generation, run: Run | None, now:
 
 
 def require_lasting(health: WorkerHealth, now: datetime) -> None:
-    """Raises Unavailable, in good time before a list, a delta or an answer is out of date, when it was not
-    renewed in its time.
+    """Raises Unavailable, days before a list or an answer is out of date, when none was renewed in its time.
 
-    For serving processes: they answer well without a worker until then, and must say so before.
+    For serving processes: they answer well without a worker until then, and must say so before. Of a delta
+    only `require_worker` speaks: without it the complete list holds, and nothing else is worse for it.
     """
     for what, end, margin in (
         ("lists", health.lists_end, LISTS_LAST),
-        ("delta CRLs", health.deltas_end, DELTAS_LAST),
         ("OCSP answers", health.answers_end, ANSWERS_LAST),
     ):
         if end is not None and end - now < margin:
