@@ -249,6 +249,16 @@ def held_in(der: bytes) -> dict[str, bytes]:
     }
 
 
+def carrying(der: bytes) -> bytes:
+    """Another's certificate with these octets in an extension."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "outer")])
+    inner = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), der)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
+    return builder.add_extension(inner, critical=False).sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
 def key_pem() -> bytes:
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(
         Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -284,6 +294,13 @@ def test_no_form_hides_a_certificate(shell: Shell) -> None:
     assert {one["kind"] for one in found} == {"unrecorded"}
     told = outcome.document["certificates"]["not_judged"]
     assert {Path(line.split(":")[0]).name for line in told} == {"broken-before", "unended-before"}
+
+
+def test_a_certificate_within_another_is_found_beside_it(shell: Shell) -> None:
+    folder = lay_down(shell, {"outer": carrying(issue_and_forget(shell, "a.test"))})
+    outcome = shell("audit", "verify", "--certificates", folder, "--json")
+    [found] = outcome.document["certificates"]["contradictions"]
+    assert (found["kind"], Path(found["subject"]).name) == ("unrecorded", "outer (2)")
 
 
 def test_two_certificates_one_after_another_are_two(shell: Shell) -> None:
