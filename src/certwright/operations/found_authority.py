@@ -372,19 +372,34 @@ async def _sign_subordinate(
     return row, certified.der
 
 
-async def retire_authority(
-    context: Context, actor: Actor, name: str, absent: Sequence[Absent] = ()
-) -> AuthorityRow:
-    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict, and
-    what guards name."""
+async def retire_authority(context: Context, actor: Actor, name: str) -> AuthorityRow:
+    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict."""
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
+    return await decide_again(context, lambda: _retire(context, actor, name))
+
+
+async def _retire(context: Context, actor: Actor, name: str) -> AuthorityRow:
     authority = context.snapshot.authority(name)
     if authority.retired_at:
         raise Conflict(f"authority {name} is retired since {authority.retired_at:%Y-%m-%d} already")
+    return await commit_retirement(context, actor, authority)
+
+
+async def commit_retirement(
+    context: Context, actor: Actor, authority: AuthorityRow, guards: Sequence[Absent] = ()
+) -> AuthorityRow:
+    """It stands on the configuration: who has not seen what the authority is now does not retire it. Raises
+    Reconfigured, and what guards name."""
     now = context.clock()
     after = authority._replace(retired_at=now)
-    event = Event(EventKind.AUTHORITY_RETIRED, now, actor.name, actor.source, f"authority:{name}", {})
-    change = Change(replaced=[(authority, after)], absent=list(absent), events=[event], configures=True)
+    subject = f"authority:{authority.name}"
+    change = Change(
+        replaced=[(authority, after)],
+        absent=list(guards),
+        events=[Event(EventKind.AUTHORITY_RETIRED, now, actor.name, actor.source, subject, {})],
+        revision=context.snapshot.revision,
+        configures=True,
+    )
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return after

@@ -10,7 +10,7 @@ from ..store.ledger import Change
 from ..store.rows import EndpointRow, IssuanceIntentRow
 from ..store.snapshot import Generation
 from .context import Context, decide_again
-from .found_authority import NAME_SHOWN, retire_authority
+from .found_authority import NAME_SHOWN, commit_retirement
 
 
 async def withdraw_authority(context: Context, actor: Actor, name: str) -> Generation:
@@ -29,7 +29,7 @@ async def _retire(context: Context, actor: Actor, name: str) -> None:
     generation = _awaiting(context, name)
     context.keyring.provider(generation.row.key_provider)
     if generation.authority.retired_at is None:
-        await retire_authority(context, actor, name, _unused(generation))
+        await commit_retirement(context, actor, generation.authority, _unused(generation))
 
 
 async def _remove(context: Context, actor: Actor, name: str) -> Generation:
