@@ -85,7 +85,8 @@ async def found_authority(context: Context, actor: Actor, order: AuthorityOrder)
         check_authority_name(snapshot, order.subject, b"")
         await _register(context, actor, order)
         pending = _unfinished(await context.snapshots.refresh(), order)
-        assert pending is not None
+        if pending is None:
+            raise _withdrawn(order.name)
     if order.kind != "root" and not order.parent:
         return pending
     identifier = pending.id
@@ -188,6 +189,10 @@ def not_taken(authority: AuthorityRow, generation: AuthorityGenerationRow) -> li
 
 def _taken(name: str) -> Conflict:
     return Conflict(f"there is an authority {name} already; choose another name")
+
+
+def _withdrawn(name: str) -> Conflict:
+    return Conflict(f"authority {name} is withdrawn; repeat the order to found it anew")
 
 
 async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> None:
@@ -302,11 +307,8 @@ def new_rows(
 async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identifier: int) -> None:
     """Have the certificate signed by the parent, or by the key itself, and put it in force."""
     now = context.clock()
-    pending = context.snapshot.generations[identifier]
-    if pending.certificate is not None:
-        raise _taken(order.name)
-    check_not_retired(pending)
-    public_key = await context.keyring.public_key(pending.row)
+    public_key = await context.keyring.public_key(_awaiting(context.snapshot, order, identifier).row)
+    pending = _awaiting(context.snapshot, order, identifier)  # while a module was asked, it may have moved
     request = _request(order, public_key)
     profile = context.snapshot.profile(pending.row.profile)
     if order.parent:
@@ -334,6 +336,17 @@ async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identi
     change.events.append(event)
     change.configures = True
     await context.ledger.commit(change)
+
+
+def _awaiting(snapshot: Snapshot, order: AuthorityOrder, identifier: int) -> Generation:
+    """The generation to be certified. Raises Conflict where it gets no certificate, or no other one."""
+    pending = snapshot.generations.get(identifier)
+    if pending is None:
+        raise _withdrawn(order.name)
+    if pending.certificate is not None:
+        raise _taken(order.name)
+    check_not_retired(pending)
+    return pending
 
 
 async def sign_subordinate(

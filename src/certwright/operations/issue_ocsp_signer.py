@@ -14,7 +14,7 @@ from ..ports import KeyReference, KeySpec
 from ..store.ledger import Change
 from ..store.rows import CertificateRow, OcspSignerRow
 from ..store.snapshot import Generation
-from .context import Context
+from .context import Context, decide_again
 from .found_authority import offline
 from .issue import IssueOrder, certify, record
 from .renew_lists import can_hold_longer
@@ -49,8 +49,13 @@ async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSig
     keeper = "software" if offline(generation) else generation.row.key_provider
     label = f"ocsp/{generation.path}/{now:%Y%m%d%H%M%S}"
     reference, public_key = await context.keyring.create(keeper, KeySpec(algorithm, label))
+
+    async def put_on_record() -> OcspSignerRow:
+        present = context.snapshot.generations[generation.id]
+        return await _put_on_record(context, present, keeper, reference, public_key, now)
+
     try:
-        signer = await _put_on_record(context, generation, keeper, reference, public_key, now)
+        signer = await decide_again(context, put_on_record)
     except Unavailable:
         raise  # it may be on record all the same, and then the key is needed
     except Exception:
