@@ -423,7 +423,8 @@ def check_not_retired(generation: Generation) -> None:
     authority = generation.authority
     if authority.retired_at:
         text = f"authority {authority.name} is retired since {authority.retired_at:%Y-%m-%d}"
-        raise Conflict(f"{text} and gets no certificate; withdraw it to order it anew")
+        remedy = "withdraw it to order it anew, or order another name and subject"
+        raise Conflict(f"{text} and gets no certificate; {remedy}")
 
 
 def offline(generation: Generation) -> bool:
