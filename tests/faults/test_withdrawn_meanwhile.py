@@ -10,21 +10,26 @@ from dataclasses import replace
 
 import pytest
 
+from certwright.core.access import Grant, Role
 from certwright.core.errors import Conflict, NotFound, Unavailable
 from certwright.core.keys import KeyAlgorithm
 from certwright.operations.accept_certificate import accept_certificate
 from certwright.operations.context import Context
 from certwright.operations.found_authority import found_authority, retire_authority
 from certwright.operations.found_installation import EndpointOrder, save_endpoint
+from certwright.operations.grant_role import grant_role
 from certwright.operations.issue_ocsp_signer import issue_ocsp_signer
+from certwright.operations.manage_tokens import create_token
 from certwright.operations.withdraw_authority import withdraw_authority
 from certwright.ports import KeyReference
 from certwright.store.ledger import Change
 from certwright.store.rows import (
+    ApiTokenRow,
     AuthorityGenerationRow,
     AuthorityRow,
     EndpointRow,
     IssuanceIntentRow,
+    RoleGrantRow,
 )
 from certwright.store.snapshot import Generation, Snapshots
 from tests.core.toy_chain import outside
@@ -267,6 +272,44 @@ def test_the_next_one_of_the_name_keeps_its_key(database: Database) -> None:
         assert (await pair.ours.snapshots.refresh()).of_authority("ext")[0].authority.retired_at is None
 
     run(database.url, body)
+
+
+def test_roles_within_it_go_with_it(database: Database) -> None:
+    async def body(context: Context, _clock: MovableClock) -> None:
+        await waiting(context)
+        officer = Grant(Role.SECURITY_OFFICER, SCOPE)
+        await create_token(context, ADMINISTRATOR, "partner", (officer, Grant(Role.AUDITOR, "*")), None)
+        await grant_role(context, ADMINISTRATOR, "user:eve", officer)
+        await withdraw_authority(context, ADMINISTRATOR, "ext")
+        left = await context.database.select(RoleGrantRow, "1 = 1")
+        assert [(row.holder, row.scope) for row in left] == [("token:partner", "*")]
+        events = await context.database.query(
+            'SELECT "subject", "body" FROM "audit_event" WHERE "kind" = ? ORDER BY "subject"',
+            "grant.withdrawn",
+        )
+        assert [row[0] for row in events] == ["token:partner", "user:eve"]
+        assert all(SCOPE in row[1] and "security" in row[1] for row in events)
+        assert [
+            token.grants for token in context.snapshot.tokens.values() if token.row.name == "partner"
+        ] == [(Grant(Role.AUDITOR, "*"),)]
+
+    with_installation(database, body)
+
+
+def test_no_role_is_given_within_what_is_withdrawn(database: Database) -> None:
+    async def body(context: Context, _clock: MovableClock) -> None:
+        await waiting(context)
+        others = [await stale(context), await stale(context)]
+        await withdraw_authority(context, ADMINISTRATOR, "ext")
+        officer = Grant(Role.SECURITY_OFFICER, SCOPE)
+        with pytest.raises(NotFound, match="ext"):
+            await grant_role(others[0], ADMINISTRATOR, "user:eve", officer)
+        with pytest.raises(NotFound, match="ext"):
+            await create_token(others[1], ADMINISTRATOR, "partner", (officer,), None)
+        assert not await context.database.select(RoleGrantRow, '"scope" = ?', SCOPE)
+        assert not await context.database.select(ApiTokenRow, '"name" = ?', "partner")
+
+    with_installation(database, body)
 
 
 def test_what_a_module_signs_stands_on_what_was_decided(database: Database) -> None:

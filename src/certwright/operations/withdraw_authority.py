@@ -7,10 +7,11 @@ from ..core.keys import KeyAlgorithm
 from ..ports import KeyReference
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.rows import EndpointRow, IssuanceIntentRow
+from ..store.rows import EndpointRow, IssuanceIntentRow, RoleGrantRow
 from ..store.snapshot import Generation
 from .context import Context, decide_again
 from .found_authority import NAME_SHOWN, commit_retirement
+from .withdraw_role import withdrawal
 
 
 async def withdraw_authority(context: Context, actor: Actor, name: str) -> Generation:
@@ -55,6 +56,9 @@ async def _remove(context: Context, actor: Actor, unused: Generation) -> Generat
         revision=context.snapshot.revision,
         configures=True,
     )
+    # a later authority of this name is another one, and nobody's yet
+    grants = await context.database.select(RoleGrantRow, '"scope" = ?', f"authority:{unused.authority.name}")
+    change.join(withdrawal(grants, actor, now))
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return generation
