@@ -10,8 +10,8 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -213,20 +213,22 @@ async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> No
         events=[Event(EventKind.KEY_CREATED, now, actor.name, actor.source, subject, detail)],
         configures=True,
     )
-    with destroyed_on_failure(context, order.key_provider, reference):
+    async with destroyed_on_failure(context, order.key_provider, reference):
         _check_certifiable(context, order, public_key, now)
         await context.ledger.commit(change)
 
 
-@contextmanager
-def destroyed_on_failure(context: Context, provider: str, reference: KeyReference) -> Iterator[None]:
+@asynccontextmanager
+async def destroyed_on_failure(
+    context: Context, provider: str, reference: KeyReference
+) -> AsyncIterator[None]:
     """Around the commit of a new key's record: a key that nobody knows of goes."""
     try:
         yield
     except Unavailable:
         raise  # it may be durable all the same, and then the key is needed
     except Exception:
-        context.keyring.provider(provider).destroy(reference)
+        await context.keyring.destroy(provider, reference)
         raise
 
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from ..core.access import Actor, Grant, Role
 from ..core.audit import Event, EventKind
 from ..core.distinguished_name import COMMON_NAME, DistinguishedName, parse_name
-from ..core.errors import Unavailable
 from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.policy import EVERYTHING, evaluate
 from ..core.request import CertificateRequest, request_for
@@ -15,7 +14,7 @@ from ..store.ledger import Change
 from ..store.rows import CertificateRow, OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context, decide_again
-from .found_authority import offline
+from .found_authority import destroyed_on_failure, offline
 from .issue import IssueOrder, certify, record
 from .renew_lists import can_hold_longer
 
@@ -54,13 +53,8 @@ async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSig
         present = context.snapshot.generations[generation.id]
         return await _put_on_record(context, present, keeper, reference, public_key, now)
 
-    try:
+    async with destroyed_on_failure(context, keeper, reference):
         signer = await decide_again(context, put_on_record)
-    except Unavailable:
-        raise  # it may be on record all the same, and then the key is needed
-    except Exception:
-        context.keyring.provider(keeper).destroy(reference)
-        raise
     await context.snapshots.refresh()
     return signer
 

@@ -25,7 +25,7 @@ async def withdraw_authority(context: Context, actor: Actor, name: str) -> Gener
     generation = await decide_again(context, lambda: _retire(context, actor, name))
     row = generation.row
     reference = KeyReference(KeyAlgorithm(row.key_algorithm), row.key_reference)
-    context.keyring.provider(row.key_provider).destroy(reference)
+    await context.keyring.destroy(row.key_provider, reference)
     return await decide_again(context, lambda: _remove(context, actor, generation))
 
 
