@@ -18,8 +18,9 @@ from certwright.operations.context import Context
 from certwright.operations.found_authority import found_authority, retire_authority
 from certwright.operations.found_installation import EndpointOrder, save_endpoint
 from certwright.operations.grant_role import grant_role
-from certwright.operations.issue_ocsp_signer import issue_ocsp_signer
 from certwright.operations.manage_tokens import create_token
+from certwright.operations.publish_status import put_in_service
+from certwright.operations.renew_answers import renew_signer
 from certwright.operations.withdraw_authority import withdraw_authority
 from certwright.ports import KeyReference
 from certwright.store.ledger import Change
@@ -328,14 +329,21 @@ def test_what_a_module_signs_stands_on_what_was_decided(database: Database) -> N
 
 
 @pytest.mark.parametrize("point", [BEGIN, COMMITTED])
-def test_a_signer_is_made_whatever_is_configured_meanwhile(database: Database, point: str) -> None:
+@pytest.mark.parametrize("by_worker", [False, True])
+def test_a_signer_is_made_whatever_is_configured_meanwhile(
+    database: Database, point: str, by_worker: bool
+) -> None:
     """Before its intent, and before its certificate."""
 
     async def body(pair: Pair) -> None:
-        generation = pair.ours.snapshot.issuing("issuing")
+        generation = await found_authority(pair.ours, ADMINISTRATOR, order("below"))
         endpoint = replace(ENDPOINT, authority="root")
         pair.step_in(point, lambda other: save_endpoint(other, ADMINISTRATOR, endpoint))
-        signer = await issue_ocsp_signer(pair.ours, generation)
+        if by_worker:
+            signer = await renew_signer(pair.ours, generation.id)
+        else:
+            signer = (await put_in_service(pair.ours, ADMINISTRATOR, generation)).signer
+        assert signer is not None
         assert pair.ours.keyring.ocsp_signer(signer).public_key
         assert pair.ours.snapshot.signers[signer.id] == signer
 

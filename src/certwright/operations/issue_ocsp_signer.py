@@ -13,7 +13,7 @@ from ..ports import KeyReference, KeySpec
 from ..store.ledger import Change
 from ..store.rows import CertificateRow, OcspSignerRow
 from ..store.snapshot import Generation
-from .context import Context, decide_again
+from .context import Context
 from .found_authority import destroyed_on_failure, offline
 from .issue import IssueOrder, certify, record
 from .renew_lists import can_hold_longer
@@ -37,7 +37,7 @@ def needs_signer(context: Context, generation: Generation, now: datetime) -> boo
 
 async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSignerRow:
     """A new key with its certificate, both on record. Raises Conflict when the authority's key is locked
-    away, Refused, Unavailable; then there is no key either, unless it may be on record.
+    away, Refused, Reconfigured, Unavailable; then there is no key either, unless it may be on record.
 
     The signer's key is of the authority's kind, so that whoever can verify one can verify the other. It is
     kept by the provider that keeps the authority's, or in software where that one is offline.
@@ -49,12 +49,8 @@ async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSig
     label = f"ocsp/{generation.path}/{now:%Y%m%d%H%M%S}"
     reference, public_key = await context.keyring.create(keeper, KeySpec(algorithm, label))
 
-    async def put_on_record() -> OcspSignerRow:
-        present = context.snapshot.generations[generation.id]
-        return await _put_on_record(context, present, keeper, reference, public_key, now)
-
     async with destroyed_on_failure(context, keeper, reference):
-        signer = await decide_again(context, put_on_record)
+        signer = await _put_on_record(context, generation, keeper, reference, public_key, now)
     await context.snapshots.refresh()
     return signer
 
