@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 
 from certwright.core.distinguished_name import parse_name
+from certwright.core.errors import Conflict
 from certwright.core.keys import KeyAlgorithm, PrivateKey
 from certwright.core.request import parse_csr
 from certwright.operations.context import Context
 from certwright.operations.found_authority import AuthorityOrder, found_authority
 from certwright.operations.issue import Issued, IssueOrder, issue
+from certwright.operations.issue_ocsp_signer import issue_ocsp_signer
+from certwright.operations.withdraw_authority import withdraw_authority
 from certwright.plugins.keys.sign_only import sign_only
 from certwright.plugins.keys.software import SoftwareKeys
 from certwright.ports import KeyReference, KeySpec
+from tests.faults.interposed import BEGIN, Interposed, raising
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
 
 LONG = 60
@@ -105,5 +109,51 @@ def test_one_that_hangs_under_many_requests_holds_up_no_other(
                 hanging.gate.set()
             await asyncio.gather(*waiting)
             assert hanging.most == width
+
+    asyncio.run(main())
+
+
+class Slow(Gated):
+    """Tells in which threads it has destroyed keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.destroyed_in: list[threading.Thread] = []
+
+    def destroy(self, key: KeyReference) -> None:
+        self.destroyed_in.append(threading.current_thread())
+        super().destroy(key)
+
+
+def test_the_event_loop_goes_on_while_a_module_destroys_a_key(database) -> None:
+    """Of an authority that is withdrawn, and of an authority and a signer that do not come to be."""
+    slow = Slow()
+
+    async def main() -> None:
+        loops, held = threading.current_thread(), list[Interposed]()
+
+        def interpose(database: Any) -> Any:
+            held.append(Interposed(database))
+            return held[0]
+
+        providers: Any = {"slow": slow}
+        async with opened(database.url, Secrets(), MovableClock(), providers, interpose) as context:
+            await found(context)
+            await found_in(context, "slow", "serves")
+            subject = parse_name("CN=Waits")
+            order = AuthorityOrder("waits", "issuing", subject, KeyAlgorithm.ECDSA_P256, "slow")
+            refusing = raising(Conflict("not now"))
+            held[0].at(BEGIN, refusing)
+            with pytest.raises(Conflict, match="not now"):
+                await found_authority(context, ADMINISTRATOR, order)
+            assert len(slow.destroyed_in) == 1
+            held[0].at(BEGIN, refusing)
+            with pytest.raises(Conflict, match="not now"):
+                await issue_ocsp_signer(context, context.snapshot.issuing("serves"))
+            assert len(slow.destroyed_in) == 2
+            await found_authority(context, ADMINISTRATOR, order)
+            await withdraw_authority(context, ADMINISTRATOR, "waits")
+            assert len(slow.destroyed_in) == 3
+        assert loops not in slow.destroyed_in
 
     asyncio.run(main())

@@ -140,7 +140,7 @@ async def import_authority(
     if not isinstance(provider, KeyImporter):
         raise Refused((Reason("key.import", f"key provider {order.key_provider} cannot import keys"),))
     reference = provider.adopt(key, f"authority/{order.name}/1")
-    with destroyed_on_failure(context, order.key_provider, reference):
+    async with destroyed_on_failure(context, order.key_provider, reference):
         spki = keys.spki(key.public_key())
         authority, generation = new_rows(context, order, reference, spki, now)
         generation = _with_certificate(generation, given, leaf)

@@ -9,8 +9,8 @@ A root signs itself; the others are signed by their parent, or by an outside aut
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -84,7 +84,8 @@ async def found_authority(context: Context, actor: Actor, order: AuthorityOrder)
         check_authority_name(snapshot, order.subject, b"")
         await _register(context, actor, order)
         pending = _unfinished(await context.snapshots.refresh(), order)
-        assert pending is not None
+        if pending is None:
+            raise _withdrawn(order.name)
     if order.kind != "root" and not order.parent:
         return pending
     identifier = pending.id
@@ -189,6 +190,10 @@ def _taken(name: str) -> Conflict:
     return Conflict(f"there is an authority {name} already; choose another name")
 
 
+def _withdrawn(name: str) -> Conflict:
+    return Conflict(f"authority {name} is withdrawn; repeat the order to found it anew")
+
+
 async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> None:
     """Make the key, and put authority and generation on record without a certificate."""
     now = context.clock()
@@ -207,20 +212,22 @@ async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> No
         events=[Event(EventKind.KEY_CREATED, now, actor.name, actor.source, subject, detail)],
         configures=True,
     )
-    with destroyed_on_failure(context, order.key_provider, reference):
+    async with destroyed_on_failure(context, order.key_provider, reference):
         _check_certifiable(context, order, public_key, now)
         await context.ledger.commit(change)
 
 
-@contextmanager
-def destroyed_on_failure(context: Context, provider: str, reference: KeyReference) -> Iterator[None]:
+@asynccontextmanager
+async def destroyed_on_failure(
+    context: Context, provider: str, reference: KeyReference
+) -> AsyncIterator[None]:
     """Around the commit of a new key's record: a key that nobody knows of goes."""
     try:
         yield
     except Unavailable:
         raise  # it may be durable all the same, and then the key is needed
     except Exception:
-        context.keyring.provider(provider).destroy(reference)
+        await context.keyring.destroy(provider, reference)
         raise
 
 
@@ -299,11 +306,8 @@ def new_rows(
 async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identifier: int) -> None:
     """Have the certificate signed by the parent, or by the key itself, and put it in force."""
     now = context.clock()
-    pending = context.snapshot.generations[identifier]
-    if pending.certificate is not None:
-        raise _taken(order.name)
-    check_not_retired(pending)
-    public_key = await context.keyring.public_key(pending.row)
+    public_key = await context.keyring.public_key(_awaiting(context.snapshot, order, identifier).row)
+    pending = _awaiting(context.snapshot, order, identifier)  # while a module was asked, it may have moved
     request = _request(order, public_key)
     profile = context.snapshot.profile(pending.row.profile)
     if order.parent:
@@ -331,6 +335,17 @@ async def _certify(context: Context, actor: Actor, order: AuthorityOrder, identi
     change.events.append(event)
     change.configures = True
     await context.ledger.commit(change)
+
+
+def _awaiting(snapshot: Snapshot, order: AuthorityOrder, identifier: int) -> Generation:
+    """The generation to be certified. Raises Conflict where it gets no certificate, or no other one."""
+    pending = snapshot.generations.get(identifier)
+    if pending is None:
+        raise _withdrawn(order.name)
+    if pending.certificate is not None:
+        raise _taken(order.name)
+    check_not_retired(pending)
+    return pending
 
 
 async def sign_subordinate(
@@ -369,19 +384,34 @@ async def _sign_subordinate(
     return row, certified.der
 
 
-async def retire_authority(
-    context: Context, actor: Actor, name: str, absent: Sequence[Absent] = ()
-) -> AuthorityRow:
-    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict, and
-    what guards name."""
+async def retire_authority(context: Context, actor: Actor, name: str) -> AuthorityRow:
+    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict."""
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
+    return await decide_again(context, lambda: _retire(context, actor, name))
+
+
+async def _retire(context: Context, actor: Actor, name: str) -> AuthorityRow:
     authority = context.snapshot.authority(name)
     if authority.retired_at:
         raise Conflict(f"authority {name} is retired since {authority.retired_at:%Y-%m-%d} already")
+    return await commit_retirement(context, actor, authority)
+
+
+async def commit_retirement(
+    context: Context, actor: Actor, authority: AuthorityRow, guards: Sequence[Absent] = ()
+) -> AuthorityRow:
+    """It stands on the configuration: who has not seen what the authority is now does not retire it. Raises
+    Reconfigured, and what guards name."""
     now = context.clock()
     after = authority._replace(retired_at=now)
-    event = Event(EventKind.AUTHORITY_RETIRED, now, actor.name, actor.source, f"authority:{name}", {})
-    change = Change(replaced=[(authority, after)], absent=list(absent), events=[event], configures=True)
+    subject = f"authority:{authority.name}"
+    change = Change(
+        replaced=[(authority, after)],
+        absent=list(guards),
+        events=[Event(EventKind.AUTHORITY_RETIRED, now, actor.name, actor.source, subject, {})],
+        revision=context.snapshot.revision,
+        configures=True,
+    )
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return after
@@ -392,7 +422,8 @@ def check_not_retired(generation: Generation) -> None:
     authority = generation.authority
     if authority.retired_at:
         text = f"authority {authority.name} is retired since {authority.retired_at:%Y-%m-%d}"
-        raise Conflict(f"{text} and gets no certificate; withdraw it to order it anew")
+        remedy = "withdraw it to order it anew, or order another name and subject"
+        raise Conflict(f"{text} and gets no certificate; {remedy}")
 
 
 def offline(generation: Generation) -> bool:

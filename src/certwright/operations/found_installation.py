@@ -12,9 +12,9 @@ from ..core.profile_document import to_document
 from ..core.profiles_builtin import built_in_profiles
 from ..store.databases import Database
 from ..store.ledger import Change, Clock, Ledger
-from ..store.rows import EndpointRow, InstallationRow, ProfileRow
-from ..store.snapshot import Endpoint
-from .context import Context
+from ..store.rows import AuthorityRow, EndpointRow, InstallationRow, ProfileRow
+from ..store.snapshot import Endpoint, Snapshot
+from .context import Context, decide_again
 from .found_authority import NAME
 
 INSTALLATION = 1
@@ -73,8 +73,12 @@ class EndpointOrder:
 async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -> EndpointRow:
     """Make an endpoint, or change the one of this protocol and name.
 
-    Raises Forbidden, NotFound, Malformed.
+    Raises Forbidden, NotFound, Malformed, and Conflict when it would be bound to a retired authority.
     """
+    return await decide_again(context, lambda: _save_endpoint(context, actor, order))
+
+
+async def _save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -> EndpointRow:
     path = f"{order.protocol}/{order.name}"
     snapshot, now = context.snapshot, context.clock()
     before = snapshot.endpoints.get(path)
@@ -93,7 +97,7 @@ async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) ->
         id=before.row.id if before else context.ledger.new_id(),
         protocol=order.protocol,
         name=order.name,
-        authority_id=snapshot.authority(order.authority).id,
+        authority_id=_authority_for(snapshot, before, order).id,
         profiles=json.dumps(order.profiles),
         policy=json.dumps(order.policy, sort_keys=True),
         settings=json.dumps(order.settings, sort_keys=True),
@@ -107,7 +111,7 @@ async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) ->
         "settings": shown(row.settings, DOCUMENT_SHOWN),
     }
     event = Event(EventKind.ENDPOINT_SAVED, now, actor.name, actor.source, f"endpoint:{path}", detail)
-    change = Change(events=[event], configures=True)
+    change = Change(events=[event], revision=snapshot.revision, configures=True)
     if before is None:
         change.inserted.append(row)
     else:
@@ -115,6 +119,17 @@ async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) ->
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return row
+
+
+def _authority_for(snapshot: Snapshot, before: Endpoint | None, order: EndpointOrder) -> AuthorityRow:
+    """Nothing is newly bound to what is retired, which may be about to be withdrawn. Raises NotFound,
+    Conflict."""
+    authority = snapshot.authority(order.authority)
+    bound = before is not None and before.authority == authority.name
+    if authority.retired_at and not bound:
+        since = f"{authority.retired_at:%Y-%m-%d}"
+        raise Conflict(f"authority {authority.name} is retired since {since}; use another")
+    return authority
 
 
 def _require_endpoint(actor: Actor, before: Endpoint | None, order: EndpointOrder) -> None:

@@ -129,11 +129,13 @@ def subject_of_issuance(generation: Generation, profile: Profile, endpoint: Endp
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A signed certificate that nobody has seen yet."""
+    """A signed certificate that nobody has seen yet. `revision` is that of the configuration under which it
+    was decided; while a module signed, it may have moved."""
 
     plan: CertificatePlan
     der: bytes
     shard: int
+    revision: int
 
 
 async def certify(
@@ -148,8 +150,11 @@ async def certify(
 ) -> Certified:
     """Decide, seal and sign. What comes back must be recorded before anyone sees it.
 
-    `issuer` is given where the authority's own certificate does not exist yet.
+    `issuer` is given where the authority's own certificate does not exist yet. The generation and the profile
+    are those of the present snapshot. Raises Reconfigured, with nothing intended or signed, when the
+    configuration has moved.
     """
+    revision = context.snapshot.revision
     approved = evaluate(request, profile, issuer or generation.as_issuer, now, policy)
     check_approved(context, approved)
     serial = make_serial(context.random(SERIAL_OCTETS))
@@ -159,14 +164,16 @@ async def certify(
     await context.keyring.ready(generation.row)
     sealed = context.keyring.seal_certificate(generation.row, plan, tbs)
     if profile.is_authority or not context.keyring.local(generation.row.key_provider):
-        await _intend(context, generation, plan, tbs, actor, now)
-    return Certified(plan, await context.keyring.certificate(generation.row, sealed), shard)
+        change = _intent(context, generation, plan, tbs, actor, now)
+        change.revision = revision
+        await context.ledger.commit(change)
+    return Certified(plan, await context.keyring.certificate(generation.row, sealed), shard, revision)
 
 
-async def _intend(
+def _intent(
     context: Context, generation: Generation, plan: CertificatePlan, tbs: bytes, actor: Actor, now: datetime
-) -> None:
-    """Make the intent durable: serial, digest of the octets to be signed, who, why."""
+) -> Change:
+    """The intent to be made durable: serial, digest of the octets to be signed, who, why."""
     profile = plan.shape.profile.name
     serial = plan.serial.to_bytes(SERIAL_OCTETS, "big")
     digest = hashlib.sha256(tbs).digest()
@@ -177,9 +184,7 @@ async def _intend(
     event = Event(
         EventKind.CERTIFICATE_INTENDED, now, actor.name, actor.source, f"authority:{generation.path}", detail
     )
-    await context.ledger.commit(
-        Change(inserted=[intent], events=[event], absent=[not_compromised(plan.spki)])
-    )
+    return Change(inserted=[intent], events=[event], absent=[not_compromised(plan.spki)])
 
 
 _COMPROMISED = Reason("key.compromised", "the key is known as compromised; make a new one", "RFC 5280 5.3.1")
@@ -231,7 +236,7 @@ def record(
         inserted=inserted,
         events=[_event(row, generation, plan, order)],
         absent=[guard],
-        revision=context.snapshot.revision,
+        revision=certified.revision,
     )
 
 

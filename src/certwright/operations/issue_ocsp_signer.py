@@ -12,7 +12,6 @@ from ..core.distinguished_name import (
     parse_name,
     upper_bound,
 )
-from ..core.errors import Unavailable
 from ..core.extensions import DirectorySubtree
 from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.policy import EVERYTHING, evaluate
@@ -23,7 +22,7 @@ from ..store.ledger import Change
 from ..store.rows import CertificateRow, OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
-from .found_authority import offline
+from .found_authority import destroyed_on_failure, offline
 from .issue import IssueOrder, certify, record
 from .renew_lists import can_hold_longer
 
@@ -46,7 +45,7 @@ def needs_signer(context: Context, generation: Generation, now: datetime) -> boo
 
 async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSignerRow:
     """A new key with its certificate, both on record. Raises Conflict when the authority's key is locked
-    away, Refused, Unavailable; then there is no key either, unless it may be on record.
+    away, Refused, Reconfigured, Unavailable; then there is no key either, unless it may be on record.
 
     The signer's key is of the authority's kind, so that whoever can verify one can verify the other. It is
     kept by the provider that keeps the authority's, or in software where that one is offline.
@@ -57,13 +56,8 @@ async def issue_ocsp_signer(context: Context, generation: Generation) -> OcspSig
     keeper = "software" if offline(generation) else generation.row.key_provider
     label = f"ocsp/{generation.path}/{now:%Y%m%d%H%M%S}"
     reference, public_key = await context.keyring.create(keeper, KeySpec(algorithm, label))
-    try:
+    async with destroyed_on_failure(context, keeper, reference):
         signer = await _put_on_record(context, generation, keeper, reference, public_key, now)
-    except Unavailable:
-        raise  # it may be on record all the same, and then the key is needed
-    except Exception:
-        context.keyring.provider(keeper).destroy(reference)
-        raise
     await context.snapshots.refresh()
     return signer
 

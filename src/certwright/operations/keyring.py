@@ -98,6 +98,14 @@ class Keyring:
 
         return make() if keys_of.local else await self._apart(provider, make)
 
+    async def destroy(self, provider: str, reference: KeyReference) -> None:
+        """Remove a key for good; what is gone is no error. Raises what the provider raises."""
+        keys_of = self.provider(provider)
+        if keys_of.local:
+            keys_of.destroy(reference)
+        else:
+            await self._apart(provider, lambda: keys_of.destroy(reference))
+
     # -- signers ---------------------------------------------------------------------------------
 
     def authority(self, row: AuthorityGenerationRow) -> Signer:

@@ -14,7 +14,7 @@ from ..store.guarded_rows import Absent
 from ..store.ledger import Change
 from ..store.rows import ApiTokenRow, RoleGrantRow
 from ..store.snapshot import Snapshot
-from .context import Context
+from .context import Context, decide_again
 
 PREFIX = "cw_"
 SECRET_OCTETS = 32
@@ -41,6 +41,12 @@ async def create_token(
 ) -> NewToken:
     """A new token. Raises Forbidden, Malformed, NotFound for a scope of nothing, Conflict for a used name."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
+    return await decide_again(context, lambda: _create_token(context, actor, name, grants, expires_at))
+
+
+async def _create_token(
+    context: Context, actor: Actor, name: str, grants: tuple[Grant, ...], expires_at: datetime | None
+) -> NewToken:
     now = context.clock()
     _check(context.snapshot, name, grants)
     for grant in grants:
@@ -72,6 +78,7 @@ async def create_token(
         inserted=[row, *given],
         absent=[Absent(ApiTokenRow, "name", name, taken)],
         events=[Event(EventKind.TOKEN_CREATED, now, actor.name, actor.source, holder, detail)],
+        revision=context.snapshot.revision,
         configures=True,
     )
     await context.ledger.commit(change)

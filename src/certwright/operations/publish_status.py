@@ -9,7 +9,7 @@ from ..core.access import Actor, Subject, Verb, require
 from ..core.errors import Conflict
 from ..store.rows import CrlRow, OcspSignerRow
 from ..store.snapshot import Generation
-from .context import Context
+from .context import Context, decide_again
 from .found_authority import offline
 from .issue_ocsp_signer import OFFLINE_MARGIN, issue_ocsp_signer, needs_signer
 from .keyring import RECOVERY
@@ -53,7 +53,7 @@ async def _publish(context: Context, actor: Actor, generation: Generation) -> Pu
     ]
     signer = None
     if needs_signer(context, generation, context.clock()) or _ends_before_list(context, generation, times):
-        signer = await issue_ocsp_signer(context, generation)
+        signer = await decide_again(context, lambda: issue_ocsp_signer(context, generation))
     return Published(generation, tuple(lists), signer)
 
 

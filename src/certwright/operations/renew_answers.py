@@ -15,7 +15,7 @@ from ..store.answers import AnswerFile, Run, runs_in
 from ..store.databases import Database
 from ..store.rows import OcspSignerRow
 from ..store.snapshot import Generation
-from .context import Context
+from .context import Context, decide_again
 from .found_authority import offline
 from .issue_ocsp_signer import issue_ocsp_signer, needs_signer
 from .produce_ocsp import produce_ocsp
@@ -95,6 +95,10 @@ async def renew_signer(context: Context, generation_id: int) -> OcspSignerRow | 
 
     Raises NotFound, Refused, Conflict, Unavailable.
     """
+    return await decide_again(context, lambda: _renew_signer(context, generation_id))
+
+
+async def _renew_signer(context: Context, generation_id: int) -> OcspSignerRow | None:
     generation = (await context.snapshots.refresh()).generations.get(generation_id)
     if generation is None:
         raise NotFound(f"there is no authority generation {generation_id}")

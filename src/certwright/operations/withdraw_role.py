@@ -1,5 +1,7 @@
 """Take a role within a scope away from a user or a token, and list who has which."""
 
+from datetime import datetime
+
 from ..core.access import Actor, Grant, Subject, Verb, require
 from ..core.audit import Event, EventKind
 from ..core.errors import NotFound
@@ -17,11 +19,20 @@ async def withdraw_role(context: Context, actor: Actor, holder: str, grant: Gran
     )
     if not rows:
         raise NotFound(f"{holder} has no role {grant.role} within {grant.scope}")
-    detail = {"role": grant.role.value, "scope": grant.scope}
-    event = Event(EventKind.GRANT_WITHDRAWN, context.clock(), actor.name, actor.source, holder, detail)
-    await context.ledger.commit(Change(removed=[rows[0]], events=[event], configures=True))
+    await context.ledger.commit(withdrawal(rows, actor, context.clock()))
     await context.snapshots.refresh()
     return rows[0]
+
+
+def withdrawal(rows: list[RoleGrantRow], actor: Actor, now: datetime) -> Change:
+    """That these grants go, and what tells of it."""
+    change = Change(removed=list(rows), configures=True)
+    for row in rows:
+        detail = {"role": row.role, "scope": row.scope}
+        change.events.append(
+            Event(EventKind.GRANT_WITHDRAWN, now, actor.name, actor.source, row.holder, detail)
+        )
+    return change
 
 
 async def list_grants(database: Database, actor: Actor) -> list[RoleGrantRow]:

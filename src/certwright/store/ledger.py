@@ -28,6 +28,7 @@ from .rows import (
     AuditEventRow,
     AuditWriterRow,
     CompromisedKeyRow,
+    IssuanceIntentRow,
     OutboxRow,
     Row,
     StatusChangeRow,
@@ -45,6 +46,7 @@ WRITERS = "writers"
 WRITER_STEP_MAX = 1 << 12
 """Where the database was put back, the numbers of writers that are lost do not come a second time. A million
 writers, the most that an audit log has, fit below 2^31 at steps of 2048 on the average."""
+_GUARDED = (CompromisedKeyRow, IssuanceIntentRow)
 _LISTS = ("inserted", "replaced", "removed", "kept", "absent", "status_changes", "events", "follow_ups")
 
 
@@ -337,33 +339,35 @@ def _end_of_batch(queue: list[_Waiting]) -> int:
     """How many from the front of the queue go together: up to the first who stands on what one before him
     changes, for in one batch he would be checked against what was there before, and come after it in the
     audit log."""
-    configured = compromised = False
+    configured, made = False, set[type[Row]]()
     for place, waiting in enumerate(queue[:BATCH_MAX]):
         change = waiting.change
-        if (configured and change.revision is not None) or (compromised and _wants_uncompromised(change)):
+        if configured and change.revision is not None:
+            return place
+        if any(_wants_none(change, row_type) for row_type in made):
             return place
         configured = configured or change.configures
-        compromised = compromised or _compromises(change)
+        made.update(row_type for row_type in _GUARDED if _inserts(change, row_type))
     return min(len(queue), BATCH_MAX)
 
 
 async def _hold(transaction: Transaction, batch: list[_Waiting]) -> None:
     """Whoever passes the guards commits before what they saw is changed, or comes after it."""
     changes = [waiting.change for waiting in batch]
-    if any(one.configures or _compromises(one) or _ends_standing(one) for one in changes):
+    if any(one.configures or _inserts(one, CompromisedKeyRow) or _ends_standing(one) for one in changes):
         await transaction.hold(exclusive=True)
-    elif any(one.revision is not None or one.kept or _wants_uncompromised(one) for one in changes):
+    elif any(one.revision is not None or one.kept or _wants_none(one, CompromisedKeyRow) for one in changes):
         await transaction.hold(exclusive=False)
 
 
-def _compromises(change: Change) -> bool:
-    return any(isinstance(row, CompromisedKeyRow) for row in change.inserted)
+def _inserts(change: Change, row_type: type[Row]) -> bool:
+    return any(isinstance(row, row_type) for row in change.inserted)
 
 
-def _wants_uncompromised(change: Change) -> bool:
-    """Other guards look at values that their own change inserts, and a unique index keeps those apart, in one
-    batch too."""
-    return any(guard.row_type is CompromisedKeyRow for guard in change.absent)
+def _wants_none(change: Change, row_type: type[Row]) -> bool:
+    """Asked of compromised keys and of intents. Other guards look at values that their own change inserts,
+    and a unique index keeps those apart, in one batch too; or at what is configured."""
+    return any(guard.row_type is row_type for guard in change.absent)
 
 
 def _ends_standing(change: Change) -> bool:
