@@ -112,10 +112,9 @@ def test_a_root_withdrawn_before_its_intent_has_none(database: Database, act) ->
         async def meanwhile(other: Context) -> None:
             await act(other, ADMINISTRATOR, "deep")
 
-        pair.step_in(BEGIN, meanwhile)
+        pair.database.at(BEGIN, lambda: meanwhile(pair.other))
         with pytest.raises(Conflict, match=r"is withdrawn|is retired since"):
             await found_authority(pair.ours, ADMINISTRATOR, wanted)
-        await asyncio.gather(*pair.tasks)
         assert not await pair.ours.database.query(
             'SELECT 1 FROM "issuance_intent" WHERE "profile" = ? AND "generation_id" NOT IN '
             '(SELECT "generation_id" FROM "certificate")',
@@ -128,10 +127,9 @@ def test_a_root_withdrawn_before_its_intent_has_none(database: Database, act) ->
 def test_one_withdrawn_while_its_parent_signs_is_told_so(database: Database) -> None:
     async def body(pair: Pair) -> None:
         pair.database.at(BEGIN, nothing, nothing)  # the key's row, the intent; then comes the certificate
-        pair.step_in(BEGIN, lambda other: withdraw_authority(other, ADMINISTRATOR, "below"))
+        pair.database.at(BEGIN, lambda: withdraw_authority(pair.other, ADMINISTRATOR, "below"))
         with pytest.raises(Conflict, match="authority below is withdrawn"):
             await found_authority(pair.ours, ADMINISTRATOR, order("below"))
-        await asyncio.gather(*pair.tasks)
         await found_authority(pair.ours, ADMINISTRATOR, order("below"))
 
     run(database.url, body)
@@ -213,7 +211,7 @@ def test_nothing_refuses_once_it_is_retired(database: Database) -> None:
             except Conflict as error:
                 told.append(error.detail)
 
-        pair.step_in(COMMITTED, bind)
+        pair.database.at(COMMITTED, lambda: bind(pair.other))
         await withdraw_authority(pair.ours, ADMINISTRATOR, "ext")
         assert len(told) == 1
         assert "authority ext is retired" in told[0]
@@ -263,10 +261,9 @@ def test_the_next_one_of_the_name_keeps_its_key(database: Database) -> None:
             await withdraw_authority(other, ADMINISTRATOR, "ext")
             anew.append(await waiting(other))
 
-        pair.step_in(COMMITTED, withdraw_and_order)
+        pair.database.at(COMMITTED, lambda: withdraw_and_order(pair.other))
         with pytest.raises(NotFound, match="ext is withdrawn already"):
             await withdraw_authority(pair.ours, ADMINISTRATOR, "ext")
-        await asyncio.gather(*pair.tasks)
         assert not await on_record(pair.ours, before)
         assert await on_record(pair.ours, anew[0])
         assert has_key(pair.ours, anew[0])
@@ -321,7 +318,7 @@ def test_what_a_module_signs_stands_on_what_was_decided(database: Database) -> N
             await retire_authority(other, ADMINISTRATOR, "issuing")
             await pair.ours.snapshots.refresh()
 
-        pair.step_in(COMMITTED, meanwhile)  # of the intent
+        pair.database.at(COMMITTED, lambda: meanwhile(pair.other))  # of the intent
         with pytest.raises(Conflict, match="issuing is retired"):
             await ask(pair.ours, "issuing", "a.example.test")
 
@@ -338,7 +335,7 @@ def test_a_signer_is_made_whatever_is_configured_meanwhile(
     async def body(pair: Pair) -> None:
         generation = await found_authority(pair.ours, ADMINISTRATOR, order("below"))
         endpoint = replace(ENDPOINT, authority="root")
-        pair.step_in(point, lambda other: save_endpoint(other, ADMINISTRATOR, endpoint))
+        pair.database.at(point, lambda: save_endpoint(pair.other, ADMINISTRATOR, endpoint))
         if by_worker:
             signer = await renew_signer(pair.ours, generation.id)
         else:
