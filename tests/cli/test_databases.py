@@ -65,7 +65,7 @@ def test_a_database_that_holds_an_installation_is_left_alone(elsewhere: Shell, t
     assert elsewhere.gives("authority", "list") == before
 
 
-RIGHT, WRONG = (base64.b64encode(octet * 32).decode() for octet in (b"\x01", b"\x02"))
+RIGHT, WRONG = (base64.b64encode(bytes(range(start, start + 32))).decode() for start in (1, 101))
 
 
 @pytest.mark.parametrize(

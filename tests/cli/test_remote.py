@@ -35,6 +35,7 @@ ROUTES = {
     "authority list": ("GET /authorities",),
     "authority show": ("GET /authorities/{name}",),
     "authority retire": ("POST /authorities/{name}/retire",),
+    "authority withdraw": ("DELETE /authorities/{name}",),
     "profile list": ("GET /profiles",),
     "profile show": ("GET /profiles/{name}",),
     "profile save": ("PUT /profiles/{name}",),
@@ -137,6 +138,8 @@ REFUSED = (
     "authority show nope",
     "authority csr issuing",
     "authority retire nope",
+    "authority withdraw nope",
+    "authority withdraw issuing",
     "authority sign-csr theirs.csr --parent nope",
     "profile show nope",
     "endpoint remove nope",
@@ -289,6 +292,15 @@ def test_publishing_elsewhere_without_a_name_takes_whose_key_can_be_used(
     assert "issuing/1" in names
     assert "root/1" not in names
     assert names == [one["authority"] for one in at_home["published"]]
+
+
+def test_one_that_waits_is_withdrawn_elsewhere(give: Callable[..., Any]) -> None:
+    pending = give("authority", "found", "waits", "--subject", "CN=Waits,O=Example")
+    withdrawn = give("authority", "withdraw", "waits")
+    assert (withdrawn["status"], withdrawn["subject"]) == ("withdrawn", pending["subject"])
+    assert "waits" not in [one["name"] for one in give("authority", "list")["authorities"]]
+    again = give("authority", "found", "waits", "--subject", "CN=Waits,O=Example")
+    assert again["csr"] != pending["csr"]
 
 
 def test_an_outside_root_signs_elsewhere(give: Callable[..., Any], served: Elsewhere, shell: Shell) -> None:

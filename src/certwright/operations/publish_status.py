@@ -30,6 +30,7 @@ async def publish_status(context: Context, actor: Actor, authority: str) -> tupl
 
     Raises NotFound, Forbidden, and Conflict when its key is locked away, or it has no certificate yet.
     """
+    await context.snapshots.refresh()  # its signer may have been revoked this moment
     context.snapshot.authority(authority)
     require(actor, Verb.PUBLISH, Subject(authority=authority))
     generations = [one for one in context.snapshot.of_authority(authority) if one.certificate is not None]
