@@ -215,7 +215,7 @@ def test_a_key_of_which_nothing_is_known_is_named(shell: Shell) -> None:
     outcome = shell("audit", "verify", "--certificates", shell.folder, "--json")
     assert outcome.status == 1
     (told,) = outcome.document["certificates"]["not_judged"]
-    assert told.startswith("authority:sub/1: it has a key")
+    assert told.startswith("authority:sub/1: it has neither a certificate nor a CSR")
 
 
 def held_in(der: bytes) -> dict[str, bytes]:
