@@ -40,7 +40,7 @@ async def create_account_key(
         raise Malformed(f"{name[:100]!r} is no key name: 1 to 100 letters, digits and ._-")
     if expires_at is not None and expires_at <= now:
         raise Malformed("a key must not have expired when it is made; give a later time")
-    secret = context.random(KEY_OCTETS)
+    secret = _secret(context.random(KEY_OCTETS))
     row = AcmeExternalAccountKeyRow(
         id=context.ledger.new_id(),
         endpoint_id=bound.row.id,
@@ -88,6 +88,12 @@ async def list_account_keys(
     bound = snapshot.endpoint("acme", endpoint)
     _require(actor, bound)
     return await database.select(AcmeExternalAccountKeyRow, '"endpoint_id" = ? ORDER BY "name"', bound.row.id)
+
+
+def _secret(octets: bytes) -> bytes:
+    """Without its first bit, so that no command line reads the key's base64url as an option: `-` stands
+    for bits that begin with one. 255 bits are left."""
+    return bytes((octets[0] & 0x7F,)) + octets[1:]
 
 
 def _endpoint_of(snapshot: Snapshot, row: AcmeExternalAccountKeyRow) -> Endpoint | None:

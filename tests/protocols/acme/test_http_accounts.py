@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certwright.core.acme_settings import AcmeSettings
+from certwright.operations.acme_lookups import binding_context
 from certwright.operations.acme_orders import attempt_challenge
 from certwright.operations.acme_request import Signed
 from certwright.operations.context import Context
@@ -262,6 +263,25 @@ def account_key(acme: Acme, endpoint: str, name: str, minutes: float = 60) -> by
         return (await create_account_key(context, ADMINISTRATOR, endpoint, name, until)).key
 
     return base64.urlsafe_b64decode(acme.home.run(create) + "==")
+
+
+def test_no_client_takes_a_key_for_an_option(acme: Acme, bound: str) -> None:
+    """certbot and lego read an argument that begins with a hyphen as an option, and base64url has it."""
+
+    async def create(context: Context) -> list[str]:
+        system, told = context.random, []
+        for first in range(0xF8, 0xFC):
+            context.random = lambda count, first=first: bytes([first]) + system(count - 1)
+            name = f"option-{first}"
+            made = await create_account_key(context, ADMINISTRATOR, bound, name, None)
+            told.append(made.key)
+            secret = base64.urlsafe_b64decode(made.key + "=")
+            assert context.keyring.decrypt(made.row.key, binding_context(name)) == secret
+        return told
+
+    for key in acme.home.run(create):
+        assert len(key) == 43
+        assert key[0] != "-"
 
 
 def test_an_account_must_be_bound(acme: Acme, bound: str) -> None:
