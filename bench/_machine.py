@@ -134,7 +134,7 @@ async def _make_token(configuration: Configuration) -> str:
     async with open_context(configuration, "bench") as context:
         now = context.clock()
         digest = hashlib.sha256(secret.encode()).digest()
-        token = ApiTokenRow(context.ledger.new_id(), "bench", digest, now, "local:bench", None, None, 1)
+        token = ApiTokenRow(context.ledger.new_id(), "bench", digest, None, now, "local:bench", None, None, 1)
         grant = RoleGrantRow(context.ledger.new_id(), "token:bench", "administrator", "*")
         event = Event(EventKind.TOKEN_CREATED, now, "local:bench", "", "token:bench", {})
         await context.ledger.commit(Change(inserted=[token, grant], events=[event], configures=True))

@@ -64,6 +64,8 @@ def _certificates(
             profile_number=1,
             endpoint="",
             requester="local:bench",
+            team="",
+            owner="",
             issued_at=now - timedelta(days=1),
             replaces=None,
             crl_shard=shard,

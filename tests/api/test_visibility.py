@@ -23,12 +23,13 @@ from tests.real.databases import Database
 
 pytestmark = pytest.mark.database
 NAMES = ("", "one", "two")
+COLUMNS = ("authority", "profile", "endpoint", "team", "owner")
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database with a certificate for every combination of authority, profile and endpoint."""
+    """A database with a certificate for every combination of what scopes speak of."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DJANGO_SETTINGS_MODULE", "tests.real.tables")
         django.setup()  # no matter if another test of this process has set it up already
@@ -44,13 +45,19 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 
 def _fill() -> None:
-    from certwright.store.models import Certificate
+    from certwright.store.models import Certificate, CertificateTag
 
-    rows = []
-    for number, (authority, profile, endpoint) in enumerate(product(NAMES, NAMES, NAMES)):
-        row = _row(number)._replace(authority=authority, profile=profile, endpoint=endpoint)
+    rows, tags = [], []
+    for number, values in enumerate(product(NAMES, repeat=len(COLUMNS))):
+        row = _row(number)._replace(**dict(zip(COLUMNS, values, strict=True)))
         rows.append(Certificate(**row._asdict()))
+        tags += [CertificateTag(certificate_id=row.id, tag=tag) for tag in tags_of(row.id)]
     Certificate.objects.bulk_create(rows)
+    CertificateTag.objects.bulk_create(tags)
+
+
+def tags_of(identifier: int) -> frozenset[str]:
+    return frozenset(name for place, name in enumerate(NAMES[1:]) if identifier >> place & 1)
 
 
 def _row(number: int) -> CertificateRow:
@@ -70,6 +77,8 @@ def _row(number: int) -> CertificateRow:
         profile_number=1,
         endpoint="",
         requester="local:test",
+        team="",
+        owner="",
         issued_at=AT,
         replaces=None,
         crl_shard=0,
@@ -84,7 +93,7 @@ scopes = st.one_of(
     st.just("*"),
     st.builds(
         lambda kind, name: f"{kind}:{name}",
-        st.sampled_from(["authority", "profile", "endpoint", "owner", ""]),
+        st.sampled_from([*COLUMNS, "tag", ""]),
         st.sampled_from([*NAMES, "three", "*", "%", "one' OR 1=1 --"]),
     ),
 )
@@ -105,11 +114,11 @@ def test_lists_show_what_may_be_seen(filled: Database) -> None:
         return {row.id for row in page.rows}
 
     everything = Certificate.objects.all().rows()
-    assert len(everything) == len(NAMES) ** 3
+    assert len(everything) == len(NAMES) ** len(COLUMNS)
 
     @given(actors)
     def agree(actor: Actor) -> None:
-        expected = {row.id for row in everything if may(actor, Verb.VIEW, subject_of(row))}
+        expected = {row.id for row in everything if may(actor, Verb.VIEW, subject_of(row, tags_of(row.id)))}
         assert {row.id for row in Certificate.objects.all().visible_to(actor).rows()} == expected
         assert asyncio.run(by_operation(actor)) == expected
 

@@ -59,6 +59,8 @@ def row(number: int, authority: str, profile: str, endpoint: str, days: int) -> 
         profile_number=1,
         endpoint=endpoint,
         requester="local:test",
+        team="",
+        owner="",
         issued_at=NOW,
         replaces=None,
         crl_shard=0,

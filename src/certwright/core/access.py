@@ -1,19 +1,25 @@
 """Who may do what. One pure decision for single objects; lists are filtered by `visible_to` in the store.
 
-A grant is a role within a scope. The scope `*` is everything; `authority:NAME`, `profile:NAME` and
-`endpoint:PROTOCOL/NAME` narrow it. An actor may do a verb to a subject when one grant's role has the verb and
-the grant's scope covers the subject. docs/reference/permissions.md has the table for people.
+A grant is a role within a scope. The scope `*` is everything; `authority:NAME`, `profile:NAME`,
+`endpoint:PROTOCOL/NAME`, `team:NAME` and `tag:WORD` narrow it. An actor may do a verb to a subject when one
+grant's role has the verb and the grant's scope covers the subject. Whoever a certificate belongs to has the
+role `owner` within `owner:NAME`, without being given it. docs/reference/permissions.md has the table for
+people.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .errors import Forbidden
+from .errors import Forbidden, Malformed
 from .extensions import PURPOSES
 from .profile import Profile
 
 EVERYTHING = "*"
-SCOPES = ("authority", "profile", "endpoint")
+SCOPES = ("authority", "profile", "endpoint", "team", "tag")
+"""Kinds of scope that are given; `owner` comes by itself."""
+OWNER_SCOPE = "owner"
+_KINDS = (*SCOPES, OWNER_SCOPE)
 OCSP_SIGNING = PURPOSES["OCSPSigning"]
 
 
@@ -24,6 +30,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     REQUESTER = "requester"
     AUDITOR = "auditor"
+    OWNER = "owner"
 
 
 class Verb(StrEnum):
@@ -36,6 +43,9 @@ class Verb(StrEnum):
     MANAGE_PROFILES = "manage-profiles"
     MANAGE_ENDPOINTS = "manage-endpoints"
     MANAGE_ACCESS = "manage-access"
+    MANAGE_POLICY = "manage-policy"
+    MANAGE_OWNERS = "manage-owners"
+    APPROVE = "approve"
     VIEW_AUDIT = "view-audit"
 
 
@@ -44,12 +54,15 @@ VERBS: dict[Role, frozenset[Verb]] = {
     Role.ADMINISTRATOR: _ALL,
     Role.SECURITY_OFFICER: frozenset(
         {Verb.VIEW, Verb.REVOKE, Verb.PUBLISH, Verb.MANAGE_AUTHORITIES, Verb.MANAGE_PROFILES}
-        | {Verb.MANAGE_ENDPOINTS, Verb.VIEW_AUDIT}
+        | {Verb.MANAGE_ENDPOINTS, Verb.VIEW_AUDIT, Verb.MANAGE_POLICY, Verb.MANAGE_OWNERS}
     ),
-    Role.RA_OFFICER: frozenset({Verb.VIEW, Verb.ISSUE, Verb.RENEW, Verb.REVOKE}),
-    Role.OPERATOR: frozenset({Verb.VIEW, Verb.RENEW, Verb.PUBLISH}),
+    Role.RA_OFFICER: frozenset(
+        {Verb.VIEW, Verb.ISSUE, Verb.RENEW, Verb.REVOKE, Verb.APPROVE, Verb.MANAGE_OWNERS}
+    ),
+    Role.OPERATOR: frozenset({Verb.VIEW, Verb.RENEW, Verb.PUBLISH, Verb.MANAGE_OWNERS}),
     Role.REQUESTER: frozenset({Verb.VIEW, Verb.ISSUE, Verb.RENEW}),
     Role.AUDITOR: frozenset({Verb.VIEW, Verb.VIEW_AUDIT}),
+    Role.OWNER: frozenset({Verb.VIEW, Verb.RENEW, Verb.REVOKE}),
 }
 
 
@@ -61,11 +74,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: `name` as it stands in the audit (`local:alice`, `token:deploy`, `acme:<thumbprint>`)."""
+    """Who acts: `name` as it stands in the audit (`user:alice`, `local:alice`, `token:deploy`,
+    `acme:<thumbprint>`). `user` is the account behind it, if there is one, `teams` those it is in."""
 
     name: str
     grants: tuple[Grant, ...] = ()
     source: str = ""
+    user: str = ""
+    teams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +91,9 @@ class Subject:
     authority: str = ""
     profile: str = ""
     endpoint: str = ""
+    team: str = ""
+    owner: str = ""
+    tags: frozenset[str] = frozenset()
 
 
 def may(actor: Actor, verb: Verb, subject: Subject) -> bool:
@@ -91,7 +110,9 @@ def covers(scope: str, subject: Subject) -> bool:
     if scope == EVERYTHING:
         return True
     kind, _, name = scope.partition(":")
-    return kind in SCOPES and bool(name) and getattr(subject, kind) == name
+    if kind == "tag":
+        return name in subject.tags
+    return kind in _KINDS and bool(name) and getattr(subject, kind) == name
 
 
 def reach(actor: Actor, verb: Verb) -> tuple[tuple[str, str], ...] | None:
@@ -104,16 +125,37 @@ def reach(actor: Actor, verb: Verb) -> tuple[tuple[str, str], ...] | None:
     if EVERYTHING in scopes:
         return None
     pairs = [(kind, name) for kind, _, name in (scope.partition(":") for scope in scopes)]
-    return tuple(dict.fromkeys(pair for pair in pairs if pair[0] in SCOPES and pair[1]))
+    return tuple(dict.fromkeys(pair for pair in pairs if pair[0] in _KINDS and pair[1]))
 
 
 def require_to_give(actor: Actor, grant: Grant) -> None:
-    """Nobody gives more than they have. Raises Forbidden naming what the actor lacks."""
+    """Nobody gives more than they have, and nobody gives what comes by itself. Raises Forbidden naming what
+    the actor lacks."""
+    if grant.role is Role.OWNER:
+        raise Forbidden("the role owner is had by owning something; say who owns it instead")
     wide_enough = [own for own in actor.grants if own.scope in (EVERYTHING, grant.scope)]
     for verb in sorted(VERBS[grant.role]):
         if not any(verb in VERBS[own.role] for own in wide_enough):
             text = f"{actor.name} may not '{verb}' within {grant.scope}, so cannot give {grant.role} there"
             raise Forbidden(f"{text}; ask somebody who may")
+
+
+TAG = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+
+
+def check_tag(tag: str) -> None:
+    """Raises Malformed."""
+    if not TAG.fullmatch(tag):
+        raise Malformed(f"{tag[:80]!r} is no tag: 1 to 60 of a-z, 0-9 and ._-")
+
+
+def require_to_name(actor: Actor, team: str, owner: str) -> None:
+    """Who asks for a certificate names themselves and their own teams as those who answer for it; others only
+    where they may say who owns what. Raises Forbidden."""
+    if team and team not in actor.teams:
+        require(actor, Verb.MANAGE_OWNERS, Subject(team=team))
+    if owner and owner != actor.user:
+        require(actor, Verb.MANAGE_OWNERS, Subject(team=team, owner=owner))
 
 
 def speaks_for_issuer(profile: Profile) -> bool:

@@ -99,6 +99,16 @@ class EventKind(Described):
     TOKEN_REVOKED = "token.revoked", "An access token was revoked."
     ACCESS_DENIED = "access.denied", "A known actor was refused an act."
 
+    USER_CREATED = "user.created", "An account was made."
+    USER_CHANGED = "user.changed", "What an account is called, or its mail address, was changed."
+    USER_PASSWORD_SET = "user.password-set", "An account got another password."
+    USER_DISABLED = "user.disabled", "An account was disabled; its sessions and tokens are worthless."
+    USER_ENABLED = "user.enabled", "A disabled account was enabled again."
+    TEAM_CREATED = "team.created", "A team was made."
+    TEAM_CHANGED = "team.changed", "A team's description or mail address was changed."
+    TEAM_MEMBER_ADDED = "team.member-added", "An account was put in a team, and has its roles."
+    TEAM_MEMBER_REMOVED = "team.member-removed", "An account was taken out of a team."
+
     CERTIFICATE_INTENDED = (
         "certificate.intended",
         "A certificate is about to be signed by a key outside this process; recorded before.",

@@ -10,9 +10,22 @@ from ..store.rows import CertificateBodyRow, CertificateRow
 SAME_SERIAL_MAX = 100
 
 
-def subject_of(row: CertificateRow) -> Subject:
-    """What scopes say of a certificate."""
-    return Subject(authority=row.authority, profile=row.profile, endpoint=row.endpoint)
+def subject_of(row: CertificateRow, tags: frozenset[str] = frozenset()) -> Subject:
+    """What scopes say of a certificate with these tags."""
+    return Subject(row.authority, row.profile, row.endpoint, row.team, row.owner, tags)
+
+
+async def read_subject(database: Database, actor: Actor, row: CertificateRow) -> Subject:
+    """What scopes say of a certificate; its tags are read only for those whose roles are by tags."""
+    if not any(grant.scope.startswith("tag:") for grant in actor.grants):
+        return subject_of(row)
+    return subject_of(row, await tags_of(database, row.id))
+
+
+async def tags_of(database: Database, identifier: int) -> frozenset[str]:
+    """The tags of one certificate."""
+    tags = await database.query('SELECT "tag" FROM "certificate_tag" WHERE "certificate_id" = ?', identifier)
+    return frozenset(tag for (tag,) in tags)
 
 
 async def find_certificate(database: Database, actor: Actor, reference: str) -> CertificateRow:
@@ -30,7 +43,8 @@ async def find_certificate(database: Database, actor: Actor, reference: str) -> 
         column, found = "fingerprint", await database.select(CertificateRow, '"fingerprint" = ?', octets)
     else:
         column, found = "serial", await _with_serial(database, octets)
-    rows = [row for row in found if may(actor, Verb.VIEW, subject_of(row))]
+    subjects = [await read_subject(database, actor, row) for row in found]
+    rows = [row for row, subject in zip(found, subjects, strict=True) if may(actor, Verb.VIEW, subject)]
     if not rows:
         raise NotFound(f"no certificate with {column} {digits} is known here")
     if len(rows) > 1:

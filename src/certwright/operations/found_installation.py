@@ -68,6 +68,8 @@ class EndpointOrder:
     profiles: tuple[str, ...]
     policy: dict[str, object]
     settings: dict[str, object]
+    team: str = ""
+    owner: str = ""
 
 
 async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -> EndpointRow:
@@ -101,6 +103,8 @@ async def _save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -
         profiles=json.dumps(order.profiles),
         policy=json.dumps(order.policy, sort_keys=True),
         settings=json.dumps(order.settings, sort_keys=True),
+        team=order.team,
+        owner=order.owner,
         enabled=True,
         version=before.row.version if before else 1,
     )

@@ -1,17 +1,21 @@
-"""Give a user or a token a role within a scope."""
+"""Give a user, a team or a token a role within a scope."""
 
 from ..core.access import Actor, Grant, Subject, Verb, require, require_to_give
 from ..core.audit import Event, EventKind
-from ..core.errors import Conflict
+from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Duplicate
 from ..store.ledger import Change
-from ..store.rows import RoleGrantRow
+from ..store.rows import ApiTokenRow, RoleGrantRow
 from .context import Context, decide_again
 from .manage_tokens import check_scope
+from .manage_users import find_user
 
 
 async def grant_role(context: Context, actor: Actor, holder: str, grant: Grant) -> RoleGrantRow:
-    """`holder` is `user:NAME` or `token:NAME`. Raises Forbidden, Conflict, NotFound for the scope."""
+    """`holder` is `user:NAME`, `team:NAME` or `token:NAME`.
+
+    Raises Forbidden, Malformed, Conflict, NotFound for the holder or the scope.
+    """
     require(actor, Verb.MANAGE_ACCESS, Subject())
     require_to_give(actor, grant)
     return await decide_again(context, lambda: _grant_role(context, actor, holder, grant))
@@ -19,6 +23,7 @@ async def grant_role(context: Context, actor: Actor, holder: str, grant: Grant) 
 
 async def _grant_role(context: Context, actor: Actor, holder: str, grant: Grant) -> RoleGrantRow:
     check_scope(context.snapshot, grant.scope)
+    await _check_holder(context, holder)
     now = context.clock()
     row = RoleGrantRow(context.ledger.new_id(), holder, grant.role, grant.scope)
     detail = {"role": grant.role.value, "scope": grant.scope}
@@ -30,3 +35,16 @@ async def _grant_role(context: Context, actor: Actor, holder: str, grant: Grant)
         raise Conflict(f"{holder} has the role {grant.role} within {grant.scope} already") from error
     await context.snapshots.refresh()
     return row
+
+
+async def _check_holder(context: Context, holder: str) -> None:
+    """Is there such a one? Raises Malformed, NotFound."""
+    kind, _, name = holder.partition(":")
+    if kind == "user":
+        await find_user(context.database, name)
+    elif kind == "team":
+        context.snapshot.team(name)
+    elif kind != "token":
+        raise Malformed(f"who holds a role is user:NAME, team:NAME or token:NAME, not {holder[:80]!r}")
+    elif not await context.database.select(ApiTokenRow, '"name" = ? AND "revoked_at" IS NULL', name):
+        raise NotFound(f"there is no token {name[:100]!r}")

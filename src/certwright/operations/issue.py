@@ -6,10 +6,17 @@ back, a key in a module or an authority's certificate, the intent is durable bef
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..core.access import Actor, Subject, Verb, require_for_certificate, speaks_for_issuer
+from ..core.access import (
+    Actor,
+    Subject,
+    Verb,
+    require_for_certificate,
+    require_to_name,
+    speaks_for_issuer,
+)
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.crl import shard_of
 from ..core.errors import CertwrightError, Reason, Refused
@@ -26,6 +33,7 @@ from ..store.rows import (
     CertificateBodyRow,
     CertificateNameRow,
     CertificateRow,
+    CertificateTagRow,
     CompromisedKeyRow,
     IssuanceIntentRow,
     Row,
@@ -45,8 +53,8 @@ class IssueOrder:
 
     `replaces` is the identifier of the certificate this one renews. `also` is committed with the certificate;
     where it has a revision, more than is judged here was judged under that, and Reconfigured is the caller's.
-    `verb` is what the actor must be permitted to do. `tells_refusal` is false where the caller itself puts a
-    refusal on record.
+    `team` and `owner` answer for it; `responsible` says who does where they are empty. `verb` is what the
+    actor must be permitted to do. `tells_refusal` is false where the caller itself puts a refusal on record.
     """
 
     actor: Actor
@@ -59,6 +67,9 @@ class IssueOrder:
     identifier: int | None = None
     verb: Verb = Verb.ISSUE
     tells_refusal: bool = True
+    team: str = ""
+    owner: str = ""
+    tags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,8 @@ async def issue(context: Context, order: IssueOrder) -> Issued:
 async def _issue(context: Context, order: IssueOrder) -> Issued:
     now = context.clock()
     generation, profile, policy = resolve(context, order)
-    subject = subject_of_issuance(generation, profile, order.endpoint)
+    order = responsible(order)
+    subject = subject_of_issuance(generation, profile, order)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
     certified = await certify(context, generation, profile, policy, order.request, order.actor, now)
     change = record(context, certified, generation, order, now)
@@ -120,8 +132,23 @@ def resolve(context: Context, order: IssueOrder) -> tuple[Generation, Profile, E
     return snapshot.issuing(endpoint.authority), snapshot.profile(name), endpoint.policy
 
 
-def subject_of_issuance(generation: Generation, profile: Profile, endpoint: Endpoint | None) -> Subject:
-    return Subject(generation.authority.name, profile.name, endpoint.path if endpoint else "")
+def responsible(order: IssueOrder) -> IssueOrder:
+    """The order with who answers for the certificate: whom it names, else the endpoint's, else the account
+    that asks, and its team if it has only one. Raises Forbidden where the actor may not name them."""
+    if order.verb is Verb.ISSUE:
+        require_to_name(order.actor, order.team, order.owner)
+    endpoint, actor = order.endpoint and order.endpoint.row, order.actor
+    team = order.team or (endpoint.team if endpoint else "")
+    owner = order.owner or (endpoint.owner if endpoint else "")
+    if order.verb is Verb.ISSUE and not (team or owner):
+        owner, team = actor.user, actor.teams[0] if len(actor.teams) == 1 else ""
+    return replace(order, team=team, owner=owner)
+
+
+def subject_of_issuance(generation: Generation, profile: Profile, order: IssueOrder) -> Subject:
+    """What scopes say of the certificate to be."""
+    endpoint = order.endpoint.path if order.endpoint else ""
+    return Subject(generation.authority.name, profile.name, endpoint, order.team, order.owner, order.tags)
 
 
 # -- decide and sign -----------------------------------------------------------------------------
@@ -221,6 +248,8 @@ def record(
         profile_number=profile.version,
         endpoint=order.endpoint.path if order.endpoint else "",
         requester=order.actor.name,
+        team=order.team,
+        owner=order.owner,
         issued_at=now,
         replaces=order.replaces,
         crl_shard=certified.shard,
@@ -232,6 +261,7 @@ def record(
     inserted: list[Row] = [row, CertificateBodyRow(identifier, certified.der)]
     for position, name in enumerate(plan.names):
         inserted.append(CertificateNameRow(identifier, position, name.kind, name.value, reversed_name(name)))
+    inserted += [CertificateTagRow(identifier, tag) for tag in sorted(order.tags)]
     return Change(
         inserted=inserted,
         events=[_event(row, generation, plan, order)],
@@ -252,6 +282,10 @@ def _event(row: CertificateRow, generation: Generation, plan: CertificatePlan, o
     }
     if row.endpoint:
         detail["endpoint"] = row.endpoint
+    if row.team:
+        detail["team"] = row.team
+    if row.owner:
+        detail["owner"] = row.owner
     if row.replaces is not None:
         detail["replaces"] = str(row.replaces)
     return Event(

@@ -90,5 +90,8 @@ def scope_condition(actor: Actor, verb: Verb) -> tuple[str, list[object]]:
     scopes = reach(actor, verb)
     if scopes is None:
         return "1 = 1", []
-    # the kinds of scope are columns of the same names
-    return " OR ".join(f'"{kind}" = ?' for kind, _ in scopes) or "1 = 0", [name for _, name in scopes]
+    tests = (_TAGGED if kind == "tag" else f'"{kind}" = ?' for kind, _ in scopes)  # the others are columns
+    return " OR ".join(tests) or "1 = 0", [name for _, name in scopes]
+
+
+_TAGGED = '"id" IN (SELECT t."certificate_id" FROM "certificate_tag" t WHERE t."tag" = ?)'

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..core.access import EVERYTHING, Actor, Grant, Role, Subject, Verb, require, require_to_give
+from ..core.access import EVERYTHING, Actor, Grant, Role, Subject, Verb, check_tag, require, require_to_give
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
@@ -58,6 +58,7 @@ async def _create_token(
         id=context.ledger.new_id(),
         name=name,
         digest=hashlib.sha256(secret.encode()).digest(),
+        user_id=None,
         created_at=now,
         created_by=actor.name,
         expires_at=expires_at,
@@ -107,8 +108,12 @@ def check_scope(snapshot: Snapshot, scope: str) -> None:
     elif kind == "endpoint":
         protocol, _, label = name.partition("/")
         snapshot.endpoint(protocol, label)
+    elif kind == "team":
+        snapshot.team(name)
+    elif kind == "tag":
+        check_tag(name)
     else:
-        text = "a scope is *, authority:NAME, profile:NAME or endpoint:PROTOCOL/NAME"
+        text = "a scope is *, authority:NAME, profile:NAME, endpoint:PROTOCOL/NAME, team:NAME or tag:WORD"
         raise Malformed(f"{text}, not {scope[:80]!r}")
 
 

@@ -11,7 +11,7 @@ from ..core.template import fast_tbs
 from ..store.rows import CompromisedKeyRow
 from .check_key import check_approved
 from .context import Context, decide_again
-from .issue import IssueOrder, not_compromised, resolve, subject_of_issuance
+from .issue import IssueOrder, not_compromised, resolve, responsible, subject_of_issuance
 
 
 async def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
@@ -24,7 +24,8 @@ async def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
 
 async def _preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     generation, profile, policy = resolve(context, order)
-    subject = subject_of_issuance(generation, profile, order.endpoint)
+    order = responsible(order)
+    subject = subject_of_issuance(generation, profile, order)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
     issuer = generation.as_issuer
     assert generation.public_key is not None

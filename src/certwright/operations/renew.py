@@ -6,7 +6,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from ..core import keys
-from ..core.access import Actor, Verb, require, require_for_certificate
+from ..core.access import Actor, Subject, Verb, require, require_for_certificate
 from ..core.distinguished_name import name_from_x509
 from ..core.errors import Conflict, Reason, Refused
 from ..core.names import Identifier, IdentifierKind
@@ -15,7 +15,7 @@ from ..store.rows import CertificateNameRow, CertificateRow
 from ..store.snapshot import Endpoint
 from .certificates_in_use import speaks_for_us
 from .context import Context
-from .find_certificate import certificate_der, find_certificate, subject_of
+from .find_certificate import certificate_der, find_certificate, read_subject, tags_of
 from .issue import Issued, IssueOrder, issue
 
 
@@ -29,7 +29,8 @@ async def renew_certificate(
     authority's, ours or another's.
     """
     row = await find_certificate(context.database, actor, reference)
-    require_for_certificate(actor, Verb.RENEW, subject_of(row), speaks_for_us(context, row))
+    subject = await read_subject(context.database, actor, row)
+    require_for_certificate(actor, Verb.RENEW, subject, speaks_for_us(context, row))
     if row.revoked_at is not None:
         raise Conflict("the certificate is revoked; issue a new one with a new key instead of renewing it")
     if row.not_after <= context.clock():
@@ -45,20 +46,23 @@ async def renew_certificate(
         wanted,
         row.authority,
         row.profile,
-        endpoint=_endpoint_of(context, actor, row),
+        endpoint=_endpoint_of(context, actor, row, subject),
         replaces=row.id,
         verb=Verb.RENEW,
+        team=row.team,
+        owner=row.owner,
+        tags=await tags_of(context.database, row.id),
     )
     return await issue(context, order)
 
 
-def _endpoint_of(context: Context, actor: Actor, row: CertificateRow) -> Endpoint | None:
+def _endpoint_of(context: Context, actor: Actor, row: CertificateRow, subject: Subject) -> Endpoint | None:
     """Where it came from. Without that endpoint's policy, only who may issue may renew. Raises Forbidden."""
     endpoint = context.snapshot.endpoints.get(row.endpoint)
     if endpoint is not None and endpoint.row.enabled:
         return endpoint
     if row.endpoint:
-        require(actor, Verb.ISSUE, subject_of(row))
+        require(actor, Verb.ISSUE, subject)
     return None
 
 

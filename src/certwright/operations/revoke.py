@@ -16,7 +16,7 @@ from ..store.ledger import Change
 from ..store.rows import CertificateRow, CompromisedKeyRow, StatusChangeRow
 from .certificates_in_use import authority_of, speaks_for_us
 from .context import Context
-from .find_certificate import find_certificate, subject_of
+from .find_certificate import find_certificate, read_subject
 
 PUBLISH_CRL = "crl.publish"
 ATTEMPTS = 3
@@ -38,7 +38,7 @@ async def revoke_certificate(
     """
     for _ in range(ATTEMPTS):
         row = await find_certificate(context.database, actor, reference)
-        _require(context, actor, row)
+        await _require(context, actor, row)
         try:
             return await revoke_row(context, actor, row, RevocationFacts(now, reason, invalidity_date), also)
         except (Moved, Duplicate):
@@ -80,7 +80,7 @@ async def release_certificate(
     """Lift a hold. Raises Forbidden, NotFound, and Conflict when there is no hold."""
     for _ in range(ATTEMPTS):
         row = await find_certificate(context.database, actor, reference)
-        _require(context, actor, row)
+        await _require(context, actor, row)
         try:
             return await _release_row(context, actor, row, now)
         except Moved:
@@ -109,8 +109,9 @@ async def _release_row(context: Context, actor: Actor, row: CertificateRow, now:
     return after
 
 
-def _require(context: Context, actor: Actor, row: CertificateRow) -> None:
-    require_for_certificate(actor, Verb.REVOKE, subject_of(row), speaks_for_us(context, row))
+async def _require(context: Context, actor: Actor, row: CertificateRow) -> None:
+    subject = await read_subject(context.database, actor, row)
+    require_for_certificate(actor, Verb.REVOKE, subject, speaks_for_us(context, row))
 
 
 def _out_of_service(context: Context, row: CertificateRow, facts: RevocationFacts, actor: Actor) -> Change:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -24,6 +24,7 @@ from ..core.checkpoint import VerifierKey
 from ..core.distinguished_name import parse_name
 from ..core.errors import Conflict, Unavailable
 from ..core.keys import KeyAlgorithm
+from ..core.passwords import SALT_OCTETS, hash_password
 from ..core.pem import pem
 from ..operations.context import Context
 from ..operations.found_authority import AuthorityOrder, found_authority
@@ -36,11 +37,11 @@ from ..operations.found_installation import (
 from ..operations.grant_role import grant_role
 from ..operations.issue_ocsp_signer import issue_ocsp_signer
 from ..operations.keyring import RECOVERY
+from ..operations.manage_users import NewUser, create_user
 from ..operations.publish_crl import OFFLINE_TIMES, ListTimes, publish_crl
 from ..operations.sequence_audit import sequence_audit
 from ..store.databases import open_database
 from ..store.ledger import Ledger
-from .accounts import create_account
 from .configuration import HOME_VARIABLE, Configuration, create_django_secret
 from .listener_certificate import issue_listener_certificate
 from .wiring import (
@@ -156,11 +157,9 @@ async def _build(
     await asyncio.to_thread(migrate, moved)
     await _found(moved, organization)
     password = secrets.token_urlsafe(PASSWORD_OCTETS)
-    await asyncio.to_thread(
-        create_account, django_environment(moved), ADMINISTRATOR, password, PASSWORD_HOURS
-    )
     async with open_context(moved, "init") as context:
         context.keyring.unlock(recovery_provider(home, passphrase))
+        await _create_administrator(context, password)
         await grant_role(context, founder(), f"user:{ADMINISTRATOR}", Grant(Role.ADMINISTRATOR))
         await _found_authorities(context, organization, algorithm, progress)
         progress("issuing the listeners' certificate")
@@ -172,6 +171,14 @@ async def _build(
     (home / ROOT_FILE).write_bytes(pem(root))
     (home / "root.sha256").write_text(_fingerprint(root) + "\n")
     return _Secrets(passphrase, password)
+
+
+async def _create_administrator(context: Context, password: str) -> None:
+    """The first account; its password is printed once, and dies if nobody uses it."""
+    kept = hash_password(password, secrets.token_bytes(SALT_OCTETS))
+    expires = now() + timedelta(hours=PASSWORD_HOURS)
+    new = NewUser(ADMINISTRATOR, "Administrator", password=kept, password_expires_at=expires)
+    await create_user(context, founder(), new)
 
 
 def _moved(configuration: Configuration, home: Path) -> dict[str, object]:

@@ -13,7 +13,7 @@ from ..core.names import IdentifierKind, parse_identifier, reversed_name
 from .rows import CertificateRow, columns_of
 
 if TYPE_CHECKING:
-    from .models import Certificate  # noqa: F401 - named in the base class's type
+    from .models import Certificate, CertificateRequest  # noqa: F401 - named in the base classes' types
 
 
 class CertificateQuerySet(QuerySet["Certificate"]):
@@ -23,9 +23,13 @@ class CertificateQuerySet(QuerySet["Certificate"]):
         if scopes is None:
             return self.all()
         seen = Q(pk__in=[])
-        for kind, name in scopes:  # the kinds of scope are columns of the same names
-            seen |= Q(**{kind: name})
+        for kind, name in scopes:
+            seen |= self._tagged(name) if kind == "tag" else Q(**{kind: name})  # the others are columns
         return self.filter(seen)
+
+    def _tagged(self, tag: str) -> Q:
+        tags = _model("CertificateTag").objects.using(self.db).filter(tag=tag)
+        return Q(pk__in=tags.values("certificate_id"))
 
     def named(self, name: str) -> CertificateQuerySet:
         """With this DNS name among the alternative names; `.example.test` is any name below that.
@@ -55,6 +59,19 @@ class CertificateQuerySet(QuerySet["Certificate"]):
         """As operations know them."""
         found = self.values_list(*columns_of(CertificateRow))
         return [CertificateRow(*map(_octets, values)) for values in found]
+
+
+class CertificateRequestQuerySet(QuerySet["CertificateRequest"]):
+    def visible_to(self, actor: Actor) -> CertificateRequestQuerySet:
+        """Requests that the actor may view: their own, and those within what they may view."""
+        scopes = reach(actor, Verb.VIEW)
+        if scopes is None:
+            return self.all()
+        seen = Q(requester=actor.name)
+        for kind, name in scopes:
+            if kind != "tag":  # a request has no tags yet
+                seen |= Q(**{kind: name})
+        return self.filter(seen)
 
 
 def _model(name: str) -> Any:

@@ -52,8 +52,18 @@ class EndpointRow(NamedTuple):
     profiles: str
     policy: str
     settings: str
+    team: str
+    owner: str
     enabled: bool
     version: int
+
+
+class PolicyRow(NamedTuple):
+    number: int
+    document: str
+    comment: str
+    created_at: datetime
+    created_by: str
 
 
 class AuthorityRow(NamedTuple):
@@ -114,6 +124,8 @@ class CertificateRow(NamedTuple):
     profile_number: int
     endpoint: str
     requester: str
+    team: str
+    owner: str
     issued_at: datetime
     replaces: int | None
     crl_shard: int
@@ -134,6 +146,11 @@ class CertificateNameRow(NamedTuple):
     kind: str
     value: str
     reversed_value: str
+
+
+class CertificateTagRow(NamedTuple):
+    certificate_id: int
+    tag: str
 
 
 class IssuanceIntentRow(NamedTuple):
@@ -332,10 +349,42 @@ class LeaseRow(NamedTuple):
     expires_at: datetime
 
 
+class UserAccountRow(NamedTuple):
+    id: int
+    name: str
+    display_name: str
+    email: str
+    password: str
+    password_expires_at: datetime | None
+    service: bool
+    origin: str
+    external_id: str
+    created_at: datetime
+    last_login_at: datetime | None
+    disabled_at: datetime | None
+    version: int
+
+
+class TeamRow(NamedTuple):
+    id: int
+    name: str
+    description: str
+    email: str
+    created_at: datetime
+    version: int
+
+
+class TeamMemberRow(NamedTuple):
+    id: int
+    team_id: int
+    user_id: int
+
+
 class ApiTokenRow(NamedTuple):
     id: int
     name: str
     digest: bytes
+    user_id: int | None
     created_at: datetime
     created_by: str
     expires_at: datetime | None
@@ -348,3 +397,45 @@ class RoleGrantRow(NamedTuple):
     holder: str
     role: str
     scope: str
+
+
+class CertificateRequestRow(NamedTuple):
+    id: int
+    origin: str
+    endpoint: str
+    requester: str
+    team: str
+    owner: str
+    authority: str
+    profile: str
+    csr: bytes
+    key_algorithm: str
+    spki_sha256: bytes
+    names: str
+    subject: str
+    wanted: str
+    comment: str
+    resubmits: int | None
+    policy: int
+    steps: str
+    created_at: datetime
+    expires_at: datetime
+    approved_at: datetime | None
+    rejected_at: datetime | None
+    withdrawn_at: datetime | None
+    issued_at: datetime | None
+    certificate: int | None
+    failed_at: datetime | None
+    problem: str
+    version: int
+
+
+class ApprovalDecisionRow(NamedTuple):
+    id: int
+    request_id: int
+    step: int
+    approver: str
+    instead_of: str
+    approved: bool
+    comment: str
+    at: datetime

@@ -1,8 +1,8 @@
 """Configuration as the fast lane keeps it: one immutable value, replaced when its revision moves.
 
-Authorities, generations, profiles, endpoints, OCSP signers and tokens; nothing that grows with use.
-`Snapshots.follow` asks four times a second; what was decided under an older revision does not get past
-the ledger.
+Authorities, generations, profiles, policy, endpoints, OCSP signers, tokens, teams and roles; nothing that
+grows with use. `Snapshots.follow` asks four times a second; what was decided under an older revision does not
+get past the ledger.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from cryptography import x509
 
 from ..core import keys
-from ..core.access import Actor, Grant, Role
+from ..core.access import OWNER_SCOPE, Actor, Grant, Role
 from ..core.clocks import of_the_future
 from ..core.der import Reader
 from ..core.errors import CertwrightError, Conflict, NotFound, Unauthenticated, Unavailable
@@ -32,8 +32,10 @@ from .rows import (
     EndpointRow,
     InstallationRow,
     OcspSignerRow,
+    PolicyRow,
     ProfileRow,
     RoleGrantRow,
+    TeamRow,
 )
 
 Found = TypeVar("Found")
@@ -96,8 +98,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Token:
+    """`user` is the name of the account whose it is, or empty."""
+
     row: ApiTokenRow
     grants: tuple[Grant, ...]
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,14 @@ class Snapshot:
     """By generation, whose certificate above it is revoked or on hold. What outside authorities have revoked
     is on no record of ours."""
     tokens: dict[bytes, Token]
+    """By digest; without those that are revoked, and those of disabled accounts."""
+    policy: PolicyRow | None
+    """The rules in force; none were made yet where it is None."""
+    grants: dict[str, tuple[Grant, ...]]
+    """By holder, as `user:NAME`, `team:NAME` or `token:NAME`."""
+    teams: dict[str, TeamRow]
+    teams_of: dict[str, tuple[str, ...]]
+    """By name of the account, the names of its teams."""
     derived: dict[Any, Any] = field(default_factory=dict)
     """What others compute from this snapshot and want to forget with it."""
 
@@ -137,6 +150,12 @@ class Snapshot:
         if endpoint is None or not endpoint.row.enabled:
             raise NotFound(f"there is no {protocol} endpoint {name[:60]!r}")
         return endpoint
+
+    def team(self, name: str) -> TeamRow:
+        try:
+            return self.teams[name]
+        except KeyError:
+            raise NotFound(f"there is no team {name[:100]!r}; known: {_names(self.teams)}") from None
 
     def generation(self, path: str) -> Generation:
         """By `NAME/NUMBER`. Raises NotFound."""
@@ -190,7 +209,17 @@ class Snapshot:
         token = self.tokens.get(digest)
         if token is None or token.row.revoked_at or (token.row.expires_at and token.row.expires_at <= now):
             return None
-        return Actor(f"token:{token.row.name}", token.grants, source)
+        teams = self.teams_of.get(token.user, ())
+        return Actor(f"token:{token.row.name}", token.grants, source, token.user, teams)
+
+    def user_actor(self, name: str, source: str) -> Actor:
+        """The person with this account, who has proved to be it: their own roles, those of their teams, and
+        that of an owner for what is theirs."""
+        teams = self.teams_of.get(name, ())
+        holders = (f"user:{name}", *(f"team:{team}" for team in teams))
+        given = [grant for holder in holders for grant in self.grants.get(holder, ())]
+        own = Grant(Role.OWNER, f"{OWNER_SCOPE}:{name}")
+        return Actor(f"user:{name}", tuple(dict.fromkeys([*given, own])), source, name, teams)
 
 
 def _names(known: dict[str, Any]) -> str:
@@ -211,6 +240,8 @@ async def load_snapshot(database: Database) -> Snapshot:
         _endpoint(row, authorities[row.authority_id].name)
         for row in await database.select(EndpointRow, "1 = 1")
     ]
+    grants = await _grants(database)
+    policies = await database.select(PolicyRow, '1 = 1 ORDER BY "number" DESC LIMIT 1')
     return Snapshot(
         revision=installations[0].revision,
         installation=installations[0],
@@ -221,7 +252,11 @@ async def load_snapshot(database: Database) -> Snapshot:
         endpoints={endpoint.path: endpoint for endpoint in endpoints},
         signers_of=await _signers(database),
         revoked_above=await _revoked_above(database, generations),
-        tokens=await _tokens(database),
+        tokens=await _tokens(database, grants),
+        policy=policies[0] if policies else None,
+        grants=grants,
+        teams={row.name: row for row in await database.select(TeamRow, "1 = 1")},
+        teams_of=await _teams_of(database),
     )
 
 
@@ -310,12 +345,33 @@ async def revoked_of(database: Database, fingerprints: list[bytes]) -> set[bytes
     return found
 
 
-async def _tokens(database: Database) -> dict[bytes, Token]:
+async def _grants(database: Database) -> dict[str, tuple[Grant, ...]]:
     grants: dict[str, list[Grant]] = {}
     for row in await database.select(RoleGrantRow, "1 = 1"):
         grants.setdefault(row.holder, []).append(Grant(Role(row.role), row.scope))
-    tokens = await database.select(ApiTokenRow, '"revoked_at" IS NULL')
-    return {row.digest: Token(row, tuple(grants.get(f"token:{row.name}", ()))) for row in tokens}
+    return {holder: tuple(held) for holder, held in grants.items()}
+
+
+async def _tokens(database: Database, grants: dict[str, tuple[Grant, ...]]) -> dict[bytes, Token]:
+    holders = 'SELECT "user_id" FROM "api_token" WHERE "user_id" IS NOT NULL AND "revoked_at" IS NULL'
+    accounts = f'SELECT "id", "name" FROM "user_account" WHERE "disabled_at" IS NULL AND "id" IN ({holders})'
+    users: dict[int | None, str] = dict(await database.query(accounts))
+    return {
+        row.digest: Token(row, grants.get(f"token:{row.name}", ()), users.get(row.user_id, ""))
+        for row in await database.select(ApiTokenRow, '"revoked_at" IS NULL')
+        if row.user_id is None or row.user_id in users
+    }
+
+
+async def _teams_of(database: Database) -> dict[str, tuple[str, ...]]:
+    members = (
+        'SELECT u."name", t."name" FROM "team_member" m JOIN "user_account" u ON u."id" = m."user_id" '
+        'JOIN "team" t ON t."id" = m."team_id" ORDER BY t."name"'
+    )
+    found: dict[str, list[str]] = {}
+    for user, team in await database.query(members):
+        found.setdefault(user, []).append(team)
+    return {user: tuple(teams) for user, teams in found.items()}
 
 
 class Snapshots:

@@ -19,11 +19,13 @@ from .certificates import (
     Certificate,
     CertificateBody,
     CertificateName,
+    CertificateTag,
     CompromisedKey,
     IssuanceIntent,
 )
-from .configuration import Counter, Endpoint, Installation, Profile
-from .people import ApiToken, RoleGrant, User
+from .configuration import Counter, Endpoint, Installation, Policy, Profile
+from .people import ApiToken, RoleGrant, Team, TeamMember, User
+from .requests import ApprovalDecision, CertificateRequest
 from .status import Crl, CrlShard, OcspRun, StatusChange
 from .work import Lease, Outbox
 
@@ -34,6 +36,7 @@ __all__ = [
     "AcmeNonce",
     "AcmeOrder",
     "ApiToken",
+    "ApprovalDecision",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",
@@ -44,6 +47,8 @@ __all__ = [
     "Certificate",
     "CertificateBody",
     "CertificateName",
+    "CertificateRequest",
+    "CertificateTag",
     "CompromisedKey",
     "Counter",
     "Crl",
@@ -56,8 +61,11 @@ __all__ = [
     "OcspSigner",
     "Outbox",
     "PerspectiveResult",
+    "Policy",
     "Profile",
     "RoleGrant",
     "StatusChange",
+    "Team",
+    "TeamMember",
     "User",
 ]

@@ -31,6 +31,8 @@ class Certificate(models.Model):
     profile_number = models.BigIntegerField()
     endpoint = models.CharField(max_length=121, help_text="protocol/name")
     requester = models.TextField(help_text="actor who asked")
+    team = models.CharField(max_length=100, help_text="name of the team that answers for it, or empty")
+    owner = models.CharField(max_length=100, help_text="name of the account that answers for it, or empty")
     issued_at = models.DateTimeField()
     replaces = models.BigIntegerField(
         null=True, help_text="identifier of the certificate renewed by this one"
@@ -48,6 +50,12 @@ class Certificate(models.Model):
         constraints = [models.UniqueConstraint(fields=["generation", "serial"], name="certificate_serial")]
         indexes = [
             models.Index(fields=["not_after", "id"], name="certificate_expiry"),
+            models.Index(
+                fields=["team", "not_after", "id"], condition=~models.Q(team=""), name="certificate_team"
+            ),
+            models.Index(
+                fields=["owner", "not_after", "id"], condition=~models.Q(owner=""), name="certificate_owner"
+            ),
             models.Index(
                 fields=["generation", "crl_shard", "not_after", "id"],
                 condition=models.Q(revoked_at__isnull=False),
@@ -80,6 +88,20 @@ class CertificateName(models.Model):
 
     class Meta:
         db_table = "certificate_name"
+
+
+class CertificateTag(models.Model):
+    """A word that people have put on a certificate, to find it and to give roles by."""
+
+    pk = models.CompositePrimaryKey("certificate_id", "tag")
+    certificate = models.ForeignKey(
+        Certificate, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    tag = models.CharField(max_length=60)
+
+    class Meta:
+        db_table = "certificate_tag"
+        indexes = [models.Index(fields=["tag", "certificate"], name="certificate_tag_tag")]
 
 
 class IssuanceIntent(models.Model):

@@ -44,6 +44,19 @@ class Profile(models.Model):
         constraints = [models.UniqueConstraint(fields=["name", "number"], name="profile_version")]
 
 
+class Policy(models.Model):
+    """One version of the rules of issuance. The highest number is in force; others explain the past."""
+
+    number = IdentifierField()
+    document = models.TextField(help_text="JSON, see docs/reference/policy.md")
+    comment = models.TextField(help_text="why it was changed, in the words of whoever did")
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=256)
+
+    class Meta:
+        db_table = "policy"
+
+
 class Endpoint(models.Model):
     """Binds a protocol to an authority, profiles and who may use it."""
 
@@ -54,6 +67,8 @@ class Endpoint(models.Model):
     profiles = models.TextField(help_text="JSON list of profile names, the default first")
     policy = models.TextField(help_text="JSON: names, key algorithms and lifetimes permitted here")
     settings = models.TextField(help_text="JSON: the protocol's own settings")
+    team = models.CharField(max_length=100, help_text="which answers for what is issued here, or empty")
+    owner = models.CharField(max_length=100, help_text="account that answers for it, or empty")
     enabled = models.BooleanField()
     version = models.BigIntegerField()
 

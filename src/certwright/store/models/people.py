@@ -1,16 +1,84 @@
-"""Who acts: people, tokens, and the roles granted to them."""
+"""Who acts: accounts, teams, tokens, and the roles granted to them."""
 
-from django.contrib.auth.models import AbstractUser
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 from ..fields import IdentifierField
 
 
-class User(AbstractUser):
+class UserManager(BaseUserManager["User"]):
+    """Finds accounts by name; they are made by operations alone."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(name=(username or "").lower())
+
+
+class User(AbstractBaseUser):
+    """A person's account, or a service's, which has tokens and never logs in.
+
+    Where others vouch for the person (LDAP, OIDC, SAML), `origin` says who, and `external_id` whom they mean.
+    """
+
+    id = IdentifierField()
+    name = models.CharField(max_length=100, unique=True, help_text="what one logs in with, in lower case")
+    display_name = models.CharField(max_length=200)
+    email = models.CharField(max_length=254)
+    password = models.CharField(max_length=200, help_text="hashed; empty where others vouch")
     password_expires_at = models.DateTimeField(null=True, help_text="a first password dies by itself")
+    service = models.BooleanField()
+    origin = models.CharField(max_length=100, help_text="local, or the name of who vouches")
+    external_id = models.CharField(max_length=500)
+    created_at = models.DateTimeField()
+    last_login_at = models.DateTimeField(null=True)
+    disabled_at = models.DateTimeField(null=True)
+    version = models.BigIntegerField()
+
+    last_login = None  # Django would write it behind our back
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "name"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         db_table = "user_account"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["origin", "external_id"],
+                condition=~models.Q(external_id=""),
+                name="user_account_external",
+            )
+        ]
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        return self.disabled_at is None and not self.service
+
+
+class Team(models.Model):
+    """People who answer for certificates together."""
+
+    id = IdentifierField()
+    name = models.CharField(max_length=100, unique=True)
+    description = models.TextField()
+    email = models.CharField(max_length=254, help_text="where notices go beside the members', or empty")
+    created_at = models.DateTimeField()
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "team"
+
+
+class TeamMember(models.Model):
+    id = IdentifierField()
+    team = models.ForeignKey(Team, on_delete=models.PROTECT)
+    user = models.ForeignKey(User, on_delete=models.PROTECT)
+
+    class Meta:
+        db_table = "team_member"
+        constraints = [models.UniqueConstraint(fields=["team", "user"], name="team_member_once")]
 
 
 class ApiToken(models.Model):
@@ -19,6 +87,9 @@ class ApiToken(models.Model):
     id = IdentifierField()
     name = models.CharField(max_length=100, unique=True)
     digest = models.BinaryField(unique=True)
+    user = models.ForeignKey(
+        User, null=True, on_delete=models.PROTECT, help_text="whose it is; it dies with the account"
+    )
     created_at = models.DateTimeField()
     created_by = models.TextField()
     expires_at = models.DateTimeField(null=True)
@@ -30,7 +101,7 @@ class ApiToken(models.Model):
 
 
 class RoleGrant(models.Model):
-    """A role within a scope, for a user or a token (`holder` is `user:NAME` or `token:NAME`)."""
+    """A role within a scope (`holder` is `user:NAME`, `token:NAME`, or `team:NAME` for all its members)."""
 
     id = IdentifierField()
     holder = models.CharField(max_length=200, db_index=True)

@@ -1,0 +1,104 @@
+"""Teams: made, changed, and who is in them. Roles given to a team are its members'."""
+
+import re
+
+from ..core.access import Actor, Subject, Verb, require
+from ..core.audit import Event, EventKind, JsonValue
+from ..core.errors import Conflict, Malformed, NotFound
+from ..store.databases import Database
+from ..store.guarded_rows import Absent
+from ..store.ledger import Change
+from ..store.rows import TeamMemberRow, TeamRow
+from .context import Context, decide_again
+from .manage_users import MAIL, find_user
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+DESCRIPTION_MAX = 1000
+
+
+async def create_team(
+    context: Context, actor: Actor, name: str, description: str = "", email: str = ""
+) -> TeamRow:
+    """Raises Forbidden, Malformed, Conflict for a name in use."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    if not NAME.fullmatch(name):
+        raise Malformed(f"{name[:100]!r} is no team name: 1 to 100 of a-z, 0-9 and ._-")
+    _check(description, email)
+    now = context.clock()
+    row = TeamRow(context.ledger.new_id(), name, description, email, now, 1)
+    taken = Conflict(f"there is a team {name} already; choose another name")
+    change = Change(inserted=[row], absent=[Absent(TeamRow, "name", name, taken)])
+    return await _commit(context, actor, row, change, EventKind.TEAM_CREATED, {"description": description})
+
+
+async def change_team(context: Context, actor: Actor, name: str, description: str, email: str) -> TeamRow:
+    """Raises Forbidden, Malformed, NotFound, Moved."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    _check(description, email)
+    row = context.snapshot.team(name)
+    after = row._replace(description=description, email=email)
+    detail: dict[str, JsonValue] = {"description": description, "email": email}
+    change = Change(replaced=[(row, after)])
+    return await _commit(context, actor, after, change, EventKind.TEAM_CHANGED, detail)
+
+
+async def add_member(context: Context, actor: Actor, team: str, user: str) -> None:
+    """Raises Forbidden, NotFound, Conflict when they are in it already."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+
+    async def add() -> None:
+        row, account = context.snapshot.team(team), await find_user(context.database, user)
+        if team in context.snapshot.teams_of.get(user, ()):
+            raise Conflict(f"{user} is in team {team} already")
+        member = TeamMemberRow(context.ledger.new_id(), row.id, account.id)
+        change = Change(inserted=[member], revision=context.snapshot.revision)
+        await _commit(context, actor, row, change, EventKind.TEAM_MEMBER_ADDED, {"user": user})
+
+    await decide_again(context, add)
+
+
+async def remove_member(context: Context, actor: Actor, team: str, user: str) -> None:
+    """Raises Forbidden, NotFound."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    row, account = context.snapshot.team(team), await find_user(context.database, user)
+    members = await context.database.select(
+        TeamMemberRow, '"team_id" = ? AND "user_id" = ?', row.id, account.id
+    )
+    if not members:
+        raise NotFound(f"{user} is not in team {team}")
+    await _commit(
+        context, actor, row, Change(removed=[*members]), EventKind.TEAM_MEMBER_REMOVED, {"user": user}
+    )
+
+
+async def members_of(database: Database, team: TeamRow) -> list[str]:
+    """Names of the accounts in it."""
+    rows = await database.query(
+        'SELECT u."name" FROM "team_member" m JOIN "user_account" u ON u."id" = m."user_id" '
+        'WHERE m."team_id" = ? ORDER BY u."name"',
+        team.id,
+    )
+    return [name for (name,) in rows]
+
+
+async def _commit(
+    context: Context,
+    actor: Actor,
+    row: TeamRow,
+    change: Change,
+    kind: EventKind,
+    detail: dict[str, JsonValue],
+) -> TeamRow:
+    event = Event(kind, context.clock(), actor.name, actor.source, f"team:{row.name}", detail)
+    change.events.append(event)
+    change.configures = True
+    await context.ledger.commit(change)
+    await context.snapshots.refresh()
+    return row
+
+
+def _check(description: str, email: str) -> None:
+    if len(description) > DESCRIPTION_MAX:
+        raise Malformed(f"a description is at most {DESCRIPTION_MAX} characters")
+    if email and not MAIL.fullmatch(email):
+        raise Malformed(f"{email[:100]!r} is no mail address")

@@ -1,0 +1,169 @@
+"""Accounts of people and of services: made, changed, disabled, given a password.
+
+An account is never removed: its name stands in the audit log for ever. Passwords come here hashed
+(`core.passwords`).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..core.access import Actor, Subject, Verb, require
+from ..core.audit import Event, EventKind, JsonValue
+from ..core.errors import Conflict, Malformed, NotFound
+from ..store.databases import Database
+from ..store.guarded_rows import Absent
+from ..store.ledger import Change
+from ..store.rows import UserAccountRow
+from .context import Context
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")
+MAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
+DISPLAY_NAME_MAX = 200
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to be. `password` is hashed, or empty for who logs in elsewhere or not at all; it dies at
+    `password_expires_at`, so that its owner sets another before. `external_id` is whom `origin` means."""
+
+    name: str
+    display_name: str = ""
+    email: str = ""
+    password: str = ""
+    password_expires_at: datetime | None = None
+    service: bool = False
+    origin: str = LOCAL
+    external_id: str = ""
+
+
+async def create_user(context: Context, actor: Actor, new: NewUser) -> UserAccountRow:
+    """Raises Forbidden, Malformed, Conflict for a name in use."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    if not NAME.fullmatch(new.name):
+        raise Malformed(f"{new.name[:100]!r} is no account name: 1 to 100 of a-z, 0-9 and ._@-")
+    _check(new.display_name, new.email)
+    now = context.clock()
+    row = UserAccountRow(
+        id=context.ledger.new_id(),
+        name=new.name,
+        display_name=new.display_name,
+        email=new.email,
+        password=new.password,
+        password_expires_at=new.password_expires_at,
+        service=new.service,
+        origin=new.origin,
+        external_id=new.external_id,
+        created_at=now,
+        last_login_at=None,
+        disabled_at=None,
+        version=1,
+    )
+    detail: dict[str, JsonValue] = {"service": new.service, "origin": new.origin, "email": new.email}
+    taken = Conflict(f"there is an account {new.name} already; choose another name")
+    change = Change(
+        inserted=[row],
+        absent=[Absent(UserAccountRow, "name", new.name, taken)],
+        events=[_event(EventKind.USER_CREATED, actor, row, now, detail)],
+    )
+    await context.ledger.commit(change)
+    return row
+
+
+async def change_user(
+    context: Context, actor: Actor, name: str, display_name: str, email: str
+) -> UserAccountRow:
+    """What the account is called and where its mail goes. Raises Forbidden, Malformed, NotFound, Moved."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    _check(display_name, email)
+    row = await find_user(context.database, name)
+    detail: dict[str, JsonValue] = {"display_name": display_name, "email": email}
+    after = row._replace(display_name=display_name, email=email)
+    return await _replace(context, actor, row, after, EventKind.USER_CHANGED, detail)
+
+
+async def set_password(
+    context: Context, actor: Actor, name: str, password: str, expires_at: datetime | None = None
+) -> UserAccountRow:
+    """Another password, hashed; everybody who is logged in with the old one is logged out.
+
+    People set their own, which lasts; who manages access sets others', which should die soon. Raises
+    Forbidden, NotFound, Conflict for accounts without one, Moved.
+    """
+    if not actor.user or actor.user != name:
+        require(actor, Verb.MANAGE_ACCESS, Subject())
+    row = await find_user(context.database, name)
+    if row.service or row.origin != LOCAL:
+        reason = "a service's, which logs in nowhere" if row.service else f"one of {row.origin}"
+        raise Conflict(f"account {name} has no password here: it is {reason}")
+    detail: dict[str, JsonValue] = {"expires_at": expires_at.isoformat() if expires_at else None}
+    after = row._replace(password=password, password_expires_at=expires_at)
+    return await _replace(context, actor, row, after, EventKind.USER_PASSWORD_SET, detail)
+
+
+async def disable_user(context: Context, actor: Actor, name: str) -> UserAccountRow:
+    """End the account's sessions and tokens at once.
+
+    Raises Forbidden, NotFound, Moved, and Conflict when it is disabled already or the actor's own.
+    """
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    row = await find_user(context.database, name)
+    if row.disabled_at is not None:
+        raise Conflict(f"account {name} is disabled since {row.disabled_at:%Y-%m-%d %H:%M} UTC already")
+    if actor.user == name:
+        raise Conflict("nobody disables their own account; ask another administrator")
+    after = row._replace(disabled_at=context.clock())
+    return await _replace(context, actor, row, after, EventKind.USER_DISABLED, {})
+
+
+async def enable_user(context: Context, actor: Actor, name: str) -> UserAccountRow:
+    """Raises Forbidden, NotFound, Moved, Conflict when it is not disabled."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    row = await find_user(context.database, name)
+    if row.disabled_at is None:
+        raise Conflict(f"account {name} is not disabled")
+    return await _replace(context, actor, row, row._replace(disabled_at=None), EventKind.USER_ENABLED, {})
+
+
+async def list_users(database: Database, actor: Actor) -> list[UserAccountRow]:
+    """Every account, by name. Raises Forbidden."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    return await database.select(UserAccountRow, '1 = 1 ORDER BY "name"')
+
+
+async def find_user(database: Database, name: str) -> UserAccountRow:
+    """Raises NotFound."""
+    rows = await database.select(UserAccountRow, '"name" = ?', name)
+    if not rows:
+        raise NotFound(f"there is no account {name[:100]!r}")
+    return rows[0]
+
+
+async def _replace(
+    context: Context,
+    actor: Actor,
+    before: UserAccountRow,
+    after: UserAccountRow,
+    kind: EventKind,
+    detail: dict[str, JsonValue],
+) -> UserAccountRow:
+    event = _event(kind, actor, before, context.clock(), detail)
+    configures = before.disabled_at != after.disabled_at  # the snapshot has its tokens
+    await context.ledger.commit(Change(replaced=[(before, after)], events=[event], configures=configures))
+    if configures:
+        await context.snapshots.refresh()
+    return after._replace(version=before.version + 1)
+
+
+def _check(display_name: str, email: str) -> None:
+    if len(display_name) > DISPLAY_NAME_MAX or not (display_name.isprintable()):
+        raise Malformed(f"a display name is at most {DISPLAY_NAME_MAX} printable characters")
+    if email and not MAIL.fullmatch(email):
+        raise Malformed(f"{email[:100]!r} is no mail address")
+
+
+def _event(
+    kind: EventKind, actor: Actor, row: UserAccountRow, at: datetime, detail: dict[str, JsonValue]
+) -> Event:
+    return Event(kind, at, actor.name, actor.source, f"user:{row.name}", detail)
