@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from certwright.core.access import Grant, Role
+from certwright.core.access import GIVEN_ROLES, Grant, Role
 from certwright.core.distinguished_name import parse_name
 from certwright.core.keys import KeyAlgorithm
 from certwright.operations.context import Context
@@ -84,7 +84,7 @@ def prepare(home: Home) -> dict[str, str]:
     secrets: dict[str, str] = {}
 
     async def make(context: Context) -> None:
-        everywhere = {role.value: Grant(role) for role in Role}
+        everywhere = {role.value: Grant(role) for role in GIVEN_ROLES}
         wanted = everywhere | SCOPED | {"revoked": Grant(Role.ADMINISTRATOR)}
         for name, grant in wanted.items():
             made = await create_token(context, ADMINISTRATOR, name, (grant,), None)

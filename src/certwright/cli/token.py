@@ -73,11 +73,11 @@ def create(
 
 
 def _role(text: str) -> Role:
-    from ..core.access import Role
+    from ..core.access import GIVEN_ROLES, Role
     from ..core.errors import Malformed
 
-    if text not in tuple(Role):
-        raise Malformed(f"there is no role {text[:40]!r}; known are {', '.join(Role)}")
+    if text not in GIVEN_ROLES:
+        raise Malformed(f"there is no role {text[:40]!r}; known are {', '.join(GIVEN_ROLES)}")
     return Role(text)
 
 

@@ -33,6 +33,10 @@ class Role(StrEnum):
     OWNER = "owner"
 
 
+GIVEN_ROLES = tuple(role for role in Role if role is not Role.OWNER)
+"""Those that somebody gives; the owner's comes by itself."""
+
+
 class Verb(StrEnum):
     VIEW = "view"
     ISSUE = "issue"
@@ -131,7 +135,7 @@ def reach(actor: Actor, verb: Verb) -> tuple[tuple[str, str], ...] | None:
 def require_to_give(actor: Actor, grant: Grant) -> None:
     """Nobody gives more than they have, and nobody gives what comes by itself. Raises Forbidden naming what
     the actor lacks."""
-    if grant.role is Role.OWNER:
+    if grant.role not in GIVEN_ROLES:
         raise Forbidden("the role owner is had by owning something; say who owns it instead")
     wide_enough = [own for own in actor.grants if own.scope in (EVERYTHING, grant.scope)]
     for verb in sorted(VERBS[grant.role]):
