@@ -49,7 +49,7 @@ def wishes(api: Api) -> dict[str, Wish]:
     known = api.issue("known.example.test")["fingerprint"]
     profile = api.gives("GET", "/profiles/device")
     endpoint = {"authority": OTHER, "profiles": ["tls-server"]}
-    for name in ("kept", *Role, *STRANGERS):
+    for name in ("kept", *GIVEN_ROLES, *STRANGERS):
         api.gives("PUT", f"/endpoints/acme/for-{name or 'nobody'}", json=endpoint)
         path = f"/endpoints/acme/for-{name or 'nobody'}/external-account-keys"
         api.gives("POST", path, json={"name": f"revoke-{name or 'nobody'}"})
@@ -136,7 +136,7 @@ def test_the_table_of_verbs_is_what_holds() -> None:
     }
 
 
-@pytest.mark.parametrize("caller", [*map(str, Role), *STRANGERS])
+@pytest.mark.parametrize("caller", [*map(str, GIVEN_ROLES), *STRANGERS])
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_route_as_everyone(api: Api, wishes: dict[str, Wish], route: str, caller: str) -> None:
     wish, who = wishes[route], caller or "nobody"

@@ -1,0 +1,1 @@
+"""The console: server-rendered pages, by subject. They read the store, and write through operations."""
