@@ -90,6 +90,13 @@ def test_a_base_that_nothing_can_be_compared_with_is_told(base: str) -> None:
         normalized(NameConstraints((), (Subtree(IdentifierKind.DNS, base),)))
 
 
+@pytest.mark.parametrize("base", ["\bxample.test", "*.\u202ebank.example", "\x1b[2J"])
+def test_a_strangers_base_is_told_without_what_would_move_a_terminal(base: str) -> None:
+    with pytest.raises(Malformed) as told:
+        normalized(NameConstraints((Subtree(IdentifierKind.EMAIL, base),), ()))
+    assert told.value.detail.isprintable()
+
+
 @given(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3), st.data())
 def test_case_never_matters(labels: list[str], data: st.DataObject) -> None:
     name = ".".join([*labels, "test"])

@@ -21,5 +21,5 @@ def finds_nothing(harness: str, folder: Path, runs: int, seed: int, *more: str) 
     options = [f"-runs={runs}", f"-max_len={LONGEST}", f"-seed={seed}", f"-artifact_prefix={folder}/"]
     command = [sys.executable, "-m", f"tests.fuzz.{harness}", *options, *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command[1:])}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, f"{' '.join(command[1:])}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
     assert f"Done {runs} runs" in done.stderr

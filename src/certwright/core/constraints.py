@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from .audit import shown
 from .compared_name import begins_with
 from .distinguished_name import DistinguishedName
 from .errors import Malformed
@@ -29,9 +30,9 @@ def _normalized(tree: AnySubtree) -> AnySubtree:
     try:
         base = normalize_dns(host[len(dot) :])
     except Malformed as error:
-        raise Malformed(f"name constraint {tree.kind}:{tree.base[:80]}: {error.detail}") from error
+        raise Malformed(f"name constraint {tree.kind}:{shown(tree.base, 80)}: {error.detail}") from error
     if "*" in base:
-        raise Malformed(f"name constraint {tree.kind}:{tree.base[:80]}: a base has no wildcard")
+        raise Malformed(f"name constraint {tree.kind}:{shown(tree.base, 80)}: a base has no wildcard")
     return Subtree(tree.kind, local + at + dot + base)
 
 
