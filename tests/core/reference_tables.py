@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from certwright.core import chain, policy, weak_keys
+from certwright.core import chain, policy, rules_effects, weak_keys
 from certwright.core.documents import duration
 from certwright.core.extensions import KEY_USES, purpose_name
 from certwright.core.keys import KeyAlgorithm
+from certwright.core.lifetimes import TLS_SCHEDULE
 from certwright.core.lint import declared_findings
 from certwright.core.profile import Profile, key_family
 from certwright.core.profiles_builtin import built_in_profiles
@@ -68,10 +69,21 @@ def algorithms() -> str:
     return table(("profile", "keys"), rows)
 
 
+def schedule() -> str:
+    """The latest step that is in force before the one above it; what has no beginning is told so."""
+    rows = [
+        (f"from {since:%Y-%m-%d}" if since.year > 1 else "before", f"{days} days")
+        for since, days in reversed(TLS_SCHEDULE.steps)
+    ]
+    return table(("issued", "at the most"), rows)
+
+
 def tables() -> dict[str, str]:
     """Every generated table by the name in its marker."""
     return {
         "requests": reasons(policy.REASONS),
+        "rules": reasons(rules_effects.REASONS),
+        "lifetime schedule": schedule(),
         "weak keys": reasons(weak_keys.REASONS),
         "authorities": reasons(chain.REASONS),
         "built-in profiles": profiles(),

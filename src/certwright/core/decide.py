@@ -3,7 +3,7 @@
 Each function appends to `reasons` and gives the best value it can; the caller refuses with all of them.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from .distinguished_name import (
     COMMON_NAME,
@@ -19,24 +19,13 @@ from .documents import duration
 from .errors import Malformed, Reason
 from .extensions import BasicConstraints
 from .issuer import Issuer
+from .lifetimes import TLS_SCHEDULE
 from .names import Identifier, IdentifierKind, parse_identifier
 from .profile import BeyondIssuer, NameRules, Profile, Source, SubjectAttribute, Unlisted
 from .request import CertificateRequest
 
 _SECOND = timedelta(seconds=1)
 _FROM_COMMON_NAME = (IdentifierKind.DNS, IdentifierKind.IP)
-# CA/Browser Forum TLS Baseline Requirements 6.3.2: from this day on, so many days at the most
-_TLS_DAYS = (
-    (datetime(2029, 3, 15, tzinfo=UTC), 47),
-    (datetime(2027, 3, 15, tzinfo=UTC), 100),
-    (datetime(2026, 3, 15, tzinfo=UTC), 200),
-    (datetime(2020, 9, 1, tzinfo=UTC), 398),
-)
-
-
-def tls_lifetime_max(not_before: datetime) -> int:
-    """Seconds a publicly trusted TLS certificate that begins then may live (TLS BR 6.3.2)."""
-    return next((days for since, days in _TLS_DAYS if not_before >= since), 825) * 86400
 
 
 # -- names -----------------------------------------------------------------------------------------
@@ -205,7 +194,7 @@ def decide_validity(
     if endpoint_maximum is not None:
         maximum = min(maximum, endpoint_maximum)
     if "cabf-tls" in profile.lints:
-        maximum = min(maximum, tls_lifetime_max(not_before))
+        maximum = min(maximum, TLS_SCHEDULE.maximum(not_before))
     if wish is None:
         not_after = not_before + timedelta(seconds=min(rules.default, maximum)) - _SECOND
     else:

@@ -4,7 +4,8 @@ An error names the field by its path, `names.kinds[1]`, and says what belongs th
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
@@ -60,6 +61,14 @@ class Fields:
 
     def error(self, name: str, problem: str) -> Malformed:
         return Malformed(f"{self.path(name)} {problem}")
+
+    @contextmanager
+    def naming(self, name: str) -> Iterator[None]:
+        """What is Malformed meanwhile is told with the field's path in front."""
+        try:
+            yield
+        except Malformed as error:
+            raise self.error(f"{name}:", error.detail) from error
 
     def has(self, name: str) -> bool:
         """Is the field there, and not null?"""

@@ -103,13 +103,23 @@ def parse_pattern(kind: str, text: str) -> NamePattern:
     return NamePattern(known, parse_identifier(known, text).value)
 
 
+_DNS = IdentifierKind.DNS  # in a name of its own, for it is looked up for every name
 _DOMAIN_KINDS = frozenset({IdentifierKind.EMAIL, IdentifierKind.UPN, IdentifierKind.KERBEROS})
 
 
 class NameSet:
     """Patterns made ready for quick matching. Immutable once made."""
 
-    __slots__ = ("_domains", "_everything", "_exact", "_networks", "_prefixes", "_suffixes")
+    __slots__ = (
+        "_dns",
+        "_domains",
+        "_everything",
+        "_exact",
+        "_networks",
+        "_parents",
+        "_prefixes",
+        "_suffixes",
+    )
 
     def __init__(self, patterns: Iterable[NamePattern]) -> None:
         patterns = tuple(patterns)
@@ -117,9 +127,9 @@ class NameSet:
         rest = [item for item in patterns if item.pattern != "*"]
         self._networks = [ipaddress.ip_network(p.pattern) for p in rest if p.kind is IdentifierKind.IP]
         self._prefixes = tuple([p.pattern for p in rest if p.kind is IdentifierKind.URI])
-        self._suffixes = tuple(
-            [p.pattern for p in rest if p.kind is IdentifierKind.DNS and p.pattern[0] == "."]
-        )
+        self._dns = frozenset([p.pattern for p in rest if p.kind is _DNS])
+        self._suffixes = tuple([name for name in self._dns if name[0] == "."])
+        self._parents = frozenset([name[2:] for name in self._dns if name[:2] == "*."])
         self._exact = {(p.kind, p.pattern) for p in rest}
         self._domains = {
             (p.kind, p.pattern) for p in rest if p.kind in _DOMAIN_KINDS and "@" not in p.pattern
@@ -127,11 +137,14 @@ class NameSet:
 
     def covers(self, identifier: Identifier) -> bool:
         kind, value = identifier.kind, identifier.value
-        if kind in self._everything or (kind, value) in self._exact:
+        if kind in self._everything:
             return True
-        if kind is IdentifierKind.DNS:
-            one_label = (kind, "*." + value.partition(".")[2]) in self._exact
-            return one_label or value.endswith(self._suffixes)
+        if kind is _DNS:
+            if value in self._dns or value.endswith(self._suffixes):
+                return True
+            return bool(self._parents) and value.partition(".")[2] in self._parents
+        if (kind, value) in self._exact:
+            return True
         if kind is IdentifierKind.IP:
             address = ipaddress.ip_address(value)
             return any(address in network for network in self._networks)
@@ -151,12 +164,10 @@ class NameSet:
         """Does the set cover this name, or one exact name that this wildcard stands for?"""
         if self.covers(identifier):
             return True
-        if identifier.kind is not IdentifierKind.DNS or identifier.value[:2] != "*.":
+        if identifier.value[:2] != "*." or identifier.kind is not _DNS:
             return False
         parent = identifier.value[2:]
-        return any(
-            kind is IdentifierKind.DNS and name.partition(".")[2] == parent for kind, name in self._exact
-        )
+        return any(name.partition(".")[2] == parent for name in self._dns)
 
 
 # -- endpoint policy -------------------------------------------------------------------------------
@@ -189,14 +200,14 @@ def endpoint_policy_from_document(document: object) -> EndpointPolicy:
     """From an endpoint's JSON document (docs/reference/endpoints.md). Raises Malformed naming the field."""
     fields = Fields(document, "policy")
     names = fields.inside("names")
-    allow = _patterns(names.inside("allow")) if names.has("allow") else None
+    allow = read_patterns(names.inside("allow")) if names.has("allow") else None
     names.inside("allow")
     keys = fields.texts("keys") if fields.has("keys") else None
     if unknown := set(keys or ()) - set(KeyAlgorithm):
         raise fields.error("keys", f"knows {', '.join(KeyAlgorithm)}, not {min(unknown)[:40]!r}")
     policy = EndpointPolicy(
         allow,
-        _patterns(names.inside("deny")),
+        read_patterns(names.inside("deny")),
         names.flag("wildcards", default=True),
         None if keys is None else frozenset(map(KeyAlgorithm, keys)),
         fields.duration("maximum_lifetime") if fields.has("maximum_lifetime") else None,
@@ -208,15 +219,21 @@ def endpoint_policy_from_document(document: object) -> EndpointPolicy:
     return policy
 
 
-def _patterns(fields: Fields) -> tuple[NamePattern, ...]:
-    return tuple([parse_pattern(kind, text) for kind in fields.names() for text in fields.texts(kind)])
+def read_patterns(fields: Fields) -> tuple[NamePattern, ...]:
+    """All patterns of an object that lists them by kind of names. Raises Malformed naming the field."""
+    return tuple([_pattern(fields, kind, text) for kind in fields.names() for text in fields.texts(kind)])
+
+
+def _pattern(fields: Fields, kind: str, text: str) -> NamePattern:
+    with fields.naming(ascii(kind[:60])[1:-1]):
+        return parse_pattern(kind, text)
 
 
 def endpoint_policy_to_document(policy: EndpointPolicy) -> dict[str, Any]:
     """What `endpoint_policy_from_document` reads back to an equal policy."""
-    names: dict[str, Any] = {"deny": _pattern_document(policy.deny), "wildcards": policy.wildcards}
+    names: dict[str, Any] = {"deny": patterns_document(policy.deny), "wildcards": policy.wildcards}
     if policy.allow is not None:
-        names["allow"] = _pattern_document(policy.allow)
+        names["allow"] = patterns_document(policy.allow)
     document: dict[str, Any] = {"names": names}
     if policy.keys is not None:
         document["keys"] = sorted(policy.keys)
@@ -225,7 +242,8 @@ def endpoint_policy_to_document(policy: EndpointPolicy) -> dict[str, Any]:
     return document
 
 
-def _pattern_document(patterns: tuple[NamePattern, ...]) -> dict[str, list[str]]:
+def patterns_document(patterns: tuple[NamePattern, ...]) -> dict[str, list[str]]:
+    """Texts of patterns by kind of names, as `read_patterns` reads them."""
     document: dict[str, list[str]] = {}
     for item in patterns:
         document.setdefault(item.kind.value, []).append(item.pattern)

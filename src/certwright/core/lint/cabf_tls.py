@@ -8,9 +8,9 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from .. import extensions as ext
-from ..decide import tls_lifetime_max
 from ..distinguished_name import COMMON_NAME, short_name
 from ..keys import SIGNATURES, KeyAlgorithm
+from ..lifetimes import TLS_SCHEDULE
 from ..names import IdentifierKind
 from ..profile import Profile, key_family
 from .decoded import Decoded
@@ -48,7 +48,7 @@ LIFETIME = error(
 
 @rule(Part.VALIDITY, findings=(LIFETIME,))
 def lifetime(decoded: Decoded, _profile: Profile) -> Found:
-    most = timedelta(seconds=tls_lifetime_max(decoded.not_before))
+    most = timedelta(seconds=TLS_SCHEDULE.maximum(decoded.not_before))
     return (LIFETIME,) if decoded.not_after - decoded.not_before >= most else ()
 
 

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from .. import extensions as ext
-from ..decide import first_name, tls_lifetime_max
+from ..decide import first_name
 from ..distinguished_name import short_name
+from ..lifetimes import TLS_SCHEDULE
 from ..profile import MustStaple, Pointer, Profile, Source
 from .decoded import Decoded
 from .finding import Finding, Part, error, rule
@@ -99,7 +100,7 @@ LIFETIME = error("profile.lifetime", CLAUSE, "the certificate lives longer than 
 def lifetime(decoded: Decoded, profile: Profile) -> Found:
     maximum = profile.lifetime.maximum
     if "cabf-tls" in profile.lints:
-        maximum = min(maximum, tls_lifetime_max(decoded.not_before))
+        maximum = min(maximum, TLS_SCHEDULE.maximum(decoded.not_before))
     # both ends are part of the validity (RFC 5280 section 4.1.2.5)
     return (LIFETIME,) if decoded.not_after - decoded.not_before >= timedelta(seconds=maximum) else ()
 
