@@ -8,7 +8,7 @@ a million rows must not hold the event loop.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from ..core.access import Actor
@@ -22,6 +22,8 @@ from ..store.models import Certificate
 from ..store.querysets import CertificateQuerySet
 from . import fast, schemas
 from .paging import Place, following, read_cursor, write_cursor
+from .request_schemas import Request
+from .requests import placed
 from .web import Document, actor_of, require_known_parameters, run
 
 router = Router(tags=["certificates"])
@@ -38,12 +40,13 @@ def _body(schema: type[schemas.Body], *, required: bool) -> dict[str, Any]:
 
 @router.post(
     "/certificates",
-    response={201: schemas.IssuedCertificate},
+    response={201: schemas.IssuedCertificate, 202: Request},
     openapi_extra=_body(schemas.IssueBody, required=True),
 )
-def issue_certificate(request: HttpRequest) -> Document:
-    """Issue a certificate for a CSR."""
-    return run(request, lambda context, actor: fast.issue_certificate(context, actor, request.body))
+def issue_certificate(request: HttpRequest, response: HttpResponse) -> tuple[int, Document]:
+    """Issue a certificate for a CSR; 202 where it waits for approval."""
+    answer = run(request, lambda context, actor: fast.issue_certificate(context, actor, request.body))
+    return placed(response, answer)
 
 
 @router.get("/certificates/{reference}", response=schemas.CertificateDetails)
@@ -59,7 +62,7 @@ def show_certificate(request: HttpRequest, reference: str) -> Document:
 )
 def revoke_certificate(request: HttpRequest, reference: str) -> Document:
     """Revoke a certificate, or put it on hold with the reason certificateHold."""
-    return _change(request, "revoke", reference)
+    return _change(request, "revoke", reference)[1]
 
 
 @router.post(
@@ -69,22 +72,22 @@ def revoke_certificate(request: HttpRequest, reference: str) -> Document:
 )
 def release_certificate(request: HttpRequest, reference: str) -> Document:
     """Release a certificate from hold."""
-    return _change(request, "release", reference)
+    return _change(request, "release", reference)[1]
 
 
 @router.post(
     "/certificates/{reference}/renew",
-    response={201: schemas.IssuedCertificate},
+    response={201: schemas.IssuedCertificate, 202: Request},
     openapi_extra=_body(schemas.RenewBody, required=False),
 )
-def renew_certificate(request: HttpRequest, reference: str) -> Document:
+def renew_certificate(request: HttpRequest, response: HttpResponse, reference: str) -> tuple[int, Document]:
     """Issue the successor: the same names and profile, the same key or the CSR's."""
-    return _change(request, "renew", reference)
+    return placed(response, _change(request, "renew", reference))
 
 
-def _change(request: HttpRequest, verb: str, reference: str) -> Document:
+def _change(request: HttpRequest, verb: str, reference: str) -> tuple[int, Document]:
     change = fast.CHANGES[verb]
-    return run(request, lambda context, actor: change(context, actor, reference, request.body))[1]
+    return run(request, lambda context, actor: change(context, actor, reference, request.body))
 
 
 # -- preview -------------------------------------------------------------------------------------
@@ -96,7 +99,7 @@ def preview_certificate(request: HttpRequest) -> Document:
     body = request.body
 
     async def act(context: Context, actor: Actor) -> Document:
-        return await preview(context, await fast.issue_order(context, actor, body))
+        return await preview(context, (await fast.asked_for(context, actor, body))[0])
 
     return run(request, act)
 

@@ -23,6 +23,7 @@ class IssueDocument:
     authority: str
     not_after: datetime | None
     replaces: str
+    comment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def read_object(body: bytes) -> Fields:
 def read_issue(body: bytes, now: datetime) -> IssueDocument:
     """Raises Malformed naming the field."""
     fields = read_object(body)
-    fields.only("csr", "profile", "authority", "days", "replaces")
+    fields.only("csr", "profile", "authority", "days", "replaces", "comment")
     csr = read_csr(fields)
     days = fields.optional_number("days", least=1, most=DAYS_MAX)
     document = IssueDocument(
@@ -51,6 +52,7 @@ def read_issue(body: bytes, now: datetime) -> IssueDocument:
         fields.text("authority", "issuing"),
         now + timedelta(days=days) if days else None,
         fields.text("replaces", ""),
+        fields.text("comment", ""),
     )
     fields.finish()
     return document
@@ -73,12 +75,13 @@ def read_revoke(body: bytes) -> RevokeDocument:
     return RevokeDocument(reason, read_moment(text, "invalidity_date") if text else None)
 
 
-def read_renew(body: bytes) -> bytes | None:
-    """The CSR with a new key, None to certify the old key again. Raises Malformed."""
+def read_renew(body: bytes) -> tuple[bytes | None, str]:
+    """The CSR with a new key, None to certify the old key again; and a comment. Raises Malformed."""
     fields = read_object(body or b"{}")
     csr = read_csr(fields) if fields.has("csr") else fields.text("csr", "").encode()
+    comment = fields.text("comment", "")
     fields.finish()
-    return csr or None
+    return csr or None, comment
 
 
 def read_nothing(body: bytes) -> None:

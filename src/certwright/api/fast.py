@@ -22,16 +22,20 @@ from ..operations.certificate_documents import (
 )
 from ..operations.context import Context
 from ..operations.find_certificate import find_certificate
-from ..operations.issue import IssueOrder, issue
+from ..operations.issue import Issued, IssueOrder
 from ..operations.read_certificate import read_certificate
 from ..operations.record_denial import Denials
-from ..operations.renew import renew_certificate
+from ..operations.renew import renewal_of
+from ..operations.request_certificate import Words, request_certificate
+from ..operations.request_documents import request_document
 from ..operations.revoke import release_certificate, revoke_certificate
 from ..protocols.asgi import Receive, Scope, Send, client_address, header, read_body, respond
+from ..store.approvals import Request
 from ..store.snapshot import Snapshot
 from .documents import BODY_OCTETS_MAX, IssueDocument, read_issue, read_nothing, read_renew, read_revoke
 
 PREFIX = "/api/v1/certificates"
+REQUESTS = "/api/v1/requests"
 _ONE = re.compile(r"/api/v1/certificates/([^/]+)(?:/(revoke|release|renew))?")
 _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 Document = dict[str, Any]
@@ -69,15 +73,14 @@ class FastApi:
         except Forbidden as error:
             await self._denials.record(actor, f"{scope['method']} {scope['path']}", error)
             raise
-        await respond(send, status, orjson.dumps(document), _JSON)
+        headers = [*_JSON, (b"location", place_of(document).encode())] if status == 202 else _JSON
+        await respond(send, status, orjson.dumps(document), headers)
 
     async def _answer(self, scope: Scope, receive: Receive, actor: Actor) -> tuple[int, Document]:
         path, method = scope["path"], scope["method"]
         if path == PREFIX:
             _require_method(method, "POST")
-            return 201, await issue_certificate(
-                self._context, actor, await read_body(receive, BODY_OCTETS_MAX)
-            )
+            return await issue_certificate(self._context, actor, await read_body(receive, BODY_OCTETS_MAX))
         match = _ONE.fullmatch(path)
         if match is None:
             raise NotFound("there is no such REST resource; see /api/docs")
@@ -98,18 +101,33 @@ def _require_method(method: str, allowed: str) -> None:
 # -- what they do --------------------------------------------------------------------------------
 
 
-async def issue_certificate(context: Context, actor: Actor, body: bytes) -> Document:
-    return issued_document(await issue(context, await issue_order(context, actor, body)))
+async def issue_certificate(context: Context, actor: Actor, body: bytes) -> tuple[int, Document]:
+    order, words = await asked_for(context, actor, body)
+    return await made_document(context, await request_certificate(context, order, words))
 
 
-async def issue_order(context: Context, actor: Actor, body: bytes) -> IssueOrder:
-    """What a body asks to issue. Raises Malformed, TooLarge, Refused for the CSR, NotFound."""
+async def made_document(context: Context, made: Issued | Request) -> tuple[int, Document]:
+    """201 with a certificate; 202 with the request that waits for approval."""
+    if isinstance(made, Issued):
+        return 201, issued_document(made)
+    return 202, await request_document(context.database, made, context.clock())
+
+
+def place_of(request: Document) -> str:
+    """Where a request is looked at."""
+    return f"{REQUESTS}/{request['id']}"
+
+
+async def asked_for(context: Context, actor: Actor, body: bytes) -> tuple[IssueOrder, Words]:
+    """What a body asks to issue, and what it says to those who approve. Raises Malformed, TooLarge, Refused
+    for the CSR, NotFound."""
     wanted = read_issue(body, context.clock())
     request = parse_csr(wanted.csr)
     if wanted.not_after is not None:
         request = replace(request, not_after=wanted.not_after)
     replaces = await _replaced(context, actor, wanted)
-    return IssueOrder(actor, request, wanted.authority, wanted.profile, replaces=replaces)
+    order = IssueOrder(actor, request, wanted.authority, wanted.profile, replaces=replaces)
+    return order, Words(wanted.comment)
 
 
 async def _replaced(context: Context, actor: Actor, wanted: IssueDocument) -> int | None:
@@ -134,9 +152,9 @@ async def _release(context: Context, actor: Actor, reference: str, body: bytes) 
 
 
 async def _renew(context: Context, actor: Actor, reference: str, body: bytes) -> tuple[int, Document]:
-    csr = read_renew(body)
-    request = parse_csr(csr) if csr else None
-    return 201, issued_document(await renew_certificate(context, actor, reference, request))
+    csr, comment = read_renew(body)
+    order = await renewal_of(context, actor, reference, parse_csr(csr) if csr else None)
+    return await made_document(context, await request_certificate(context, order, Words(comment)))
 
 
 CHANGES = {"revoke": _revoke, "release": _release, "renew": _renew}

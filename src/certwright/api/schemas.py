@@ -31,6 +31,7 @@ def _moment(value: object) -> datetime | None:
 
 TIME = {"type": "string", "format": "date-time"}
 Line = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, StringConstraints(max_length=2000)]
 Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Pem = Annotated[str, StringConstraints(max_length=PEM_CHARACTERS_MAX, pattern=r"^[\t\n\r -~]*$")]
 Hexadecimal = Annotated[str, StringConstraints(max_length=200, pattern=r"^[0-9A-Fa-f:]*$")]
@@ -73,6 +74,7 @@ class IssueBody(Body):
     authority: Line | None = "issuing"
     days: int | None = Field(None, ge=1, le=DAYS_MAX, description="Shorter than the profile's lifetime.")
     replaces: Line | None = Field(None, description="Fingerprint or serial of the certificate this renews.")
+    comment: Text | None = Field(None, description="To those who approve it, if anybody has to.")
 
 
 class RevokeBody(Body):
@@ -84,6 +86,7 @@ class RevokeBody(Body):
 
 class RenewBody(Body):
     csr: Pem | None = Field(None, description="With a new key; without it the same key is certified again.")
+    comment: Text | None = Field(None, description="To those who approve it, if anybody has to.")
 
 
 class NoBody(Body):
@@ -152,6 +155,13 @@ class Finding(Answer):
     text: str
 
 
+class NeededApproval(Answer):
+    """`steps` as docs/reference/policy.md has them."""
+
+    rules: list[str]
+    steps: list[dict[str, Any]]
+
+
 class Preview(Answer):
     profile: str
     version: int
@@ -164,6 +174,7 @@ class Preview(Answer):
     key_algorithm: str
     extensions: list[PreviewExtension]
     findings: list[Finding]
+    approval: NeededApproval | None = Field(description="Null where it would be issued at once.")
 
 
 # -- authorities ---------------------------------------------------------------------------------

@@ -87,6 +87,11 @@ class Actor:
     user: str = ""
     teams: tuple[str, ...] = ()
 
+    @property
+    def account(self) -> str:
+        """The name of the account that acts in person, not by a token, which may be given less."""
+        return self.user if self.name == f"user:{self.user}" else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

@@ -89,6 +89,7 @@ class EventKind(Described):
     KEY_OPENED = "key.opened", "A key kept under a passphrase was opened for one act."
 
     PROFILE_SAVED = "profile.saved", "A version of a certificate profile was saved."
+    POLICY_SAVED = "policy.saved", "A version of the organisation's rules of issuance was put in force."
     ENDPOINT_SAVED = "endpoint.saved", "An enrolment endpoint was made or changed."
     ENDPOINT_REMOVED = "endpoint.removed", "An enrolment endpoint was removed."
     SETTING_SAVED = "setting.saved", "A setting of the installation was changed."
@@ -108,6 +109,19 @@ class EventKind(Described):
     TEAM_CHANGED = "team.changed", "A team's description or mail address was changed."
     TEAM_MEMBER_ADDED = "team.member-added", "An account was put in a team, and has its roles."
     TEAM_MEMBER_REMOVED = "team.member-removed", "An account was taken out of a team."
+
+    REQUEST_MADE = "request.made", "A request for a certificate was made that waits for approval."
+    REQUEST_APPROVED = "request.approved", "Somebody approved a step of a request."
+    REQUEST_REJECTED = "request.rejected", "Somebody rejected a request, which ends it."
+    REQUEST_WITHDRAWN = "request.withdrawn", "A request was withdrawn before it was decided."
+    REQUEST_EXPIRED = "request.expired", "A step of a request was not decided in time, which ends it."
+    REQUEST_EXTENDED = (
+        "request.extended",
+        "An approved request waits again: the rules want more steps by now.",
+    )
+    REQUEST_FAILED = "request.failed", "An approved request could not be issued, which ends it."
+    APPROVAL_DELEGATED = "approval.delegated", "Somebody handed their right to approve on, for a time."
+    APPROVAL_TAKEN_BACK = "approval.taken-back", "A right to approve that was handed on was taken back."
 
     CERTIFICATE_INTENDED = (
         "certificate.intended",

@@ -1,11 +1,13 @@
 """Issue a certificate: the one way on which every certificate of our authorities comes into being.
 
-Load the facts, decide (policy, weak keys, plan, lint, seal), sign, record in one commit, release. With a
-local key the signature lives in this process's memory until its record is durable. Where it cannot be taken
-back, a key in a module or an authority's certificate, the intent is durable before it.
+Load the facts, decide (policy, weak keys, the organisation's rules, plan, lint, seal), sign, record in one
+commit, release. With a local key the signature lives in this process's memory until its record is durable.
+Where it cannot be taken back, a key in a module or an authority's certificate, the intent is durable before
+it.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,13 +19,14 @@ from ..core.access import (
     require_to_name,
     speaks_for_issuer,
 )
+from ..core.approval import Granted
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.crl import shard_of
 from ..core.errors import CertwrightError, Reason, Refused
 from ..core.issuer import Issuer
 from ..core.names import Identifier, reversed_name
 from ..core.plan import SERIAL_OCTETS, CertificatePlan, make_plan, make_serial
-from ..core.policy import EVERYTHING, EndpointPolicy, evaluate
+from ..core.policy import EVERYTHING, Approved, EndpointPolicy, evaluate
 from ..core.profile import Profile
 from ..core.request import CertificateRequest
 from ..core.template import fast_tbs
@@ -39,6 +42,7 @@ from ..store.rows import (
     Row,
 )
 from ..store.snapshot import Endpoint, Generation
+from .apply_rules import apply_rules, facts_of
 from .check_key import check_approved
 from .context import Context, decide_again
 
@@ -55,6 +59,7 @@ class IssueOrder:
     where it has a revision, more than is judged here was judged under that, and Reconfigured is the caller's.
     `team` and `owner` answer for it; `responsible` says who does where they are empty. `verb` is what the
     actor must be permitted to do. `tells_refusal` is false where the caller itself puts a refusal on record.
+    `granted` is what people have approved of it.
     """
 
     actor: Actor
@@ -70,6 +75,7 @@ class IssueOrder:
     team: str = ""
     owner: str = ""
     tags: frozenset[str] = frozenset()
+    granted: Granted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,8 @@ class Issued:
 
 
 async def issue(context: Context, order: IssueOrder) -> Issued:
-    """Issue, or raise: Refused with every reason, Forbidden, NotFound, Conflict, Unavailable.
+    """Issue, or raise: Refused with every reason, ApprovalNeeded where the rules hold it until people have
+    approved (`request_certificate` lets it wait), Forbidden, NotFound, Conflict, Unavailable.
 
     After an error no certificate exists that is not on record; asking again is safe. A refusal is put on
     record too; it reaches the caller all the same when that cannot be done, with the failure as its cause.
@@ -108,7 +115,16 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     order = responsible(order)
     subject = subject_of_issuance(generation, profile, order)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
-    certified = await certify(context, generation, profile, policy, order.request, order.actor, now)
+    certified = await certify(
+        context,
+        generation,
+        profile,
+        policy,
+        order.request,
+        order.actor,
+        now,
+        lambda approved: rule(context, generation, order, approved, now),
+    )
     change = record(context, certified, generation, order, now)
     if order.also is not None:
         change.join(order.also)
@@ -151,6 +167,19 @@ def subject_of_issuance(generation: Generation, profile: Profile, order: IssueOr
     return Subject(generation.authority.name, profile.name, endpoint, order.team, order.owner, order.tags)
 
 
+def rule(
+    context: Context, generation: Generation, order: IssueOrder, approved: Approved, now: datetime
+) -> None:
+    """The organisation's word on an order that names who answers for it. Raises Refused, ApprovalNeeded."""
+    snapshot = context.snapshot
+    if snapshot.policy is None and order.granted is None:
+        return
+    endpoint = order.endpoint.path if order.endpoint else ""
+    owned = (order.team, order.owner, order.tags)
+    facts = facts_of(approved, generation.authority.name, endpoint, order.actor, owned, now)
+    apply_rules(snapshot, facts, order.granted)
+
+
 # -- decide and sign -----------------------------------------------------------------------------
 
 
@@ -165,6 +194,18 @@ class Certified:
     revision: int
 
 
+Rules = Callable[[Approved], None]
+"""Raises Refused or ApprovalNeeded for what must not just be issued."""
+
+
+def exempt(approved: Approved) -> None:
+    """The rules do not speak of certificates of authorities and of the OCSP signers that we make for them.
+
+    An authority is founded or signed by who manages its issuer, deliberately and one by one. An OCSP signer
+    is renewed when nobody is there, and without one every relying party is in the dark.
+    """
+
+
 async def certify(
     context: Context,
     generation: Generation,
@@ -173,17 +214,19 @@ async def certify(
     request: CertificateRequest,
     actor: Actor,
     now: datetime,
+    rules: Rules,
     issuer: Issuer | None = None,
 ) -> Certified:
     """Decide, seal and sign. What comes back must be recorded before anyone sees it.
 
-    `issuer` is given where the authority's own certificate does not exist yet. The generation and the profile
-    are those of the present snapshot. Raises Reconfigured, with nothing intended or signed, when the
-    configuration has moved.
+    `rules` is asked once profile, endpoint and issuer permit it. `issuer` is given where the authority's own
+    certificate does not exist yet. The generation and the profile are those of the present snapshot. Raises
+    Reconfigured, with nothing intended or signed, when the configuration has moved.
     """
     revision = context.snapshot.revision
     approved = evaluate(request, profile, issuer or generation.as_issuer, now, policy)
     check_approved(context, approved)
+    rules(approved)
     serial = make_serial(context.random(SERIAL_OCTETS))
     shard = shard_of(serial, generation.authority.crl_shards)
     plan = make_plan(approved, serial, shard)
@@ -288,6 +331,8 @@ def _event(row: CertificateRow, generation: Generation, plan: CertificatePlan, o
         detail["owner"] = row.owner
     if row.replaces is not None:
         detail["replaces"] = str(row.replaces)
+    if order.granted is not None:
+        detail["request"] = str(order.granted.request)
     return Event(
         EventKind.CERTIFICATE_ISSUED,
         row.issued_at,

@@ -23,7 +23,7 @@ from ..store.rows import CertificateRow, OcspSignerRow
 from ..store.snapshot import Generation
 from .context import Context
 from .found_authority import destroyed_on_failure, offline
-from .issue import IssueOrder, certify, record
+from .issue import IssueOrder, certify, exempt, record
 from .renew_lists import can_hold_longer
 
 PROFILE = "ocsp-signer"
@@ -88,7 +88,7 @@ async def _put_on_record(
     """Have the key certified, and both durable."""
     request = _request(generation, public_key, now)
     profile = _profile(context, generation)
-    certified = await certify(context, generation, profile, EVERYTHING, request, SYSTEM, now)
+    certified = await certify(context, generation, profile, EVERYTHING, request, SYSTEM, now, exempt)
     change = record(context, certified, generation, IssueOrder(SYSTEM, request), now)
     row = change.inserted[0]
     assert isinstance(row, CertificateRow)

@@ -3,19 +3,23 @@
 from typing import Any
 
 from ..core.access import require_for_certificate, speaks_for_issuer
+from ..core.approval import ApprovalNeeded
+from ..core.approval_steps import approval_step_to_document
 from ..core.crl import shard_of
 from ..core.plan import SERIAL_OCTETS, describe, make_plan, make_serial
-from ..core.policy import evaluate
+from ..core.policy import Approved, evaluate
 from ..core.seal import AUTHORITY_KINDS, Seal
 from ..core.template import fast_tbs
 from ..store.rows import CompromisedKeyRow
+from ..store.snapshot import Generation
 from .check_key import check_approved
 from .context import Context, decide_again
-from .issue import IssueOrder, not_compromised, resolve, responsible, subject_of_issuance
+from .issue import IssueOrder, not_compromised, resolve, responsible, rule, subject_of_issuance
 
 
 async def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
-    """The certificate in words and plain values (`core.plan.describe`), with what the lints remark.
+    """The certificate in words and plain values (`core.plan.describe`), with what the lints remark and who
+    would have to approve it.
 
     The serial number is one of those it might get. Raises as `issue` does: Refused with every reason.
     """
@@ -31,6 +35,7 @@ async def _preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     assert generation.public_key is not None
     approved = evaluate(order.request, profile, issuer, context.clock(), policy)
     check_approved(context, approved)
+    approval = _approval(context, generation, order, approved)
     serial = make_serial(context.random(SERIAL_OCTETS))
     plan = make_plan(approved, serial, shard_of(serial, generation.authority.crl_shards))
     sealed = Seal(issuer.name, generation.public_key, AUTHORITY_KINDS).seal_certificate(plan, fast_tbs(plan))
@@ -39,7 +44,19 @@ async def _preview(context: Context, order: IssueOrder) -> dict[str, Any]:
         {"code": finding.code, "severity": finding.severity.value, "text": finding.text}
         for finding in sealed.findings
     ]
-    return describe(plan) | {"findings": remarks}
+    return describe(plan) | {"findings": remarks, "approval": approval}
+
+
+def _approval(
+    context: Context, generation: Generation, order: IssueOrder, approved: Approved
+) -> dict[str, Any] | None:
+    """The rules that want it approved, and the steps; None where it would just be issued. Raises Refused."""
+    try:
+        rule(context, generation, order, approved, context.clock())
+    except ApprovalNeeded as found:
+        steps = [approval_step_to_document(step) for step in found.needed.steps]
+        return {"rules": list(found.needed.rules), "steps": steps}
+    return None
 
 
 async def _check_not_compromised(context: Context, spki: bytes) -> None:

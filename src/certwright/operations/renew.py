@@ -22,8 +22,16 @@ from .issue import Issued, IssueOrder, issue
 async def renew_certificate(
     context: Context, actor: Actor, reference: str, request: CertificateRequest | None = None
 ) -> Issued:
-    """Issue the successor. Without `request` the same key is certified again; with one its key is taken, and
-    the names stay those of the certificate renewed. The policy of the endpoint it came through holds on.
+    """Issue the successor of a certificate. Raises as `renewal_of` and `issue` do."""
+    return await issue(context, await renewal_of(context, actor, reference, request))
+
+
+async def renewal_of(
+    context: Context, actor: Actor, reference: str, request: CertificateRequest | None = None
+) -> IssueOrder:
+    """The order of the successor. Without `request` the same key is certified again; with one its key is
+    taken, and the names stay those of the certificate renewed. The policy of the endpoint it came through
+    holds on.
 
     Raises Forbidden, NotFound, Refused, and Conflict for a certificate that is revoked, has ended, or is an
     authority's, ours or another's.
@@ -41,7 +49,7 @@ async def renew_certificate(
     if profile is not None and profile.is_authority:
         raise Conflict("this is an authority's certificate; have its request signed again, with its terms")
     wanted = await _wanted(context, row, request)
-    order = IssueOrder(
+    return IssueOrder(
         actor,
         wanted,
         row.authority,
@@ -53,7 +61,6 @@ async def renew_certificate(
         owner=row.owner,
         tags=await tags_of(context.database, row.id),
     )
-    return await issue(context, order)
 
 
 def _endpoint_of(context: Context, actor: Actor, row: CertificateRow, subject: Subject) -> Endpoint | None:

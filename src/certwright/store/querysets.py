@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 
 from ..core.access import Actor, Verb, reach
 from ..core.names import IdentifierKind, parse_identifier, reversed_name
-from .rows import CertificateRow, columns_of
+from .rows import CertificateRequestRow, CertificateRow, columns_of
 
 if TYPE_CHECKING:
     from .models import Certificate, CertificateRequest  # noqa: F401 - named in the base classes' types
@@ -62,16 +62,36 @@ class CertificateQuerySet(QuerySet["Certificate"]):
 
 
 class CertificateRequestQuerySet(QuerySet["CertificateRequest"]):
-    def visible_to(self, actor: Actor) -> CertificateRequestQuerySet:
-        """Requests that the actor may view: their own, and those within what they may view."""
-        scopes = reach(actor, Verb.VIEW)
-        if scopes is None:
+    def visible_to(self, actor: Actor, others: tuple[Actor, ...] = ()) -> CertificateRequestQuerySet:
+        """Requests that the actor may view, and those that `others` see for whom they stand; as
+        `operations.find_request.visible` has it."""
+        scopes = [reach(one, Verb.VIEW) for one in (actor, *others)]
+        if None in scopes:
             return self.all()
         seen = Q(requester=actor.name)
-        for kind, name in scopes:
+        if actor.account:
+            seen |= Q(requester_user=actor.account)
+        for kind, name in (pair for pairs in scopes for pair in pairs or ()):
             if kind != "tag":  # a request has no tags yet
                 seen |= Q(**{kind: name})
-        return self.filter(seen)
+        return self.filter(seen | self._naming([name for one in (actor, *others) for name in _named(one)]))
+
+    def _naming(self, names: list[str]) -> Q:
+        """Those whose steps name one of these."""
+        approvers = _model("RequestApprover").objects.using(self.db).filter(approver__in=names)
+        return Q(pk__in=approvers.values("request_id"))
+
+    def rows(self) -> list[CertificateRequestRow]:
+        """As operations know them."""
+        found = self.values_list(*columns_of(CertificateRequestRow))
+        return [CertificateRequestRow(*map(_octets, values)) for values in found]
+
+
+def _named(actor: Actor) -> list[str]:
+    """What a step can name an account by that acts in person."""
+    if not actor.account:
+        return []
+    return [f"user:{actor.account}", *(f"team:{team}" for team in actor.teams)]
 
 
 def _model(name: str) -> Any:

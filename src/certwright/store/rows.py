@@ -404,15 +404,16 @@ class CertificateRequestRow(NamedTuple):
     origin: str
     endpoint: str
     requester: str
+    requester_user: str
     team: str
     owner: str
     authority: str
     profile: str
-    csr: bytes
+    public_key: bytes
     key_algorithm: str
-    spki_sha256: bytes
     names: str
     subject: str
+    lifetime: int
     wanted: str
     comment: str
     resubmits: int | None
@@ -423,11 +424,19 @@ class CertificateRequestRow(NamedTuple):
     approved_at: datetime | None
     rejected_at: datetime | None
     withdrawn_at: datetime | None
+    expired_at: datetime | None
     issued_at: datetime | None
     certificate: int | None
+    acme_order: int | None
     failed_at: datetime | None
     problem: str
     version: int
+
+
+class RequestApproverRow(NamedTuple):
+    id: int
+    request_id: int
+    approver: str
 
 
 class ApprovalDecisionRow(NamedTuple):
@@ -435,7 +444,20 @@ class ApprovalDecisionRow(NamedTuple):
     request_id: int
     step: int
     approver: str
+    person: str
     instead_of: str
     approved: bool
     comment: str
     at: datetime
+
+
+class ApprovalDelegationRow(NamedTuple):
+    id: int
+    user: str
+    deputy: str
+    begins_at: datetime
+    ends_at: datetime
+    comment: str
+    created_at: datetime
+    created_by: str
+    version: int

@@ -27,6 +27,7 @@ from ..core.profile_document import from_document
 from .databases import Database
 from .rows import (
     ApiTokenRow,
+    ApprovalDelegationRow,
     AuthorityGenerationRow,
     AuthorityRow,
     EndpointRow,
@@ -130,6 +131,9 @@ class Snapshot:
     teams: dict[str, TeamRow]
     teams_of: dict[str, tuple[str, ...]]
     """By name of the account, the names of its teams."""
+    delegations: tuple[ApprovalDelegationRow, ...] = ()
+    """Rights to approve that were handed on for a time, past and future ones too, without those of
+    disabled accounts."""
     derived: dict[Any, Any] = field(default_factory=dict)
     """What others compute from this snapshot and want to forget with it."""
 
@@ -257,6 +261,7 @@ async def load_snapshot(database: Database) -> Snapshot:
         grants=grants,
         teams={row.name: row for row in await database.select(TeamRow, "1 = 1")},
         teams_of=await _teams_of(database),
+        delegations=await _delegations(database),
     )
 
 
@@ -372,6 +377,11 @@ async def _teams_of(database: Database) -> dict[str, tuple[str, ...]]:
     for user, team in await database.query(members):
         found.setdefault(user, []).append(team)
     return {user: tuple(teams) for user, teams in found.items()}
+
+
+async def _delegations(database: Database) -> tuple[ApprovalDelegationRow, ...]:
+    enabled = '"user" IN (SELECT "name" FROM "user_account" WHERE "disabled_at" IS NULL)'
+    return tuple(await database.select(ApprovalDelegationRow, f'{enabled} ORDER BY "id"'))
 
 
 class Snapshots:

@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..operations.context import Context
+from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
 from ..operations.purge_expired import purge_expired
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
@@ -67,6 +68,7 @@ class Duties:
             Task("signers", 30.0, self.schedule_signers, "signers"),
             Task("answers", 15.0, self.produce_answers, f"answers/{host}", bound=3600.0),
             Task("listener", 60.0, self.renew_listener, f"listener/{host}"),
+            Task("requests", 10.0, self.look_at_requests, "requests"),
             Task("purge", 10.0, self.purge, "purge"),
             Task("workflows", 600.0, self.forget_workflows, "workflows"),
             Task("numbers", 10.0, self.measure),
@@ -119,6 +121,12 @@ class Duties:
 
     async def sweep_owed(self) -> None:
         await self._at.validations.sweep(self._context.clock())
+
+    async def look_at_requests(self) -> None:
+        for _ in range(PURGE_TURNS_MAX):
+            if not await expire_requests(self._context):
+                break
+        await ask_for_approved(self._context)
 
     async def purge(self) -> None:
         for _ in range(PURGE_TURNS_MAX):

@@ -21,6 +21,7 @@ import structlog
 
 from ..core.errors import Conflict, Malformed, Unavailable
 from ..operations.context import Context
+from ..operations.issue_approved import ISSUE_APPROVED, issue_approved
 from ..operations.renew_answers import RENEW_SIGNER, renew_signer
 from ..operations.renew_lists import renew_list
 from ..operations.revoke import PUBLISH_CRL
@@ -73,7 +74,15 @@ async def _renew_signer(context: Context, payload: Payload) -> None:
     await renew_signer(context, int(payload["generation"]))
 
 
-KINDS: Mapping[str, Act] = {PUBLISH_CRL: _publish_crl, RENEW_SIGNER: _renew_signer}
+async def _issue_approved(context: Context, payload: Payload) -> None:
+    await issue_approved(context, int(payload["request"]))
+
+
+KINDS: Mapping[str, Act] = {
+    PUBLISH_CRL: _publish_crl,
+    RENEW_SIGNER: _renew_signer,
+    ISSUE_APPROVED: _issue_approved,
+}
 """What is done for each kind of follow-up. Each may be done twice, and judges by the facts whether there is
 anything to do."""
 

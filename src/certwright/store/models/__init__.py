@@ -25,7 +25,7 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Policy, Profile
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
-from .requests import ApprovalDecision, CertificateRequest
+from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
 from .status import Crl, CrlShard, OcspRun, StatusChange
 from .work import Lease, Outbox
 
@@ -37,6 +37,7 @@ __all__ = [
     "AcmeOrder",
     "ApiToken",
     "ApprovalDecision",
+    "ApprovalDelegation",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",
@@ -63,6 +64,7 @@ __all__ = [
     "PerspectiveResult",
     "Policy",
     "Profile",
+    "RequestApprover",
     "RoleGrant",
     "StatusChange",
     "Team",
