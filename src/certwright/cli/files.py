@@ -50,15 +50,21 @@ def write_certificate(
     folder: Path, certificate: str, chain: str, key: PendingKey | None = None
 ) -> dict[str, str]:
     """Certificate, chain and both in one (PEM), each file whole or not at all; the places of all files."""
-    written = {}
-    if key is not None:
-        key.settle()
-        written["key"] = str(folder / KEY)
+    written = settle_key(folder, key)
     for name, content in ((CERTIFICATE, certificate), (CHAIN, chain), (FULL_CHAIN, certificate + chain)):
         if content:
             write_file(folder / name, content.encode())
             written[name.removesuffix(".pem")] = str(folder / name)
     return written
+
+
+def settle_key(folder: Path, key: PendingKey | None) -> dict[str, str]:
+    """Keep a key that was made here, for a certificate or for a request that waits; its place, if there is
+    one."""
+    if key is None:
+        return {}
+    key.settle()
+    return {"key": str(folder / KEY)}
 
 
 def write_file(path: Path, content: bytes, mode: int = PUBLIC) -> None:

@@ -38,6 +38,9 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Folder for the files. Default: named like the certificate."),
 ]
+Comment = Annotated[
+    str, typer.Option("--comment", metavar="TEXT", help="To those who approve it, if anybody has to.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the files of an earlier certificate.")]
 
 
@@ -59,11 +62,12 @@ def issue(
     days: Days = None,
     out: Out = None,
     overwrite: Overwrite = False,
+    comment: Comment = "",
     preview: Annotated[
         bool, typer.Option("--preview", help="Show the certificate that this would become; issue nothing.")
     ] = False,
 ) -> None:
-    """Issue a certificate.
+    """Issue a certificate, or make a request that waits where the rules want approval.
 
     Its key is made here, unless there is a request.
     """
@@ -74,19 +78,26 @@ def issue(
     if preview:
         show_preview(session, wish)
         return
-    document = _into(out or _folder_for(wish.label), overwrite, wish.key, lambda: _issue(session, wish))
+    document = _into(
+        out or _folder_for(wish.label), overwrite, wish.key, lambda: _issue(session, wish, comment)
+    )
     document |= {"replaced": list(wish.replaced)}
     session.output.show(document, told(f"Issued a {profile} certificate", document))
 
 
-def _issue(session: Session, wish: Wish) -> Document:
-    from ..operations.certificate_documents import issued_document
-    from ..operations.issue import issue as issue_certificate
+def _issue(session: Session, wish: Wish, comment: str) -> Document:
+    from ..operations.request_certificate import Words, request_certificate
+    from .approval import made_document
 
     async def act(context: Context, actor: Actor) -> Document:
-        return issued_document(await issue_certificate(context, wish.order(actor, context.clock())))
+        order = wish.order(actor, context.clock())
+        return await made_document(context, await request_certificate(context, order, Words(comment)))
 
-    return session.run(act, lambda remote: remote.post("/certificates", wish.document()))
+    return session.run(act, lambda remote: remote.post("/certificates", wish.document() | _said(comment)))
+
+
+def _said(comment: str) -> Document:
+    return {"comment": comment} if comment else {}
 
 
 def show_preview(session: Session, wish: Wish) -> None:
@@ -110,10 +121,16 @@ def _previewed(document: Document) -> str:
         critical = " (critical)" if extension["critical"] else ""
         pairs.append((f"{extension['name']}{critical}", ", ".join(extension["value"])))
     pairs.append(("not as in the CSR", ", ".join(document["replaced"])))
+    pairs.append(("approval", _steps(document["approval"])))
     pairs += [
         (finding["severity"], f"{finding['text']} [{finding['code']}]") for finding in document["findings"]
     ]
     return facts(pairs)
+
+
+def _steps(approval: Document | None) -> str:
+    steps = approval["steps"] if approval else []
+    return ", ".join(f"{one['step']} ({one['quorum']} of {' or '.join(one['from'])})" for one in steps)
 
 
 # -- renew ---------------------------------------------------------------------------------------
@@ -129,6 +146,7 @@ def renew(
     ] = False,
     out: Out = None,
     overwrite: Overwrite = False,
+    comment: Comment = "",
 ) -> None:
     """Issue the successor of a certificate.
 
@@ -151,23 +169,25 @@ def renew(
         out or _folder_for(_common_name(before) or before["serial"]),
         overwrite,
         key,
-        lambda: _renew(session, reference, request),
+        lambda: _renew(session, reference, request, comment),
     )
     session.output.show(document, told(f"Renewed {reference}", document))
 
 
-def _renew(session: Session, reference: str, request: bytes) -> Document:
+def _renew(session: Session, reference: str, request: bytes, comment: str) -> Document:
     from ..core.request import parse_csr
-    from ..operations.certificate_documents import issued_document
-    from ..operations.renew import renew_certificate
+    from ..operations.renew import renewal_of
+    from ..operations.request_certificate import Words, request_certificate
+    from .approval import made_document
     from .remote import path_of
     from .wishes import csr_text
 
     async def act(context: Context, actor: Actor) -> Document:
         wanted = parse_csr(request) if request else None
-        return issued_document(await renew_certificate(context, actor, reference, wanted))
+        order = await renewal_of(context, actor, reference, wanted)
+        return await made_document(context, await request_certificate(context, order, Words(comment)))
 
-    body = {"csr": csr_text(request)} if request else {}
+    body = ({"csr": csr_text(request)} if request else {}) | _said(comment)
     return session.run(act, lambda remote: remote.post(path_of("certificates", reference, "renew"), body))
 
 
@@ -175,12 +195,16 @@ def _renew(session: Session, reference: str, request: bytes) -> Document:
 
 
 def _into(folder: Path, overwrite: bool, key: bytes | None, get: Callable[[], Document]) -> Document:
-    """Get a certificate and leave its files in a folder; its document, with where they are."""
-    from .files import PendingKey, require_free, write_certificate
+    """Get a certificate and leave its files in a folder; its document, with where they are. Of a request that
+    waits the key alone is left."""
+    from .approval import waits
+    from .files import PendingKey, require_free, settle_key, write_certificate
 
     require_free(folder, overwrite)
     with PendingKey(folder, key) if key else nullcontext() as pending:
         document = get()
+        if waits(document):
+            return document | {"files": settle_key(folder, pending)}
         files = write_certificate(folder, document["certificate"], document["chain"], pending)
     return document | {"files": files}
 
@@ -198,7 +222,12 @@ def _common_name(document: Document) -> str:
 
 
 def told(title: str, document: Document) -> str:
-    """A new certificate for people."""
+    """A new certificate for people, or the request that waits instead."""
+    from .approval import told as told_request
+    from .approval import waits
+
+    if waits(document):
+        return told_request(document)
     shown = [
         ("subject", document["subject"]),
         ("fingerprint", document["fingerprint"]),

@@ -1,8 +1,11 @@
-"""Finalize an ACME order: one commit holds the order's end, the spent nonce, and the certificate."""
+"""Finalize an ACME order: one commit holds the order's end, the spent nonce, and the certificate; or, where
+the rules want approval, the order in processing, the spent nonce, and the request that it waits for."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from ..core import orders
+from ..core.approval import ApprovalNeeded
 from ..core.distinguished_name import COMMON_NAME, DistinguishedName
 from ..core.errors import Moved
 from ..core.names import Identifier, identifier_in
@@ -11,12 +14,13 @@ from ..store.databases import Duplicate
 from ..store.enrolment import Order, with_order_facts
 from ..store.guarded_rows import Kept
 from ..store.ledger import Change
-from ..store.rows import AcmeAccountRow
+from ..store.rows import AcmeAccountRow, AcmeOrderRow
 from ..store.snapshot import Endpoint
 from .acme_accounts import account_actor
 from .acme_request import Signed
 from .context import Context
-from .issue import Issued, IssueOrder, issue
+from .issue import IssueOrder, issue
+from .request_certificate import make_request, require_room
 
 
 async def finalize_order(
@@ -26,20 +30,18 @@ async def finalize_order(
     order: Order,
     request: CertificateRequest,
     signed: Signed,
-) -> tuple[Order, Issued]:
-    """Issue what was ordered. The caller has judged account, order and authorizations as they are given here,
-    and that the CSR names what the order names.
+) -> Order:
+    """Issue what was ordered, or let it wait for approval: the order as it is then.
 
-    The certificate says what the order does, and nothing else of what the CSR asks for. Raises Conflict
-    unless the order is ready, Moved when any of what was judged has changed, or another order has replaced
-    the same certificate meanwhile, Reconfigured, and what `issue` raises; the order is then as it was.
+    The caller has judged account, order and authorizations as they are given here, and that the CSR names
+    what the order names. The certificate says what the order does, and nothing else of what the CSR asks for.
+    Raises Conflict unless the order is ready, Moved when any of what was judged has changed, or another order
+    has replaced the same certificate meanwhile, Reconfigured, and what `issue` raises; the order is then as
+    it was.
     """
     identifier = context.ledger.new_id()
     facts = orders.issue(orders.finalize(order.facts, signed.now), signed.now, str(identifier))
     after = with_order_facts(order.row, facts)._replace(certificate=identifier)
-    kept: list[Kept] = [account, *(one.row for one in order.authorizations)]
-    also = Change(replaced=[(order.row, after)], kept=kept, revision=signed.revision)
-    also.join(signed.spent)
     identifiers = order.facts.identifiers
     subject = _proven(request.subject, identifiers)
     wanted = replace(request, subject=subject, identifiers=identifiers, not_after=order.row.not_after)
@@ -49,17 +51,47 @@ async def finalize_order(
         profile=order.row.profile,
         endpoint=endpoint,
         replaces=order.row.replaces,
-        also=also,
+        also=_ending(account, order, after, signed),
         identifier=identifier,
         tells_refusal=False,  # it goes with the nonce that the refused request has spent
     )
     try:
-        issued = await issue(context, issuance)
+        await issue(context, issuance)
     except Duplicate as error:
         if order.row.replaces is None:
             raise
         raise Moved("another order may have replaced the same certificate meanwhile") from error
-    return Order(after._replace(version=order.row.version + 1), facts, order.authorizations), issued
+    except ApprovalNeeded as needed:
+        return await _wait(context, account, order, signed, issuance, needed)
+    return Order(after._replace(version=order.row.version + 1), facts, order.authorizations)
+
+
+def _ending(account: AcmeAccountRow, order: Order, after: AcmeOrderRow, signed: Signed) -> Change:
+    """What is committed with the certificate or the request: all that was judged is as it was."""
+    kept: list[Kept] = [account, *(one.row for one in order.authorizations)]
+    change = Change(replaced=[(order.row, after)], kept=kept, revision=signed.revision)
+    change.join(signed.spent)
+    return change
+
+
+async def _wait(
+    context: Context,
+    account: AcmeAccountRow,
+    order: Order,
+    signed: Signed,
+    issuance: IssueOrder,
+    needed: ApprovalNeeded,
+) -> Order:
+    """The order is processing until people have decided. It is kept for as long as they may take."""
+    facts = orders.finalize(order.facts, signed.now)
+    longest = signed.now + timedelta(seconds=sum(step.expires for step in needed.needed.steps))
+    facts = replace(facts, expires_at=max(facts.expires_at, longest))
+    after = with_order_facts(order.row, facts)._replace(expires_at=facts.expires_at)
+    await require_room(context, issuance.actor)
+    _, change = make_request(context, issuance, needed, acme_order=order.row.id)
+    change.join(_ending(account, order, after, signed))
+    await context.ledger.commit(change)
+    return Order(after._replace(version=order.row.version + 1), facts, order.authorizations)
 
 
 def _proven(subject: DistinguishedName, identifiers: tuple[Identifier, ...]) -> DistinguishedName:

@@ -13,7 +13,9 @@ from .rules import OrderRequest
 Header = tuple[bytes, bytes]
 
 RETRY_AFTER = 2
-"""Seconds until a client should look again at an order or a challenge that is being worked on."""
+"""Seconds until a client should look again at a challenge that is being worked on."""
+APPROVAL_RETRY_AFTER = 10
+"""Until it should look again at an order that waits for people to approve it."""
 
 JSON = b"application/json"
 PEM_CHAIN = b"application/pem-certificate-chain"
@@ -79,7 +81,7 @@ def order_answer(
     document = order_object(urls, facts, request, now)
     headers = [_location(urls.of(Resource.ORDER, facts.key))]
     if document["status"] == OrderStatus.PROCESSING:
-        headers.append(retry_after(RETRY_AFTER))
+        headers.append(retry_after(APPROVAL_RETRY_AFTER))
     return json_answer(document, status, *headers)
 
 

@@ -400,7 +400,7 @@ class AcmeApplication:
             call.now = self._context.clock()
             call.account = await self._authenticate(call)
             order = await self._ready_order(call)
-        order, _ = await finalize_order(self._context, call.signer, endpoint, order, csr, call.signed)
+        order = await finalize_order(self._context, call.signer, endpoint, order, csr, call.signed)
         return await self._order_answer(call, order, 200)
 
     async def _ready_order(self, call: Call) -> Order:

@@ -17,6 +17,8 @@ CONTENT_TYPE = "application/problem+json"
 NAMESPACE = "urn:ietf:params:acme:error:"
 DETAIL_MAX = 1024
 SUBPROBLEMS_MAX = 100
+RULE = "policy.rule."
+"""How codes of refusals by the organisation's rules begin."""
 
 
 class ProblemType(StrEnum):
@@ -183,6 +185,12 @@ def problem_of(error: Exception, refusal: ProblemType = ProblemType.REJECTED_IDE
 
 
 def _refused(error: errors.Refused, refusal: ProblemType) -> AcmeProblem:
+    """What the organisation's rules refuse is rejectedIdentifier where names are among the reasons,
+    unauthorized otherwise: no other CSR would mend it."""
+    codes = {reason.code for reason in error.reasons}
+    if all(code.startswith(RULE) for code in codes):
+        named = f"{RULE}name" in codes
+        refusal = ProblemType.REJECTED_IDENTIFIER if named else ProblemType.UNAUTHORIZED
     parts = tuple(Subproblem(refusal, f"{reason.message} [{reason.code}]") for reason in error.reasons)
     return AcmeProblem(refusal, error.detail, subproblems=parts if len(parts) > 1 else ())
 
