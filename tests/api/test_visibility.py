@@ -12,12 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certwright.core.access import Actor, Grant, Role, Verb, may
+from certwright.core.access import Actor, Grant, Role, Subject, Verb, may
 from certwright.operations.find_certificate import subject_of
+from certwright.operations.find_request import visible
 from certwright.operations.list_certificates import CertificateFilter, list_certificates
+from certwright.operations.list_requests import visible_condition
+from certwright.store.approvals import request_of
 from certwright.store.databases import open_database
-from certwright.store.rows import CertificateRow
+from certwright.store.rows import CertificateRequestRow, CertificateRow
 from tests.conftest import KIND, RUN
+from tests.operations.installed import row_of
 from tests.real import databases, tables
 from tests.real.databases import Database
 
@@ -54,6 +58,31 @@ def _fill() -> None:
         tags += [CertificateTag(certificate_id=row.id, tag=tag) for tag in tags_of(row.id)]
     Certificate.objects.bulk_create(rows)
     CertificateTag.objects.bulk_create(tags)
+    _fill_requests()
+
+
+APPROVERS = ("", "team:one", "user:one", "user:two")
+
+
+def _fill_requests() -> None:
+    """Some of everybody's, whose steps name somebody or not."""
+    from certwright.store.models import CertificateRequest, RequestApprover
+
+    rows, named = [], []
+    for number, values in enumerate(product(NAMES, repeat=len(COLUMNS))):
+        requester = ("user:one", "token:any", "token:two", "user:two")[number % 4]
+        row = _request(number, requester, ("one", "", "two")[number % 3])
+        row = row._replace(**dict(zip(COLUMNS, values, strict=True)))
+        rows.append(CertificateRequest(**row._asdict()))
+        if approver := APPROVERS[number // 2 % 4]:
+            named.append(RequestApprover(id=row.id, request_id=row.id, approver=approver))
+    CertificateRequest.objects.bulk_create(rows)
+    RequestApprover.objects.bulk_create(named)
+
+
+def _request(number: int, requester: str, user: str) -> CertificateRequestRow:
+    plain = row_of(CertificateRequestRow, AT)
+    return plain._replace(id=number + 1, requester=requester, requester_user=user, steps="[]")
 
 
 def tags_of(identifier: int) -> frozenset[str]:
@@ -123,6 +152,68 @@ def test_lists_show_what_may_be_seen(filled: Database) -> None:
         assert asyncio.run(by_operation(actor)) == expected
 
     agree()
+
+
+account_names = st.sampled_from(["", "one", "two"])
+people = st.builds(
+    lambda grants, user, person, teams: Actor(
+        f"user:{user}" if user and person else "token:any", tuple(grants), "", user, tuple(sorted(teams))
+    ),
+    st.lists(st.builds(Grant, st.sampled_from(Role), scopes), max_size=3),
+    account_names,
+    st.booleans(),
+    st.sets(st.sampled_from(["one", "three"])),
+)
+
+
+def sees(actor: Actor, row: CertificateRequestRow, approver: str) -> bool:
+    """Told anew: by name, by what the steps name, by role."""
+    in_person = actor.user != "" and actor.name == f"user:{actor.user}"
+    own = row.requester == actor.name or (in_person and row.requester_user == actor.user)
+    named = in_person and approver in {f"user:{actor.user}", *(f"team:{team}" for team in actor.teams)}
+    subject = Subject(row.authority, row.profile, row.endpoint, row.team, row.owner)
+    return own or named or may(actor, Verb.VIEW, subject)
+
+
+def test_requests_are_seen_by_whom_they_concern(filled: Database) -> None:
+    from certwright.store.models import CertificateRequest, RequestApprover
+
+    everything = CertificateRequest.objects.all().rows()
+    approvers = dict(RequestApprover.objects.values_list("request_id", "approver"))
+    assert len(everything) == len(NAMES) ** len(COLUMNS)
+
+    async def by_operation(actor: Actor, others: tuple[Actor, ...]) -> set[int]:
+        database = await open_database(filled.url)
+        condition, values = visible_condition(actor, others)
+        try:
+            return {row.id for row in await database.select(CertificateRequestRow, condition, *values)}
+        finally:
+            await database.close()
+
+    @given(people, st.lists(people, max_size=2).map(tuple))
+    def agree(actor: Actor, others: tuple[Actor, ...]) -> None:
+        requests = [request_of(row, (), named_in(approvers, row.id)) for row in everything]
+        expected = {
+            row.id
+            for row in everything
+            if sees(actor, row, approvers.get(row.id, ""))
+            or any(by_right(one, row, approvers.get(row.id, "")) for one in others)
+        }
+        assert {one.row.id for one in requests if visible(one, actor, others)} == expected
+        found = CertificateRequest.objects.all().visible_to(actor, others).rows()
+        assert {row.id for row in found} == expected
+        assert asyncio.run(by_operation(actor, others)) == expected
+
+    agree()
+
+
+def by_right(actor: Actor, row: CertificateRequestRow, approver: str) -> bool:
+    """What a deputy sees: not what the other has asked for."""
+    return sees(actor, row._replace(requester="", requester_user=""), approver)
+
+
+def named_in(approvers: dict[int, str], request: int) -> frozenset[str]:
+    return frozenset({approvers[request]} if request in approvers else ())
 
 
 def test_rows_come_as_operations_know_them(filled: Database) -> None:

@@ -27,6 +27,16 @@ ROUTES = {
     "show": ("GET /certificates/{reference}",),
     "revoke": ("POST /certificates/{reference}/revoke",),
     "release": ("POST /certificates/{reference}/release",),
+    "request list": ("GET /requests",),
+    "request show": ("GET /requests/{identifier}", "GET /certificates/{reference}"),
+    "request approve": ("POST /requests/{identifier}/approve",),
+    "request reject": ("POST /requests/{identifier}/reject",),
+    "request withdraw": ("POST /requests/{identifier}/withdraw",),
+    "request resubmit": ("POST /requests/{identifier}/resubmit",),
+    "policy show": ("GET /policy",),
+    "policy save": ("PUT /policy",),
+    "policy check": ("GET /policy",),
+    "policy history": ("GET /policy/versions",),
     "authority found": ("POST /authorities", "POST /authorities/{name}/csr"),
     "authority csr": ("POST /authorities/{name}/csr",),
     "authority accept": ("POST /authorities/{name}/certificate",),
@@ -68,6 +78,9 @@ WITHOUT_COMMAND = {
     "DELETE /grants",
     "GET /audit/events/{event}/proof",
     "GET /audit/consistency",
+    "GET /delegations",
+    "POST /delegations",
+    "DELETE /delegations/{identifier}",
 }
 ALL = {path.removeprefix("certwright "): command for path, command in commands().items()}
 
@@ -121,6 +134,9 @@ LOOKING = (
     "acme account list",
     "acme account list --limit 2",
     "token list",
+    "request list",
+    "policy show",
+    "policy history",
     "audit list --kind authority.founded",
     "audit list --actor local:init --subject authority:issuing --since 2026-01-01 --limit 2",
 )

@@ -13,13 +13,6 @@ AnyObject = dict[str, Any]
 TOML_CHARACTERS_MAX = 120_000
 
 
-class Step(Answer):
-    step: str
-    approvers: list[str] = Field(alias="from", description="`role:ROLE`, `team:NAME` or `user:NAME`.")
-    quorum: int
-    expires: str
-
-
 class Decision(Answer):
     step: str
     approver: str
@@ -48,7 +41,7 @@ class Request(Answer):
     comment: str
     resubmits: str | None = Field(description="The request that this one mends.")
     policy: int = Field(description="Number of the rules that asked for approval.")
-    steps: list[Step]
+    steps: list[AnyObject] = Field(description="As docs/reference/policy.md has them.")
     decisions: list[Decision]
     created_at: Time
     expires_at: Time = Field(description="When the step expires that it is at.")

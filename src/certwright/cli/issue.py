@@ -67,9 +67,10 @@ def issue(
         bool, typer.Option("--preview", help="Show the certificate that this would become; issue nothing.")
     ] = False,
 ) -> None:
-    """Issue a certificate, or make a request that waits where the rules want approval.
+    """Issue a certificate.
 
-    Its key is made here, unless there is a request.
+    Its key is made here, unless there is a request. Where the rules want approval a request is made that
+    waits; the key stays in the folder.
     """
     from .wishes import read_wish
 

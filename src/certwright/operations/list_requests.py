@@ -53,11 +53,12 @@ async def list_requests(
     if wanted.mine:
         conditions.append(_own(actor))
     if after is not None:
-        conditions.append(('"id" < ?', [after]))
+        place = 'SELECT r."created_at", r."id" FROM "certificate_request" r WHERE r."id" = ?'
+        conditions.append((f'("created_at", "id") < ({place})', [after]))
     limit = max(1, min(limit, PAGE_MAX))
     where = " AND ".join(f"({text})" for text, _ in conditions)
     values = [value for _, more in conditions for value in more]
-    sql = f'{where} ORDER BY "id" DESC LIMIT {limit + 1}'
+    sql = f'{where} ORDER BY "created_at" DESC, "id" DESC LIMIT {limit + 1}'
     rows = await database.select(CertificateRequestRow, sql, *values)
     following = rows[limit - 1].id if len(rows) > limit else None
     return RequestPage(tuple(await with_decisions(database, rows[:limit])), following)

@@ -276,7 +276,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'certificate_request',
-                'indexes': [models.Index(condition=models.Q(('expired_at__isnull', True), ('failed_at__isnull', True), ('issued_at__isnull', True), ('rejected_at__isnull', True), ('withdrawn_at__isnull', True)), fields=['expires_at'], name='certificate_request_open'), models.Index(fields=['requester', 'id'], name='certificate_request_requester')],
+                'indexes': [models.Index(condition=models.Q(('expired_at__isnull', True), ('failed_at__isnull', True), ('issued_at__isnull', True), ('rejected_at__isnull', True), ('withdrawn_at__isnull', True)), fields=['expires_at'], name='certificate_request_open'), models.Index(fields=['created_at', 'id'], name='certificate_request_newest'), models.Index(fields=['requester', 'id'], name='certificate_request_requester')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('acme_order__isnull', False)), fields=('acme_order',), name='certificate_request_acme_order')],
             },
         ),

@@ -67,6 +67,7 @@ class CertificateRequest(models.Model):
                 ),
                 name="certificate_request_open",
             ),
+            models.Index(fields=["created_at", "id"], name="certificate_request_newest"),
             models.Index(fields=["requester", "id"], name="certificate_request_requester"),
         ]
 
