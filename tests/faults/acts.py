@@ -14,16 +14,29 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from certwright.core.access import Actor, Grant, Role
 from certwright.core.errors import CertwrightError
 from certwright.core.request import parse_csr
 from certwright.core.revocation import Reason
+from certwright.core.rules_toml import rules_from_toml
 from certwright.operations.context import Context
+from certwright.operations.decide_request import approve_request, reject_request
 from certwright.operations.issue import Issued, IssueOrder, issue
+from certwright.operations.issue_approved import issue_approved
 from certwright.operations.publish_crl import ListTimes, publish_crl
 from certwright.operations.renew import renew_certificate
+from certwright.operations.request_certificate import request_certificate
 from certwright.operations.revoke import release_certificate, revoke_certificate
+from certwright.operations.save_policy import save_policy
 from certwright.operations.take_outbox import rows_of, settle_work, waiting_work
-from certwright.store.rows import AcmeOrderRow, CertificateNameRow, CertificateRow, CrlRow
+from certwright.store.approvals import Request, load_request
+from certwright.store.rows import (
+    AcmeOrderRow,
+    CertificateNameRow,
+    CertificateRequestRow,
+    CertificateRow,
+    CrlRow,
+)
 from certwright.worker.outbox import KINDS
 from tests.protocols.acme.in_process import InProcess
 from tests.protocols.acme.raw_client import Reply, new_key, text64
@@ -117,7 +130,7 @@ async def publish(world: World, _: CertificateRow) -> CrlRow:
     return await publish_crl(world.context, generation, 0, scheduled=False, times=ListTimes())
 
 
-async def work_off(world: World, _: CertificateRow) -> None:
+async def work_off(world: World, _: object) -> None:
     """The steps of the workflows for what the outbox holds, as the worker takes them."""
     database = world.context.database
     for work in await waiting_work(database):
@@ -261,6 +274,67 @@ async def held_is_revoked(world: World, held: Held) -> bool:
     return await is_revoked(world, held.row)
 
 
+# -- requests that wait for people -----------------------------------------------------------------
+
+
+RULES = """
+[[rule]]
+name = "held"
+when.names.dns = [".held.example.test"]
+approval = [{ step = "pki", from = ["role:ra-officer"] }]
+"""
+OFFICER = Actor("user:olga", (Grant(Role.RA_OFFICER),), "", "olga")
+
+
+async def a_held_name(world: World) -> str:
+    if world.context.snapshot.policy is None:
+        await save_policy(world.context, ADMINISTRATOR, rules_from_toml(RULES), "")
+    return world.name().replace("example.test", "held.example.test")
+
+
+async def a_request(world: World) -> int:
+    return await ask_for(world, await a_held_name(world))
+
+
+async def ask_for(world: World, name: str) -> int:
+    """Its number. Asked again after a failure there may be two, as of every client who asks again."""
+    order = IssueOrder(ADMINISTRATOR, parse_csr(make_csr(name)), "issuing", "tls-server")
+    made = await request_certificate(world.context, order)
+    assert not isinstance(made, Issued)
+    return made.row.id
+
+
+async def is_asked_for(world: World, name: str) -> bool:
+    rows = await world.context.database.select(CertificateRequestRow, "1 = 1")
+    return any(name in row.names for row in rows)
+
+
+async def approve(world: World, number: int) -> Request:
+    """Unless that is done; what is left is the worker's."""
+    request = await load_request(world.context.database, number)
+    if request.row.approved_at is None:
+        return await approve_request(world.context, OFFICER, number)
+    await issue_approved(world.context, number)
+    return await load_request(world.context.database, number)
+
+
+async def is_approved(world: World, number: int) -> bool:
+    """The outbox has had it finished, whatever became of the approver's process."""
+    await work_off(world, number)
+    request = await load_request(world.context.database, number)
+    return request.row.issued_at is not None and request.row.certificate is not None
+
+
+async def reject(world: World, number: int) -> None:
+    request = await load_request(world.context.database, number)
+    if request.row.rejected_at is None:
+        await reject_request(world.context, OFFICER, number, "no")
+
+
+async def is_rejected(world: World, number: int) -> bool:
+    return (await load_request(world.context.database, number)).row.rejected_at is not None
+
+
 ACTS = {
     "issue": Act(a_name, issue_for, is_issued, signs=True, modules=True),
     "renew": Act(a_certificate, renew, is_renewed, signs=True),
@@ -269,6 +343,9 @@ ACTS = {
     "release": Act(a_held_certificate, release, is_released),
     "publish": Act(a_revoked_certificate, publish, is_listed, signs=True, modules=True),
     "outbox": Act(a_revoked_certificate, work_off, is_worked_off, signs=True),
+    "request": Act(a_held_name, ask_for, is_asked_for),
+    "approve": Act(a_request, approve, is_approved, signs=True, modules=True),
+    "reject": Act(a_request, reject, is_rejected),
     "acme-order": Act(a_name, place_order, is_placed),
     "acme-challenge": Act(an_order, prove, is_proved),
     "acme-finalize": Act(a_ready_order, finish, is_finished, signs=True, modules=True),
