@@ -3,10 +3,12 @@
 docs/how-to/acme-clients.md says the same to people; a command that changes here changes there.
 """
 
+import asyncio
 import os
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,9 +18,14 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from certwright.core.access import Actor, Grant, Role
+from certwright.core.rules_toml import rules_from_toml
 from certwright.operations.context import Context
+from certwright.operations.decide_request import approve_request
 from certwright.operations.external_account_keys import create_account_key
-from tests.peers.acme_site import AcmeSite, run, serving
+from certwright.operations.save_policy import save_policy
+from certwright.store.rows import CertificateRequestRow
+from tests.peers.acme_site import ZONE, AcmeSite, run, serving
 from tests.real.certwright import ADMINISTRATOR, Home
 from tests.real.challenge_ports import challenge_ports
 from tests.real.packages import need
@@ -195,6 +202,39 @@ def test_certbot_changes_and_leaves_its_account(certbot: Certbot, acme: AcmeSite
     assert "admin@example.org" in certbot("show_account")
     certbot("unregister")
     certbot.obtain(acme.name(), "--force-renewal")
+
+
+def test_certbot_waits_for_approval(certbot: Certbot, acme: AcmeSite) -> None:
+    """It polls its order while somebody approves it."""
+    name = f"shop.pay.{ZONE}"
+    toml = f"""
+        [[rule]]
+        name = "pay"
+        when.names.dns = [".pay.{ZONE}"]
+        approval = [{{ step = "pki", from = ["role:ra-officer"] }}]
+    """
+    acme.dns.add(ZONE, name.removesuffix(f".{ZONE}"), "A", acme.address)
+
+    async def save(context: Context) -> None:
+        await save_policy(context, ADMINISTRATOR, rules_from_toml(toml), "for a test")
+
+    acme.site.home.run(save)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(certbot.obtain, name)
+        approved = acme.site.home.run(approve_what_waits)
+        certificate = waiting.result()
+    assert acme.record(certificate).id == approved
+
+
+async def approve_what_waits(context: Context) -> int | None:
+    """The one request, once there is one; its certificate."""
+    officer = Actor("user:olga", (Grant(Role.RA_OFFICER),), "", "olga")
+    for _ in range(300):
+        if rows := await context.database.select(CertificateRequestRow, "1 = 1"):
+            await asyncio.sleep(2)  # certbot has seen it processing
+            return (await approve_request(context, officer, rows[0].id)).row.certificate
+        await asyncio.sleep(0.1)
+    raise AssertionError("certbot has asked for nothing")
 
 
 # -- lego --------------------------------------------------------------------------------------------
