@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from certwright.core.access import Actor, Grant, Role
 from certwright.core.rules_toml import rules_from_toml
 from certwright.operations.context import Context
 from certwright.operations.decide_request import approve_request, reject_request
+from certwright.operations.expire_requests import expire_requests
 from certwright.operations.save_policy import save_policy
+from certwright.site.wiring import now
 from certwright.store.rows import AcmeOrderRow, CertificateRequestRow
 from tests.protocols.acme.raw_client import RawClient
 from tests.protocols.acme.served import ZONE, Acme, make_csr
@@ -101,6 +104,18 @@ def test_a_rejected_order_becomes_invalid(acme: Acme, client: RawClient) -> None
     assert found["status"] == "invalid"
     assert found["error"]["type"] == "urn:ietf:params:acme:error:unauthorized"
     assert "not this one" in found["error"]["detail"]
+
+
+def test_an_order_on_which_nobody_decides_becomes_invalid(acme: Acme, client: RawClient) -> None:
+    order, _ = processing(acme, client)
+
+    async def expire(context: Context) -> None:
+        await expire_requests(context)
+
+    acme.home.run(expire, lambda: now() + timedelta(days=14))
+    found = client.post(order["url"]).json
+    assert found["status"] == "invalid"
+    assert "nobody decided" in found["error"]["detail"]
 
 
 def test_an_account_that_is_gone_gets_nothing(acme: Acme, client: RawClient) -> None:
