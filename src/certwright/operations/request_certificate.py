@@ -6,6 +6,7 @@ under the configuration of that moment (`issue_approved`).
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from ..core.access import Actor, Verb
 from ..core.approval import ApprovalNeeded
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.distinguished_name import DistinguishedName, decode_name
-from ..core.errors import Conflict, Malformed
+from ..core.errors import Conflict, Malformed, Reconfigured, Unavailable
 from ..core.lifetimes import lifetime_of
 from ..core.names import Identifier
 from ..core.request import CertificateRequest
@@ -26,7 +27,7 @@ from ..store.enrolment import read_identifiers, write_identifiers
 from ..store.ledger import Change
 from ..store.rows import CertificateRequestRow, RequestApproverRow
 from .apply_rules import origin_of
-from .context import Context, decide_again
+from .context import DECISIONS_MAX, Context
 from .issue import NAME_SHOWN, NAMES_SHOWN, SUBJECT_SHOWN, Issued, IssueOrder, issue
 
 COMMENT_MAX = 2000
@@ -52,17 +53,21 @@ async def request_certificate(
     """The certificate, or the request that waits for approval. Raises as `issue` does, Malformed for a
     comment that is too long, Conflict when too many requests of the same requester wait."""
     check_comment(words.comment)
-
-    async def ask() -> Issued | Request:
+    for _ in range(DECISIONS_MAX):
         try:
             return await issue(context, order)
         except ApprovalNeeded as needed:
-            await require_room(context, order.actor)
-            request, change = make_request(context, order, needed, words)
-            await context.ledger.commit(change)
-            return request
+            with suppress(Reconfigured):  # then it is asked for again, under the new rules
+                return await _wait(context, order, needed, words)
+        await context.snapshots.refresh()
+    raise Unavailable("the configuration changes all the time; try again", retry_after=1)
 
-    return await decide_again(context, ask)
+
+async def _wait(context: Context, order: IssueOrder, needed: ApprovalNeeded, words: Words) -> Request:
+    await require_room(context, order.actor)
+    request, change = make_request(context, order, needed, words)
+    await context.ledger.commit(change)
+    return request
 
 
 def check_comment(comment: str) -> None:
