@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography import x509
@@ -32,9 +32,14 @@ def metrics(site: Site) -> dict[str, float]:
 
 
 def until(site: Site, name: str, least: float) -> None:
+    eventually(site, lambda found: found.get(name, 0), least)
+
+
+def eventually(site: Site, measured: Callable[[dict[str, float]], float], least: float) -> None:
+    """Wait for it: what a process counts stands in its file a moment later."""
     deadline = time.monotonic() + SECONDS
-    while metrics(site).get(name, 0) < least:
-        assert time.monotonic() < deadline, (name, least, metrics(site))
+    while measured(found := metrics(site)) < least:
+        assert time.monotonic() < deadline, (least, found)
         time.sleep(0.1)
 
 
@@ -80,15 +85,11 @@ def test_ocsp_answers_are_counted_by_their_kind(api: Api, served: Site) -> None:
             status = ocsp.load_der_ocsp_response(answer.content).certificate_status
             assert status is ocsp.OCSPCertStatus.GOOD
     until(served, 'certwright_ocsp_answers_total{kind="signed"}', 2)
-    deadline = time.monotonic() + SECONDS
-    while _answers(served) < 5:
-        assert time.monotonic() < deadline, metrics(served)
-        time.sleep(0.1)
+    eventually(served, answers_of_all_kinds, 5)
 
 
-def _answers(site: Site) -> float:
-    """Of all kinds; each is counted a moment after it was given."""
-    return sum(value for name, value in metrics(site).items() if name.startswith("certwright_ocsp_answers"))
+def answers_of_all_kinds(found: dict[str, float]) -> float:
+    return sum(value for name, value in found.items() if name.startswith("certwright_ocsp_answers_total"))
 
 
 def test_every_metric_is_in_the_reference(api: Api, served: Site) -> None:

@@ -90,7 +90,7 @@ def test_a_base_that_nothing_can_be_compared_with_is_told(base: str) -> None:
         normalized(NameConstraints((), (Subtree(IdentifierKind.DNS, base),)))
 
 
-@pytest.mark.parametrize("base", ["\bxample.test", "*.\u202ebank.example", "\x1b[2J"])
+@pytest.mark.parametrize("base", ["\bxample.test", "*.\u202ebank.example", "\x1b[2J", "\x1b@*.a.test"])
 def test_a_strangers_base_is_told_without_what_would_move_a_terminal(base: str) -> None:
     with pytest.raises(Malformed) as told:
         normalized(NameConstraints((Subtree(IdentifierKind.EMAIL, base),), ()))
