@@ -109,6 +109,17 @@ class EventKind(Described):
     TEAM_MEMBER_ADDED = "team.member-added", "An account was put in a team, and has its roles."
     TEAM_MEMBER_REMOVED = "team.member-removed", "An account was taken out of a team."
 
+    LOGIN_SUCCEEDED = "login.succeeded", "A person logged in to the console."
+    LOGIN_FAILED = "login.failed", "A log-in, or a proof asked for anew, failed."
+    LOGIN_LOCKED = (
+        "login.locked",
+        "Log-ins failed too often; an address, for one account or for all, must wait.",
+    )
+    LOGIN_ENDED = "login.ended", "A person logged out."
+    MFA_ENROLLED = "mfa.enrolled", "An account got a second factor, a passkey, or new recovery codes."
+    MFA_REMOVED = "mfa.removed", "A second factor or a passkey was taken from an account."
+    SESSION_REVOKED = "session.revoked", "Sessions of an account were ended by a person."
+
     CERTIFICATE_INTENDED = (
         "certificate.intended",
         "A certificate is about to be signed by a key outside this process; recorded before.",

@@ -58,6 +58,7 @@ async def create_user(context: Context, actor: Actor, new: NewUser) -> UserAccou
         created_at=now,
         last_login_at=None,
         disabled_at=None,
+        sessions_ended_at=None,
         version=1,
     )
     detail: dict[str, JsonValue] = {"service": new.service, "origin": new.origin, "email": new.email}
@@ -126,10 +127,25 @@ async def enable_user(context: Context, actor: Actor, name: str) -> UserAccountR
     return await _replace(context, actor, row, row._replace(disabled_at=None), EventKind.USER_ENABLED, {})
 
 
+async def end_sessions(context: Context, actor: Actor, name: str) -> UserAccountRow:
+    """Everybody who is logged in with the account is logged out. Raises Forbidden, NotFound, Moved."""
+    if not actor.user or actor.user != name:
+        require(actor, Verb.MANAGE_ACCESS, Subject())
+    row = await find_user(context.database, name)
+    after = row._replace(sessions_ended_at=context.clock())
+    return await _replace(context, actor, row, after, EventKind.SESSION_REVOKED, {"sessions": "all"})
+
+
 async def list_users(database: Database, actor: Actor) -> list[UserAccountRow]:
     """Every account, by name. Raises Forbidden."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
     return await database.select(UserAccountRow, '1 = 1 ORDER BY "name"')
+
+
+async def read_user(context: Context, actor: Actor, name: str) -> UserAccountRow:
+    """One account. Raises Forbidden, NotFound."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    return await find_user(context.database, name)
 
 
 async def find_user(database: Database, name: str) -> UserAccountRow:

@@ -27,7 +27,7 @@ from .configuration import Counter, Endpoint, Installation, Policy, Profile
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
 from .requests import ApprovalDecision, CertificateRequest
 from .status import Crl, CrlShard, OcspRun, StatusChange
-from .work import Lease, Outbox
+from .work import Lease, Outbox, Remembered
 
 __all__ = [
     "AcmeAccount",
@@ -63,6 +63,7 @@ __all__ = [
     "PerspectiveResult",
     "Policy",
     "Profile",
+    "Remembered",
     "RoleGrant",
     "StatusChange",
     "Team",
