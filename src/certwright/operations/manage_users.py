@@ -114,7 +114,8 @@ async def disable_user(context: Context, actor: Actor, name: str) -> UserAccount
         raise Conflict(f"account {name} is disabled since {row.disabled_at:%Y-%m-%d %H:%M} UTC already")
     if actor.user == name:
         raise Conflict("nobody disables their own account; ask another administrator")
-    after = row._replace(disabled_at=context.clock())
+    now = context.clock()
+    after = row._replace(disabled_at=now, sessions_ended_at=now)  # enabled again, it has none
     return await _replace(context, actor, row, after, EventKind.USER_DISABLED, {})
 
 
