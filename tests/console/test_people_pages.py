@@ -72,6 +72,18 @@ def test_an_account_is_changed_disabled_and_enabled(chief: Browser, home: Home, 
     assert chief.get("/console/people/of/nobody/").status_code == 404
 
 
+def test_who_has_lost_their_factors_is_let_in_again(chief: Browser, home: Home, another: Browser) -> None:
+    page = f"/console/people/of/{make_person(home, 'lost')}/"
+    another.log_in("lost")
+    another.add_authenticator()
+    assert chief.send(page, act="factors").status_code == 302
+    assert not another.logged_in()
+    removed = events(home, "mfa.removed", "user:lost")[0]
+    assert removed["detail"] == {"factor": "all"}
+    assert str(removed["actor"]).startswith("user:chief")
+    assert another.log_in("lost").headers["location"] == "/console/"
+
+
 def test_roles_are_given_and_withdrawn(chief: Browser, home: Home) -> None:
     page = f"/console/people/of/{make_person(home, 'erin')}/"
     chief.send(page, act="give", role="auditor", scope="*")

@@ -143,6 +143,18 @@ async def list_users(database: Database, actor: Actor) -> list[UserAccountRow]:
     return await database.select(UserAccountRow, '1 = 1 ORDER BY "name"')
 
 
+async def remove_factors(context: Context, actor: Actor, name: str) -> UserAccountRow:
+    """Take authenticator, passkeys and recovery codes from who has lost them; all sessions end. On record
+    before they go, so that none goes unrecorded. Raises Forbidden, NotFound, Moved, Unavailable."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    row = await find_user(context.database, name)
+    after = row._replace(sessions_ended_at=context.clock())
+    changed = await _replace(context, actor, row, after, EventKind.MFA_REMOVED, {"factor": "all"})
+    async with context.database.transaction(0) as transaction:
+        await transaction.execute('DELETE FROM "mfa_authenticator" WHERE "user_id" = ?', (row.id,))
+    return changed
+
+
 async def read_user(context: Context, actor: Actor, name: str) -> UserAccountRow:
     """One account. Raises Forbidden, NotFound."""
     require(actor, Verb.MANAGE_ACCESS, Subject())

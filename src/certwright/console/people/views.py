@@ -24,6 +24,7 @@ from ...operations.manage_users import (
     end_sessions,
     list_users,
     read_user,
+    remove_factors,
     set_password,
 )
 from ...operations.withdraw_role import list_grants, withdraw_role
@@ -149,6 +150,10 @@ ACTS = {
     "end": Act(
         lambda context, actor, name, given: end_sessions(context, actor, name),
         "All sessions of the account are ended.",
+    ),
+    "factors": Act(
+        lambda context, actor, name, given: remove_factors(context, actor, name),
+        "The account has neither authenticator nor passkeys any more.",
     ),
     **grant_acts("user"),
 }
