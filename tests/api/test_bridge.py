@@ -11,8 +11,9 @@ import pytest
 from certwright.core.access import Actor
 from certwright.core.errors import Conflict, Forbidden, Unavailable
 from certwright.operations import bridge
+from certwright.operations.bounded_records import ALL_MAX, EACH_MAX
 from certwright.operations.context import Context
-from certwright.operations.record_denial import ALL_MAX, EACH_MAX, Denials
+from certwright.operations.record_denial import Denials
 from certwright.store.rows import AuditEventRow
 from tests.real.databases import Database
 from tests.real.pki import MovableClock, Secrets, opened

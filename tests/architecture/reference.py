@@ -33,7 +33,8 @@ def ports(known: dict[str, Module]) -> list[str]:
 
 def settings(known: dict[str, Module]) -> list[str]:
     """The fields of Configuration, those of its tables written table.field."""
-    classes = {node.name: node for node in _classes(known, "certwright.site.configuration")}
+    files = ("certwright.site.configuration", "certwright.site.login_settings")
+    classes = {node.name: node for name in files for node in _classes(known, name)}
     return list(_fields(classes["Configuration"], classes)) if "Configuration" in classes else []
 
 

@@ -46,12 +46,14 @@ SECONDS = 90
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """An installation that nobody serves yet. `recovery_passphrase` opens the root's key."""
+    """An installation that nobody serves yet. `recovery_passphrase` opens the root's key; `password` is the
+    administrator's first."""
 
     folder: Path
     ports: dict[str, int]
     database_url: str = field(repr=False)
     recovery_passphrase: str = field(repr=False)
+    password: str = field(repr=False)
 
     @property
     def root(self) -> Path:
@@ -182,7 +184,7 @@ def found(
     (folder / "certwright.toml").write_text(_toml(settings))
     configuration = Configuration.load(folder)
     made = asyncio.run(initialize(configuration, "Example, Inc.", algorithm, lambda text: None))
-    home = Home(folder, ports, url, made.recovery_passphrase)
+    home = Home(folder, ports, url, made.recovery_passphrase, made.password)
     home.configure(settings)
     return home
 
@@ -197,7 +199,7 @@ def copy(original: Home, folder: Path, run: Path, *, same_ports: bool = False) -
     ports = original.ports if same_ports else claim_ports(run)
     shutil.copytree(original.folder, folder)
     with _copied_database(original, folder, run) as url:
-        home = Home(folder, ports, url, original.recovery_passphrase)
+        home = Home(folder, ports, url, original.recovery_passphrase, original.password)
         home.configure(_settings(ports, url.partition(":")[0], url))
         if not same_ports:
             home.run(lambda context: save_base_url(context, ADMINISTRATOR, home.configuration.url))

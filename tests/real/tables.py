@@ -22,8 +22,13 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "certwright.store",
 ]
+MIDDLEWARE = ["allauth.account.middleware.AccountMiddleware"]  # or its tables cannot be loaded
 AUTH_USER_MODEL = "store.User"
 DATABASES = {"default": _connection(os.environ.get("CERTWRIGHT_TEST_TABLES", "sqlite:///:memory:"))}
 SECRET_KEY = "made tables hold no secret"

@@ -71,7 +71,7 @@ def founded_text(founded: Founded) -> str:
         ("SHA-256", founded.root_fingerprint),
         ("and for our listeners", str(service) if service else ""),
         ("administrator", founded.administrator),
-        ("password", f"{founded.password}   (dies after {founded.hours} hours; nothing asks for it yet)"),
+        ("password", f"{founded.password}   (good for one log-in, dead after {founded.hours} hours)"),
     ]
     return (
         f"Founded a PKI in {founded.home}\n\n"

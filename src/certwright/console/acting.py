@@ -18,6 +18,11 @@ def actor_of(request: HttpRequest) -> Actor:
     """The person who is logged in, with the roles of this moment. Only for pages that ask for a log-in."""
     user = request.user
     assert isinstance(user, User)
+    return actor_for(request, user)
+
+
+def actor_for(request: HttpRequest, user: User) -> Actor:
+    """The person with this account, who has just proved to be it, where the request comes from."""
     address = client_address(request.META["asgi.scope"])
     return bridge().context.snapshot.user_actor(user.name, address)
 

@@ -1,5 +1,11 @@
-"""Addresses of the console's pages."""
+"""Addresses of the console's pages, below `/console/`."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from .views import home
+
+urlpatterns = [
+    path("", home, name="console"),
+    path("account/", include("certwright.console.login.account_urls")),
+    path("", include("certwright.console.people.urls")),
+]

@@ -122,6 +122,16 @@ class EventKind(Described):
     REQUEST_FAILED = "request.failed", "An approved request could not be issued, which ends it."
     APPROVAL_DELEGATED = "approval.delegated", "Somebody handed their right to approve on, for a time."
     APPROVAL_TAKEN_BACK = "approval.taken-back", "A right to approve that was handed on was taken back."
+    LOGIN_SUCCEEDED = "login.succeeded", "A person logged in to the console."
+    LOGIN_FAILED = "login.failed", "A log-in, or a proof asked for anew, failed."
+    LOGIN_LOCKED = (
+        "login.locked",
+        "Log-ins failed too often; an address, for one account or for all, must wait.",
+    )
+    LOGIN_ENDED = "login.ended", "A person logged out."
+    MFA_ENROLLED = "mfa.enrolled", "An account got a second factor, a passkey, or new recovery codes."
+    MFA_REMOVED = "mfa.removed", "A second factor or a passkey was taken from an account."
+    SESSION_REVOKED = "session.revoked", "Sessions of an account were ended by a person."
 
     CERTIFICATE_INTENDED = (
         "certificate.intended",

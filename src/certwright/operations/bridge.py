@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ..core.errors import Unavailable
 from .context import Context
 from .record_denial import Denials
+from .record_login import Logins
 
 Result = TypeVar("Result")
 CALL_SECONDS = 30.0
@@ -24,6 +25,7 @@ class Bridge:
 
     context: Context
     denials: Denials
+    logins: Logins
     loop: asyncio.AbstractEventLoop
 
     def call(self, act: Callable[[Context], Coroutine[Any, Any, Result]]) -> Result:
@@ -49,7 +51,7 @@ class _Holder:
 
 def connect(context: Context, denials: Denials) -> None:
     """Let the threads of this process reach `context` on the loop that runs now."""
-    _Holder.bridge = Bridge(context, denials, asyncio.get_running_loop())
+    _Holder.bridge = Bridge(context, denials, Logins(context), asyncio.get_running_loop())
 
 
 def disconnect() -> None:

@@ -71,6 +71,19 @@ async def remove_member(context: Context, actor: Actor, team: str, user: str) ->
     )
 
 
+async def list_teams(context: Context, actor: Actor) -> list[TeamRow]:
+    """Every team, by name. Raises Forbidden."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    return [row for _, row in sorted(context.snapshot.teams.items())]
+
+
+async def read_team(context: Context, actor: Actor, name: str) -> tuple[TeamRow, list[str]]:
+    """A team and the names of the accounts in it. Raises Forbidden, NotFound."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    row = context.snapshot.team(name)
+    return row, await members_of(context.database, row)
+
+
 async def members_of(database: Database, team: TeamRow) -> list[str]:
     """Names of the accounts in it."""
     rows = await database.query(

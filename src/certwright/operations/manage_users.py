@@ -58,6 +58,7 @@ async def create_user(context: Context, actor: Actor, new: NewUser) -> UserAccou
         created_at=now,
         last_login_at=None,
         disabled_at=None,
+        sessions_ended_at=None,
         version=1,
     )
     detail: dict[str, JsonValue] = {"service": new.service, "origin": new.origin, "email": new.email}
@@ -113,7 +114,8 @@ async def disable_user(context: Context, actor: Actor, name: str) -> UserAccount
         raise Conflict(f"account {name} is disabled since {row.disabled_at:%Y-%m-%d %H:%M} UTC already")
     if actor.user == name:
         raise Conflict("nobody disables their own account; ask another administrator")
-    after = row._replace(disabled_at=context.clock())
+    now = context.clock()
+    after = row._replace(disabled_at=now, sessions_ended_at=now)  # enabled again, it has none
     return await _replace(context, actor, row, after, EventKind.USER_DISABLED, {})
 
 
@@ -126,10 +128,37 @@ async def enable_user(context: Context, actor: Actor, name: str) -> UserAccountR
     return await _replace(context, actor, row, row._replace(disabled_at=None), EventKind.USER_ENABLED, {})
 
 
+async def end_sessions(context: Context, actor: Actor, name: str) -> UserAccountRow:
+    """Everybody who is logged in with the account is logged out. Raises Forbidden, NotFound, Moved."""
+    if not actor.user or actor.user != name:
+        require(actor, Verb.MANAGE_ACCESS, Subject())
+    row = await find_user(context.database, name)
+    after = row._replace(sessions_ended_at=context.clock())
+    return await _replace(context, actor, row, after, EventKind.SESSION_REVOKED, {"sessions": "all"})
+
+
 async def list_users(database: Database, actor: Actor) -> list[UserAccountRow]:
     """Every account, by name. Raises Forbidden."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
     return await database.select(UserAccountRow, '1 = 1 ORDER BY "name"')
+
+
+async def remove_factors(context: Context, actor: Actor, name: str) -> UserAccountRow:
+    """Take authenticator, passkeys and recovery codes from who has lost them; all sessions end. On record
+    before they go, so that none goes unrecorded. Raises Forbidden, NotFound, Moved, Unavailable."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    row = await find_user(context.database, name)
+    after = row._replace(sessions_ended_at=context.clock())
+    changed = await _replace(context, actor, row, after, EventKind.MFA_REMOVED, {"factor": "all"})
+    async with context.database.transaction(0) as transaction:
+        await transaction.execute('DELETE FROM "mfa_authenticator" WHERE "user_id" = ?', (row.id,))
+    return changed
+
+
+async def read_user(context: Context, actor: Actor, name: str) -> UserAccountRow:
+    """One account. Raises Forbidden, NotFound."""
+    require(actor, Verb.MANAGE_ACCESS, Subject())
+    return await find_user(context.database, name)
 
 
 async def find_user(database: Database, name: str) -> UserAccountRow:

@@ -6,7 +6,7 @@ written when the moment comes. What is taken away here is long past every use; t
 
 from datetime import datetime, timedelta
 
-from ..store.rows import AcmeNonceRow, AcmeOrderRow, LeaseRow, OcspRunRow
+from ..store.rows import AcmeNonceRow, AcmeOrderRow, LeaseRow, OcspRunRow, RememberedRow
 from .context import Context
 
 ENROLMENT_KEPT = timedelta(days=90)
@@ -31,8 +31,21 @@ async def purge_expired(context: Context) -> int:
     gone = await ledger.purge(AcmeNonceRow, "expires_at", now - NONCES_KEPT, CHUNK)
     gone += await ledger.purge(LeaseRow, "expires_at", now - LEASES_KEPT, CHUNK)
     gone += await ledger.purge(OcspRunRow, "next_update", now - RUNS_KEPT, CHUNK)
+    gone += await ledger.purge(RememberedRow, "expires_at", now, CHUNK)
+    gone += await _purge_sessions(context, now)
     gone += await _purge_enrolment(context, now - ENROLMENT_KEPT)
     return gone + await _purge_lists(context, now)
+
+
+async def _purge_sessions(context: Context, now: datetime) -> int:
+    """Sessions past their longest time, and what is kept about those that are no more."""
+    ended = f'SELECT "session_key" FROM "django_session" WHERE "expire_date" < ? LIMIT {CHUNK}'
+    gone = await _delete(context, f'"django_session" WHERE "session_key" IN ({ended})', now)
+    told = (
+        'SELECT u."id" FROM "usersessions_usersession" u LEFT JOIN "django_session" s '
+        f'ON s."session_key" = u."session_key" WHERE s."session_key" IS NULL LIMIT {CHUNK}'
+    )
+    return gone + await _delete(context, f'"usersessions_usersession" WHERE "id" IN ({told})')
 
 
 async def _purge_enrolment(context: Context, before: datetime) -> int:

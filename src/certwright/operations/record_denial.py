@@ -5,18 +5,13 @@ and for all together in one process; what is past that is counted, and the count
 one.
 """
 
-from collections import OrderedDict
-
 from ..core.access import Actor
 from ..core.audit import SUBJECT_CHARACTERS_MAX, Event, EventKind, JsonValue, shown
 from ..core.errors import Forbidden
 from ..store.ledger import Change
+from .bounded_records import BoundedRecords
 from .context import Context
 
-MINUTE = 60.0
-EACH_MAX = 10
-ALL_MAX = 100
-ACTORS_MAX = 1000
 REASON_SHOWN = 1000
 
 
@@ -25,21 +20,19 @@ class Denials:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._began = float("-inf")
-        self._total = 0
-        self._recorded: OrderedDict[str, int] = OrderedDict()
-        self._unrecorded: OrderedDict[str, int] = OrderedDict()
+        self._bounds = BoundedRecords()
 
-    async def record(self, actor: Actor, act: str, error: Forbidden) -> None:
-        """`act` says what was asked for, as in `POST /api/v1/tokens`. Raises Unavailable."""
+    async def record(self, actor: Actor, act: str, error: Forbidden, way: str = "rest") -> None:
+        """`act` says what was asked for, as in `POST /api/v1/tokens`; `way` is `rest` or `console`. Raises
+        Unavailable."""
         now = self._context.clock()
-        if not self._may_record(actor.name, now.timestamp()):
+        if not self._bounds.take(actor.name, now.timestamp()):
             return
         detail: dict[str, JsonValue] = {
             "reason": shown(error.detail, REASON_SHOWN),
-            "more": self._unrecorded.pop(actor.name, 0),
+            "more": self._bounds.left_out(actor.name),
         }
-        subject = "rest:" + "".join(one if one.isprintable() else "?" for one in act)
+        subject = f"{way}:" + "".join(one if one.isprintable() else "?" for one in act)
         event = Event(
             EventKind.ACCESS_DENIED,
             now,
@@ -49,16 +42,3 @@ class Denials:
             detail,
         )
         await self._context.ledger.commit(Change(events=[event]))
-
-    def _may_record(self, name: str, moment: float) -> bool:
-        if not 0 <= moment - self._began < MINUTE:
-            self._began, self._total = moment, 0
-            self._recorded.clear()
-        if self._total >= ALL_MAX or self._recorded.get(name, 0) >= EACH_MAX:
-            self._unrecorded[name] = self._unrecorded.get(name, 0) + 1
-            while len(self._unrecorded) > ACTORS_MAX:
-                self._unrecorded.popitem(last=False)
-            return False
-        self._total += 1
-        self._recorded[name] = self._recorded.get(name, 0) + 1
-        return True

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -27,6 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ..core.errors import Malformed, NotFound
 from .addresses import LOCALHOST, ListenAddress, default_url
+from .login_settings import Login
 from .setting_types import (
     Hosts,
     HttpsUrl,
@@ -35,6 +35,7 @@ from .setting_types import (
     Networks,
     Resolvers,
     Seconds,
+    Table,
     Words,
     from_json,
     listen_address,
@@ -47,10 +48,6 @@ LOOPBACK = frozenset({"127.0.0.1", "::1"})
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told from others, not bound here
 FILE_OCTETS_MAX = 1024 * 1024
 DJANGO_SECRET = "django-secret"  # noqa: S105 - a file's name
-
-
-class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Egress(Table):
@@ -171,6 +168,7 @@ TABLES: dict[str, type[Table]] = {
     "validation": Validation,
     "keys": Keys,
     "limits": Limits,
+    "login": Login,
     "pkcs11": Pkcs11Module,
 }
 
@@ -260,6 +258,7 @@ class Configuration(BaseSettings):
     validation: Validation = Validation()
     keys: Keys = Keys()
     limits: Limits = Limits()
+    login: Login = Login()
     pkcs11: Annotated[tuple[Pkcs11Module, ...], BeforeValidator(from_json)] = Field((), max_length=16)
 
     @classmethod

@@ -36,6 +36,9 @@ _APPLICATIONS = {
     "auth": ("django", "contrib/auth/migrations"),
     "contenttypes": ("django", "contrib/contenttypes/migrations"),
     "sessions": ("django", "contrib/sessions/migrations"),
+    "account": ("allauth", "account/migrations"),
+    "mfa": ("allauth", "mfa/migrations"),
+    "usersessions": ("allauth", "usersessions/migrations"),
 }
 
 

@@ -5,13 +5,19 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..core.errors import CertwrightError, Malformed
 from ..protocols.asgi import host_name
 from .addresses import ListenAddress, parse_listen_address
 
 Network = IPv4Network | IPv6Network
+
+
+class Table(BaseModel):
+    """A table of `certwright.toml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _plain_error(check: Any) -> BeforeValidator:

@@ -7,6 +7,7 @@ from .configuration import DJANGO_SECRET, Configuration, read_secret_file
 
 CONFIGURATION = Configuration.load()
 PAGES = Path(__file__).parent / "pages"
+CONSOLE = Path(__file__).parents[1] / "console"
 BUSY_SECONDS = 5
 KEEP_CONNECTIONS_SECONDS = 300
 
@@ -55,16 +56,23 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "certwright.store",
 ]
 AUTH_USER_MODEL = "store.User"
-AUTHENTICATION_BACKENDS = ["certwright.site.password_backend.ExpiringPasswords"]
+AUTHENTICATION_BACKENDS = ["certwright.console.login.backend.ExpiringPasswords"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("name", "display_name", "email")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -81,23 +89,29 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "certwright.console.login.session_limits.SessionLimits",
+    "django_htmx.middleware.HtmxMiddleware",
+    "certwright.console.login.guard.Guard",
 ]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [PAGES / "templates"],
+        "DIRS": [CONSOLE / "templates", PAGES / "templates"],
+        "APP_DIRS": True,
         "OPTIONS": {
+            "libraries": {"fields": "certwright.console.fields"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
         },
     }
 ]
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [PAGES / "static"]
+STATICFILES_DIRS = [CONSOLE / "static", PAGES / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 
@@ -111,7 +125,9 @@ SESSION_COOKIE_NAME = "__Host-certwright"
 SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = CONFIGURATION.login.session_seconds
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_COOKIE_NAME = "__Host-certwright-csrf"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_HTTPONLY = True
@@ -119,5 +135,45 @@ CSRF_COOKIE_SAMESITE = "Strict"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIGURATION.limits.console_body_octets
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
+
+# -- logging in: django-allauth, in the hands of console/login --
+
+CERTWRIGHT_LOGIN = CONFIGURATION.login
+CERTWRIGHT_SERVICE_URL = CONFIGURATION.service_url
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "console"
+CACHES = {"default": {"BACKEND": "certwright.console.login.cache.SharedCache"}}
+ACCOUNT_ADAPTER = "certwright.console.login.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = "name"
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # mail addresses are data here, never a proof
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "start"
+ACCOUNT_REAUTHENTICATION_TIMEOUT = CONFIGURATION.login.fresh_seconds
+ACCOUNT_FORMS = {"login": "certwright.console.login.forms.LoginForm"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "login_failed": "20/m/ip,5/5m/key,30/d/key",  # of second factors; passwords are counted by ourselves
+    "change_password": "10/m/user",
+    "reauthenticate": "20/m/user",
+}
+MFA_ADAPTER = "certwright.console.login.adapters.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "certwright.console.login.forms.AuthenticateForm",
+    "reauthenticate": "certwright.console.login.forms.ReauthenticateForm",
+    "authenticate_webauthn": "certwright.console.login.forms.AuthenticatePasskeyForm",
+    "reauthenticate_webauthn": "certwright.console.login.forms.ReauthenticatePasskeyForm",
+    "login_webauthn": "certwright.console.login.forms.LoginPasskeyForm",
+}
+USERSESSIONS_ADAPTER = "certwright.console.login.adapters.SessionsAdapter"
+USERSESSIONS_TRACK_ACTIVITY = True
 
 LOGGING_CONFIG = None  # logs.py has set it up for the whole process

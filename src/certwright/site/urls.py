@@ -6,7 +6,9 @@ from django.views.generic import RedirectView
 from .pages.views import start
 
 urlpatterns = [
-    path("favicon.ico", RedirectView.as_view(url="/static/certwright/icon.svg")),
+    path("favicon.ico", RedirectView.as_view(url="/static/certwright/icon.svg"), name="favicon"),
     path("", start, name="start"),
+    path("login/", include("certwright.console.login.urls")),
+    path("console/", include("certwright.console.urls")),
     path("api/", include("certwright.api.routes")),
 ]

@@ -343,6 +343,12 @@ class OutboxRow(NamedTuple):
     created_at: datetime
 
 
+class RememberedRow(NamedTuple):
+    digest: bytes
+    value: str
+    expires_at: datetime
+
+
 class LeaseRow(NamedTuple):
     name: str
     holder: str
@@ -362,6 +368,7 @@ class UserAccountRow(NamedTuple):
     created_at: datetime
     last_login_at: datetime | None
     disabled_at: datetime | None
+    sessions_ended_at: datetime | None
     version: int
 
 

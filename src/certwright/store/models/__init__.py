@@ -27,7 +27,7 @@ from .configuration import Counter, Endpoint, Installation, Policy, Profile
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
 from .status import Crl, CrlShard, OcspRun, StatusChange
-from .work import Lease, Outbox
+from .work import Lease, Outbox, Remembered
 
 __all__ = [
     "AcmeAccount",
@@ -65,6 +65,7 @@ __all__ = [
     "Policy",
     "Profile",
     "RequestApprover",
+    "Remembered",
     "RoleGrant",
     "StatusChange",
     "Team",

@@ -4,8 +4,11 @@ from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from ..fields import IdentifierField
+
+SESSION_SALT = "certwright.session"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -33,6 +36,7 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField()
     last_login_at = models.DateTimeField(null=True)
     disabled_at = models.DateTimeField(null=True)
+    sessions_ended_at = models.DateTimeField(null=True, help_text="what was logged in before is not any more")
     version = models.BigIntegerField()
 
     last_login = None  # Django would write it behind our back
@@ -55,6 +59,11 @@ class User(AbstractBaseUser):
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         return self.disabled_at is None and not self.service
+
+    def get_session_auth_hash(self) -> str:
+        """What a session must carry: another password, or an end put to all sessions, makes it another."""
+        ended = self.sessions_ended_at.isoformat() if self.sessions_ended_at else ""
+        return salted_hmac(SESSION_SALT, f"{self.password}\n{ended}", algorithm="sha256").hexdigest()
 
 
 class Team(models.Model):

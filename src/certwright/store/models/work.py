@@ -17,6 +17,18 @@ class Outbox(models.Model):
         db_table = "outbox"
 
 
+class Remembered(models.Model):
+    """What all processes must know for a while: how often log-ins have failed, which one-time codes are
+    spent."""
+
+    digest = models.BinaryField(primary_key=True, help_text="SHA-256 of what it is about")
+    value = models.TextField(help_text="JSON")
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "remembered"
+
+
 class Lease(models.Model):
     """The right to a task that one process at a time may do."""
 

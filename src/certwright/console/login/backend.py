@@ -6,7 +6,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 from django.utils import timezone
 
-from ..store.models import User
+from ...store.models import User
 
 
 class ExpiringPasswords(ModelBackend):

@@ -1,0 +1,1 @@
+"""Logging in: accounts, second factors, sessions. django-allauth behind our operations and pages."""

@@ -1,0 +1,42 @@
+"""What the settings say about logging in; `site/settings.py` hands it over."""
+
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+
+class LoginSettings(Protocol):
+    """The table `login` of `certwright.toml`, as docs/reference/settings.md has it."""
+
+    @property
+    def mfa(self) -> str: ...
+    @property
+    def idle_seconds(self) -> int: ...
+    @property
+    def session_seconds(self) -> int: ...
+    @property
+    def fresh_seconds(self) -> int: ...
+    @property
+    def failures(self) -> int: ...
+    @property
+    def address_failures(self) -> int: ...
+    @property
+    def lock_seconds(self) -> int: ...
+    @property
+    def lock_seconds_max(self) -> int: ...
+
+
+def login_settings() -> LoginSettings:
+    given: LoginSettings = settings.CERTWRIGHT_LOGIN  # type: ignore[misc]
+    return given
+
+
+def factor_required() -> bool:
+    """Must everybody have an authenticator or a passkey?"""
+    return login_settings().mfa == "required"
+
+
+def service_host() -> str:
+    """The host by which people reach us: passkeys are bound to it."""
+    return urlsplit(settings.CERTWRIGHT_SERVICE_URL).hostname or ""  # type: ignore[misc]

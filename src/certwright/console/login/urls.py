@@ -1,0 +1,19 @@
+"""Addresses below `/login/`, by the names django-allauth knows. There is no sign-up and no reset by mail."""
+
+from allauth.account import views as account
+from allauth.mfa.base import views as factors
+from allauth.mfa.webauthn import views as passkeys
+from django.urls import path
+
+from .views import PasswordView
+
+urlpatterns = [
+    path("", account.login, name="account_login"),
+    path("factor/", factors.authenticate, name="mfa_authenticate"),
+    path("passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
+    path("out/", account.logout, name="account_logout"),
+    path("password/", PasswordView.as_view(), name="account_change_password"),
+    path("again/", account.reauthenticate, name="account_reauthenticate"),
+    path("again/factor/", factors.reauthenticate, name="mfa_reauthenticate"),
+    path("again/passkey/", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+]

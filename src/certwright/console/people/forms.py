@@ -1,0 +1,47 @@
+"""What is asked of whoever manages access. What may be in the fields, operations say."""
+
+from django import forms
+
+from ...core.access import GIVEN_ROLES
+from ...operations.manage_users import DISPLAY_NAME_MAX
+
+
+class AccountForm(forms.Form):
+    display_name = forms.CharField(label="Called", max_length=DISPLAY_NAME_MAX, required=False)
+    email = forms.CharField(label="Mail address", max_length=254, required=False)
+
+
+class NewAccountForm(AccountForm):
+    name = forms.CharField(
+        label="Name",
+        max_length=100,
+        help_text="What they log in with: a-z, 0-9 and ._@- . It stays for ever.",
+    )
+    service = forms.BooleanField(
+        label="For a service", required=False, help_text="It has tokens, and never logs in."
+    )
+    field_order = ("name", "display_name", "email", "service")
+
+
+class GrantForm(forms.Form):
+    role = forms.ChoiceField(label="Role", choices=[(role.value, role.value) for role in GIVEN_ROLES])
+    scope = forms.CharField(
+        label="Within",
+        max_length=300,
+        initial="*",
+        help_text="* is everything; or authority:NAME, team:NAME.",
+    )
+
+
+class TeamForm(forms.Form):
+    description = forms.CharField(label="Description", max_length=1000, required=False)
+    email = forms.CharField(label="Mail address", max_length=254, required=False)
+
+
+class NewTeamForm(TeamForm):
+    name = forms.CharField(label="Name", max_length=100, help_text="a-z, 0-9 and ._-")
+    field_order = ("name", "description", "email")
+
+
+class MemberForm(forms.Form):
+    user = forms.CharField(label="Account", max_length=100)

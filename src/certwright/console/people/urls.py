@@ -1,0 +1,16 @@
+"""Addresses of accounts and teams, below `/console/`."""
+
+from django.urls import path
+
+from .team_views import new_team, team, teams
+from .views import new_password, new_person, people, person
+
+urlpatterns = [
+    path("people/", people, name="people"),
+    path("people/new/", new_person, name="new_person"),
+    path("people/of/<str:name>/", person, name="person"),
+    path("people/of/<str:name>/password/", new_password, name="new_password"),
+    path("teams/", teams, name="teams"),
+    path("teams/new/", new_team, name="new_team"),
+    path("teams/of/<str:name>/", team, name="team"),
+]
