@@ -1,5 +1,18 @@
-"""Addresses of the console's pages."""
+"""Addresses of the console's pages, below `/console/`."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from .certificates import one, views
+from .views import home
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home, name="console"),
+    path("find/", views.find_some, name="find"),
+    path("certificates/", views.certificates, name="certificates"),
+    path("certificates/chosen/", views.act_on_chosen, name="certificates_chosen"),
+    path("certificates/views/", views.views, name="certificate_views"),
+    path("certificates/export.<str:kind>", views.export, name="certificates_export"),
+    path("certificates/<str:reference>/", one.certificate, name="certificate"),
+    path("certificates/<str:reference>/download/<str:kind>", one.download, name="certificate_download"),
+    path("certificates/<str:reference>/<str:what>/", one.act, name="certificate_act"),
+]

@@ -7,6 +7,7 @@ from .configuration import DJANGO_SECRET, Configuration, read_secret_file
 
 CONFIGURATION = Configuration.load()
 PAGES = Path(__file__).parent / "pages"
+CONSOLE = Path(__file__).parents[1] / "console"
 BUSY_SECONDS = 5
 KEEP_CONNECTIONS_SECONDS = 300
 
@@ -47,7 +48,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-USE_I18N = False
+LANGUAGES = [("en", "English")]
+USE_I18N = True  # every text of the console goes through gettext, ready for another language
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -69,6 +71,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+LOGIN_URL = "/login/"
+
 ROOT_URLCONF = "certwright.site.urls"
 WSGI_APPLICATION = "certwright.site.wsgi.application"
 MIDDLEWARE = [
@@ -85,21 +89,26 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [PAGES / "templates"],
+        "DIRS": [CONSOLE / "templates", PAGES / "templates"],
         "OPTIONS": {
+            "libraries": {
+                "assets": "certwright.console.assets",
+                "certificates": "certwright.console.certificates.told",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
         },
     }
 ]
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [PAGES / "static"]
+STATICFILES_DIRS = [CONSOLE / "static", PAGES / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/built/.+-[0-9A-Z]{8}\.(css|js|svg)$"  # named by what is in them
 
 # A name that only this machine resolves must not carry HSTS: it would bind every other port of localhost.
 SECURE_HSTS_SECONDS = 0 if CONFIGURATION.embedded else 365 * 24 * 3600

@@ -8,5 +8,6 @@ from .pages.views import start
 urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url="/static/certwright/icon.svg")),
     path("", start, name="start"),
+    path("console/", include("certwright.console.urls")),
     path("api/", include("certwright.api.routes")),
 ]

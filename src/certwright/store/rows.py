@@ -439,3 +439,19 @@ class ApprovalDecisionRow(NamedTuple):
     approved: bool
     comment: str
     at: datetime
+
+
+class OverviewRow(NamedTuple):
+    id: int
+    scope: str
+    at: datetime
+    document: str
+    version: int
+
+
+class SavedViewRow(NamedTuple):
+    id: int
+    user: str
+    name: str
+    query: str
+    created_at: datetime

@@ -24,6 +24,7 @@ from .certificates import (
     IssuanceIntent,
 )
 from .configuration import Counter, Endpoint, Installation, Policy, Profile
+from .console import Overview, SavedView
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
 from .requests import ApprovalDecision, CertificateRequest
 from .status import Crl, CrlShard, OcspRun, StatusChange
@@ -60,10 +61,12 @@ __all__ = [
     "OcspRun",
     "OcspSigner",
     "Outbox",
+    "Overview",
     "PerspectiveResult",
     "Policy",
     "Profile",
     "RoleGrant",
+    "SavedView",
     "StatusChange",
     "Team",
     "TeamMember",
