@@ -25,10 +25,22 @@ function read (table) {
   return { corner, labels, links, series }
 }
 
+/** Colours of the theme as plain red, green and blue, however the style sheet writes them. */
 function colours () {
-  const style = getComputedStyle(document.documentElement)
-  const of = (name) => style.getPropertyValue(`--tblr-${name}`).trim()
-  return { text: of('body-color'), line: of('border-color'), surface: of('bg-surface'), primary: of('primary'), red: of('red'), yellow: of('yellow'), green: of('green') }
+  const brush = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
+  const probe = document.body.appendChild(document.createElement('span'))
+  const of = (name) => {
+    probe.style.color = `var(--tblr-${name})`
+    brush.clearRect(0, 0, 1, 1)
+    brush.fillStyle = getComputedStyle(probe).color
+    brush.fillRect(0, 0, 1, 1)
+    const [red, green, blue, opacity] = brush.getImageData(0, 0, 1, 1).data
+    return `rgba(${red},${green},${blue},${opacity / 255})`
+  }
+  const found = { text: of('body-color'), line: of('border-color'), surface: of('bg-surface') }
+  for (const name of ['primary', 'red', 'yellow', 'green']) found[name] = of(name)
+  probe.remove()
+  return found
 }
 
 function axes (told, palette) {
@@ -59,7 +71,7 @@ const kinds = {
       calendar: {
         range: [told.labels[0], told.labels.at(-1)], left: 36, right: 8, top: 24, bottom: 8,
         cellSize: ['auto', 'auto'],
-        itemStyle: { color: 'transparent', borderColor: palette.surface, borderWidth: 3 }, splitLine: { show: false },
+        itemStyle: { color: palette.line, opacity: 0.35, borderColor: palette.surface, borderWidth: 3 }, splitLine: { show: false },
         dayLabel: { color: palette.text, firstDay: 1 }, monthLabel: { color: palette.text }, yearLabel: { show: false }
       },
       series: { name, type: 'heatmap', coordinateSystem: 'calendar', data: told.labels.map((day, place) => [day, data[place]]) }

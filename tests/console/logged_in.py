@@ -1,4 +1,4 @@
-"""People who are logged in, without going through the log-in: an account, its roles, and a session in the store."""
+"""People who are logged in, without going through the log-in: an account, roles, a session in the store."""
 
 import os
 import subprocess

@@ -1,7 +1,7 @@
 """Template tags: what pages load, by the name it has been built under, and where a person may go.
 
-Style sheet and scripts are built from `assets/` under names that change with what is in them. Where nobody has
-built them, pages load a plain style sheet and no script: they work all the same.
+Style sheet and scripts are built from `assets/` under names that change with what is in them. Where nobody
+has built them, pages load a plain style sheet and no script: they work all the same.
 """
 
 import json

@@ -107,7 +107,8 @@ def day_of(moment: datetime | str) -> str:
 def numbers_from(document: str) -> Numbers:
     """As they were kept."""
     kept: dict[str, Any] = json.loads(document)
-    return Numbers(**{name: Counter(it) if isinstance(it, dict) else it for name, it in kept.items()})
+    read: dict[str, Any] = {name: Counter(it) if isinstance(it, dict) else it for name, it in kept.items()}
+    return Numbers(**read)
 
 
 async def count_certificates(context: Context) -> dict[str, Numbers]:

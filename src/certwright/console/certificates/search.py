@@ -2,8 +2,8 @@
 
 What has an index is tried first: where it finds no more than FEW, everything else is asked of those alone.
 Otherwise rows are looked at in the order of the list, LOOK of them at the most; where the page is not full by
-then, the answer says how far it came, and the next page goes on from there. So no filter needs an index of its
-own, which every certificate that is issued would pay for.
+then, the answer says how far it came, and the next page goes on from there. So no filter needs an index of
+its own, which every certificate that is issued would pay for.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,8 @@ ORDERS = {NEWEST: ("-id",), EXPIRES: ("not_after", "id"), EXPIRES_LAST: ("-not_a
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What to find; what is empty or None does not matter. `name` is a DNS name, or `.example.test` for all
-    below; `serial` octets in hexadecimal. A certificate without owner has `owner` "-", likewise for a team."""
+    below; `serial` octets in hexadecimal. An `owner` or `team` of "-" means
+    none."""
 
     text: str = ""
     authority: str = ""

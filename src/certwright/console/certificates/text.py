@@ -61,7 +61,7 @@ def _begins(field: str, text: str) -> Q:
 
 
 def _octets(digits: str) -> list[Q]:
-    """Serial numbers, issuer by issuer as the index has them, and fingerprints that begin with these digits."""
+    """Serial numbers, issuer by issuer as the index has them, and fingerprints that begin like this."""
     low = bytes.fromhex(digits + "0" * (len(digits) % 2))
     high = bytes.fromhex(digits + "f" * (len(digits) % 2)) + b"\xff" * 33
     ours = list(AuthorityGeneration.objects.values_list("id", flat=True))
