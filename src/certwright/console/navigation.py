@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from ..core.access import Actor, Verb, reach
+from ..core.access import Actor, Verb
+from ..operations.shown import has_anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def places(actor: Actor, path: str) -> list[Place]:
 
 
 def _is_for(page: Page, actor: Actor) -> bool:
-    return not page.verbs or any(reach(actor, verb) != () for verb in page.verbs)
+    return not page.verbs or has_anywhere(actor, page.verbs)
 
 
 def _address(page: Page) -> str:

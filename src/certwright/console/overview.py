@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..core.access import EVERYTHING, Actor, Verb, reach
+from ..core.access import EVERYTHING, Actor
 from ..operations.count_certificates import COLUMNS, Numbers, Window, count, numbers_from
+from ..operations.shown import seen_scopes
 from ..store.models import Certificate, Overview
 
 MOST = 2000
@@ -24,7 +25,7 @@ class Seen:
 
 def overview(actor: Actor, now: datetime) -> Seen:
     """All that the actor may see, in numbers."""
-    scopes = reach(actor, Verb.VIEW)
+    scopes = seen_scopes(actor)
     names = {EVERYTHING} if scopes is None else {f"{kind}:{name}" for kind, name in scopes if kind in KEPT}
     rows = list(Overview.objects.filter(scope__in=names))
     seen = Numbers()

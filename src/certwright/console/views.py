@@ -10,9 +10,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ..core.access import EVERYTHING, Verb, reach
 from ..operations.bridge import bridge
 from ..operations.count_certificates import Numbers
+from ..operations.shown import seen_scopes
 from .acting import actor_of
 from .errors import page
 from .overview import overview
@@ -45,10 +45,9 @@ def home(request: HttpRequest) -> HttpResponse:
         "past": [
             (day, numbers.issued[day.isoformat()], numbers.failed[day.isoformat()]) for day in _past(today)
         ],
-        "failures": reach(actor, Verb.VIEW) is None,
+        "failures": seen_scopes(actor) is None,
         "authorities": _top(numbers.authorities, "authority"),
         "teams": _top(numbers.teams, "team"),
-        "everything": EVERYTHING,
     }
     return render(request, "console/home.html", context)
 

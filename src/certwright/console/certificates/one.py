@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ...core.access import Actor, Subject, Verb, may
+from ...core.access import Actor, Verb
 from ...core.certs_only import certs_only
 from ...core.errors import CertwrightError, NotFound
 from ...core.extensions import PURPOSES
@@ -23,6 +23,7 @@ from ...operations.list_events import EventFilter, event_document, list_events
 from ...operations.read_certificate import CertificateDetails, read_certificate
 from ...operations.renew import renew_certificate
 from ...operations.revoke import release_certificate, revoke_certificate
+from ...operations.shown import open_verbs, reads_audit
 from ..acting import run
 from ..errors import page, told
 from . import words
@@ -44,7 +45,6 @@ class Read:
 
     details: CertificateDetails
     tags: frozenset[str]
-    subject: Subject
     events: list[dict[str, Any]] | None
     verbs: frozenset[Verb]
 
@@ -54,12 +54,12 @@ async def _read(context: Context, actor: Actor, reference: str) -> Read:
     row = details.row
     subject = await read_subject(context.database, actor, row)
     events = None
-    if may(actor, Verb.VIEW_AUDIT, Subject()):
+    if reads_audit(actor):
         wanted = EventFilter(subject=f"certificate:{row.fingerprint.hex()}")
         rows = await list_events(context.database, actor, wanted, EVENTS_MAX)
         events = [event_document(one) for one in reversed(rows)]
-    verbs = frozenset(verb for verb in (Verb.RENEW, Verb.REVOKE) if may(actor, verb, subject))
-    return Read(details, await tags_of(context.database, row.id), subject, events, verbs)
+    verbs = open_verbs(actor, (Verb.RENEW, Verb.REVOKE), subject)
+    return Read(details, await tags_of(context.database, row.id), events, verbs)
 
 
 def _found(request: HttpRequest, reference: str) -> Read:

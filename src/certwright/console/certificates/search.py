@@ -12,16 +12,17 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ...core.access import Actor, Verb, reach
+from ...core.access import Actor
 from ...core.errors import Malformed
 from ...core.names import IdentifierKind, parse_identifier, reversed_name
 from ...core.revocation import Reason
+from ...operations.shown import seen_scopes
 from ...store.models import Certificate, CertificateName, CertificateTag
 from . import text as texts
 
 PAGE = 50
 FEW = 2000
-LOOK = 10_000
+LOOK = 4_000
 SOON = timedelta(days=30)
 STATUSES = ("live", "expiring", "expired", "revoked", "hold")
 NEWEST, EXPIRES, EXPIRES_LAST = "newest", "expires", "-expires"
@@ -220,7 +221,7 @@ def _indexed(actor: Actor, wanted: Wanted) -> Iterator[_Indexed]:
 
 def _scope(actor: Actor) -> _Indexed | None:
     """What somebody may see who may not see everything, if indices say it."""
-    scopes = reach(actor, Verb.VIEW)
+    scopes = seen_scopes(actor)
     if scopes is None or not all(kind in ("owner", "team", "tag") for kind, _ in scopes):
         return None
     ways = [
