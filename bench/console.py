@@ -10,6 +10,8 @@ import asyncio
 import os
 import secrets
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -158,7 +160,7 @@ def measure(kind: str) -> None:
         times = [timed(lambda w=w, a=actor: find(a, w, now)) for _ in range(ROUNDS) for w in wanted]
         told(f"{kind}: list, {name} certificates, three filters and text", times, floor)
         slowest = max(wanted, key=lambda w, a=actor: timed(partial(find, a, w, now)))
-        show(f"{kind}: slowest", **dict(_given(slowest)))
+        show(f"{kind}: slowest", filters=dict(_given(slowest)))
         plain = [
             timed(lambda o=o, a=actor: find(a, Wanted(order=o), now)) for o in ("newest", "expires") * 20
         ]
@@ -171,6 +173,15 @@ def _given(wanted: object) -> list[tuple[str, object]]:
     return [(name, getattr(wanted, name)) for name in wanted.__slots__ if getattr(wanted, name)]
 
 
+def measured(kind: str) -> None:
+    """In a process of its own: Django is set up for one database."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "certwright.site.settings"
+    import django
+
+    django.setup()
+    measure(kind)
+
+
 def main() -> None:
     for kind in ("sqlite", "postgresql"):
         with installation(kind) as (configuration, _token):
@@ -179,15 +190,8 @@ def main() -> None:
                 "CERTWRIGHT_HOME": str(configuration.home),
                 "CERTWRIGHT_DATABASE": configuration.database_url,
             }
-            child = os.fork()  # Django can be set up for one database in a process
-            if not child:
-                os.environ.update(settings, DJANGO_SETTINGS_MODULE="certwright.site.settings")
-                import django
-
-                django.setup()
-                measure(kind)
-                os._exit(0)
-            os.waitpid(child, 0)
+            program = "import sys; from bench.console import measured; measured(sys.argv[1])"
+            subprocess.run([sys.executable, "-c", program, kind], env={**os.environ, **settings}, check=True)
 
 
 if __name__ == "__main__":
