@@ -14,21 +14,22 @@ export CERTWRIGHT_TEST_SIGNED ?= $(CURDIR)/.cache/signed
 
 installed := .venv/.run-installed
 development := .venv/.development-installed
+assets := src/certwright/console/static/certwright/built/manifest.json
 pytest := .venv/bin/pytest -n 2 --dist loadscope
 judges := .venv/bin/pytest tests/peers/judge_run.py
 
 .PHONY: up test test-full check bench docs
 
-up: $(installed)
+up: $(installed) $(assets)
 	exec .venv/bin/certwright up
 
-test: $(development)
+test: $(development) $(assets)
 	rm -rf "$$CERTWRIGHT_TEST_SIGNED"
 	CERTWRIGHT_TEST_DATABASE=sqlite $(pytest)
 	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) -m database
 	$(judges)
 
-test-full: $(development)
+test-full: $(development) $(assets)
 	rm -rf "$$CERTWRIGHT_TEST_SIGNED"
 	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=sqlite $(pytest) --timeout 7200
 	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) --timeout 7200 -m database
@@ -41,7 +42,7 @@ check: $(development)
 	.venv/bin/pytest tests/architecture
 	.venv/bin/python -m tests.architecture.sizes
 
-bench: $(development)
+bench: $(development) $(assets)
 	for script in bench/[a-z]*.py; do name=$${script##*/}; .venv/bin/python -m "bench.$${name%.py}"; done
 
 docs: $(development)
@@ -52,3 +53,6 @@ $(installed): requirements/run.txt requirements/install pyproject.toml
 
 $(development): requirements/development.txt requirements/install pyproject.toml
 	requirements/install development
+
+$(assets): requirements/assets assets/package-lock.json $(wildcard assets/*.js assets/*.mjs assets/*.css)
+	requirements/assets

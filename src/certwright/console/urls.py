@@ -1,11 +1,20 @@
 """Addresses of the console's pages, below `/console/`."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
+from .certificates import one, views
 from .views import home
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", home, name="console"),
     path("account/", include("certwright.console.login.account_urls")),
     path("", include("certwright.console.people.urls")),
+    path("find/", views.find_some, name="find"),
+    path("certificates/", views.certificates, name="certificates"),
+    path("certificates/chosen/", views.act_on_chosen, name="certificates_chosen"),
+    path("certificates/views/", views.views, name="certificate_views"),
+    path("certificates/export.<str:kind>", views.export, name="certificates_export"),
+    path("certificates/<str:reference>/", one.certificate, name="certificate"),
+    path("certificates/<str:reference>/download/<str:kind>", one.download, name="certificate_download"),
+    path("certificates/<str:reference>/<str:what>/", one.act, name="certificate_act"),
 ]

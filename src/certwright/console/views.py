@@ -1,14 +1,95 @@
-"""The first page after log-in."""
+"""The first page after log-in: everything in numbers, each of which leads to the rows."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from ..operations.bridge import bridge
+from ..operations.count_certificates import Numbers
+from ..operations.shown import seen_scopes
 from .acting import actor_of
+from .overview import overview
+
+WEEKS = 53
+DAYS_SHOWN = 30
+TOP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, what it counts, and where its rows are."""
+
+    title: str
+    value: int
+    address: str
+    colour: str = ""
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    actor = actor_of(request)
-    grants = sorted((grant.role.value, grant.scope) for grant in actor.grants)
-    return render(request, "console/home.html", {"grants": grants})
+    now, actor = bridge().context.clock(), actor_of(request)
+    seen = overview(actor, now)
+    today, numbers = now.date(), seen.numbers
+    context = {
+        "seen": seen,
+        "numbers": _headline(numbers, today),
+        "days": [(day, numbers.ends[day.isoformat()], _ending(day, 1)) for day in _days(today, WEEKS * 7)],
+        "past": [
+            (day, numbers.issued[day.isoformat()], numbers.failed[day.isoformat()]) for day in _past(today)
+        ],
+        "failures": seen_scopes(actor) is None,
+        "authorities": _top(numbers.authorities, "authority"),
+        "teams": _top(numbers.teams, "team"),
+    }
+    return render(request, "console/home.html", context)
+
+
+def _headline(numbers: Numbers, today: date) -> list[Number]:
+    ending = [
+        Number(_("End within %d days") % days, _within(numbers, today, days), _ending(today, days), colour)
+        for days, colour in ((7, "red"), (30, "yellow"), (90, ""))
+    ]
+    return [
+        Number(_("Live"), numbers.live, _rows(status="live")),
+        *ending,
+        Number(_("Issued today"), numbers.issued[today.isoformat()], _rows(order="newest")),
+        Number(_("Without owner"), numbers.unowned, _rows(status="live", owner="-", team="-")),
+        Number(_("Revoked"), numbers.revoked, _rows(status="revoked")),
+        Number(_("On hold"), numbers.hold, _rows(status="hold")),
+    ]
+
+
+def _within(numbers: Numbers, today: date, days: int) -> int:
+    return sum(numbers.ends[day.isoformat()] for day in _days(today, days))
+
+
+def _days(today: date, count: int) -> list[date]:
+    return [today + timedelta(days=number) for number in range(count)]
+
+
+def _past(today: date) -> list[date]:
+    return [today - timedelta(days=number) for number in range(DAYS_SHOWN - 1, -1, -1)]
+
+
+def _ending(first: date, days: int) -> str:
+    """Rows that end from this day on, within so many days."""
+    before = first + timedelta(days=days)
+    return _rows(status="live", expires_after=first.isoformat(), expires_before=before.isoformat())
+
+
+def _top(names: dict[str, int], filtered: str) -> list[Number]:
+    found = sorted(names.items(), key=lambda pair: -pair[1])[:TOP]
+    return [
+        Number(name or _("none"), count, _rows(status="live", **{filtered: name or "-"}))
+        for name, count in found
+    ]
+
+
+def _rows(**filters: str) -> str:
+    return f"{reverse('certificates')}?{urlencode(filters)}"

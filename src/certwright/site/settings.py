@@ -48,7 +48,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-USE_I18N = False
+LANGUAGES = [("en", "English")]
+USE_I18N = True  # every text of the console goes through gettext, ready for another language
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -100,7 +101,11 @@ TEMPLATES = [
         "DIRS": [CONSOLE / "templates", PAGES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"fields": "certwright.console.fields"},
+            "libraries": {
+                "assets": "certwright.console.assets",
+                "certificates": "certwright.console.certificates.told",
+                "fields": "certwright.console.fields",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -114,6 +119,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [CONSOLE / "static", PAGES / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/built/.+-[0-9A-Z]{8}\.(css|js|svg)$"  # named by what is in them
 
 # A name that only this machine resolves must not carry HSTS: it would bind every other port of localhost.
 SECURE_HSTS_SECONDS = 0 if CONFIGURATION.embedded else 365 * 24 * 3600

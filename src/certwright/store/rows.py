@@ -468,3 +468,19 @@ class ApprovalDelegationRow(NamedTuple):
     created_at: datetime
     created_by: str
     version: int
+
+
+class OverviewRow(NamedTuple):
+    id: int
+    scope: str
+    at: datetime
+    document: str
+    version: int
+
+
+class SavedViewRow(NamedTuple):
+    id: int
+    user: str
+    name: str
+    query: str
+    created_at: datetime

@@ -1,5 +1,6 @@
 """Everything the worker does, how often, and under which lease."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..operations.context import Context
+from ..operations.count_certificates import count_certificates
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
 from ..operations.purge_expired import purge_expired
@@ -29,6 +31,7 @@ LOST = timedelta(seconds=60)
 """A challenge that is not settled so long after the client's response was lost with its process."""
 SEQUENCE_TURNS_MAX = 100
 PURGE_TURNS_MAX = 50
+COUNT_PAUSE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Duties:
         self._durable = durable
         self._outbox = outbox
         self._meter = meter
+        self._count_again = 0.0
 
     def tasks(self, recovery: Recovery) -> list[Task]:
         host = self._at.host
@@ -72,6 +76,7 @@ class Duties:
             Task("purge", 10.0, self.purge, "purge"),
             Task("workflows", 600.0, self.forget_workflows, "workflows"),
             Task("numbers", 10.0, self.measure),
+            Task("overview", 10.0, self.count, "overview", bound=600.0),
         ]
         return found + self._validation_tasks()
 
@@ -138,6 +143,15 @@ class Duties:
         for _ in range(PURGE_TURNS_MAX):
             if not await self._durable.forget_ended(before):
                 return
+
+    async def count(self) -> None:
+        """However many certificates there are, counting them takes a fiftieth of the time."""
+        started = time.monotonic()
+        if started < self._count_again:
+            return
+        await count_certificates(self._context)
+        ended = time.monotonic()
+        self._count_again = ended + COUNT_PAUSE * (ended - started)
 
     async def measure(self) -> None:
         self._meter.waiting(self._outbox.waiting)

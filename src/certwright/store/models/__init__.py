@@ -24,6 +24,7 @@ from .certificates import (
     IssuanceIntent,
 )
 from .configuration import Counter, Endpoint, Installation, Policy, Profile
+from .console import Overview, SavedView
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
 from .status import Crl, CrlShard, OcspRun, StatusChange
@@ -61,12 +62,14 @@ __all__ = [
     "OcspRun",
     "OcspSigner",
     "Outbox",
+    "Overview",
     "PerspectiveResult",
     "Policy",
     "Profile",
     "RequestApprover",
     "Remembered",
     "RoleGrant",
+    "SavedView",
     "StatusChange",
     "Team",
     "TeamMember",

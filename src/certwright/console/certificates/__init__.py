@@ -1,0 +1,1 @@
+"""Certificates on pages: the list of all, and each alone."""

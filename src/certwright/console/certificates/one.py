@@ -1,0 +1,207 @@
+"""One certificate: in words, with its chain and history, to take away, and what may be done to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from ...core.access import Actor, Verb
+from ...core.certs_only import certs_only
+from ...core.errors import CertwrightError, NotFound
+from ...core.extensions import PURPOSES
+from ...core.pem import pem
+from ...core.revocation import REASONS_TO_ASK_FOR, Reason, parse_reason
+from ...operations.bridge import bridge
+from ...operations.context import Context
+from ...operations.find_certificate import read_subject, tags_of
+from ...operations.list_events import EventFilter, event_document, list_events
+from ...operations.read_certificate import CertificateDetails, read_certificate
+from ...operations.renew import renew_certificate
+from ...operations.revoke import release_certificate, revoke_certificate
+from ...operations.shown import open_verbs, reads_audit
+from ..acting import run
+from ..errors import told
+from . import words
+from .decoded import decoded
+
+EVENTS_MAX = 200
+PURPOSE_NAMES = {identifier: name for name, identifier in PURPOSES.items()}
+MEDIA = {
+    "pem": "application/x-pem-file",
+    "der": "application/pkix-cert",
+    "chain.pem": "application/x-pem-file",
+    "p7c": "application/pkcs7-mime",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the page needs, read in one go. `events` are None for who may not see the audit log."""
+
+    details: CertificateDetails
+    tags: frozenset[str]
+    events: list[dict[str, Any]] | None
+    verbs: frozenset[Verb]
+
+
+async def _read(context: Context, actor: Actor, reference: str) -> Read:
+    details = await read_certificate(context.database, context.snapshot, actor, reference)
+    row = details.row
+    subject = await read_subject(context.database, actor, row)
+    events = None
+    if reads_audit(actor):
+        wanted = EventFilter(subject=f"certificate:{row.fingerprint.hex()}")
+        rows = await list_events(context.database, actor, wanted, EVENTS_MAX)
+        events = [event_document(one) for one in reversed(rows)]
+    verbs = open_verbs(actor, (Verb.RENEW, Verb.REVOKE), subject)
+    return Read(details, await tags_of(context.database, row.id), events, verbs)
+
+
+def _found(request: HttpRequest, reference: str) -> Read:
+    return run(request, lambda context, actor: _read(context, actor, reference))
+
+
+@require_safe
+def certificate(request: HttpRequest, reference: str) -> HttpResponse:
+    return render(request, "certificates/one.html", _told(_found(request, reference)))
+
+
+def _told(read: Read) -> dict[str, Any]:
+    row, now, snapshot = read.details.row, bridge().context.clock(), bridge().context.snapshot
+    profile = snapshot.profiles.get(row.profile)
+    return {
+        "row": row,
+        "names": [str(name.value) for name in read.details.names],
+        "title": _title(read),
+        "purposes": words.purposes(profile, PURPOSE_NAMES),
+        "lasting": words.lasting(row, now),
+        "answering": words.answering(row),
+        "tags": sorted(read.tags),
+        "chain": _chain(read),
+        "history": _history(row, read, now),
+        "fields": decoded(read.details.der),
+        "pem": pem(read.details.der).decode(),
+        "may": {verb.value for verb in read.verbs} & _possible(read, now),
+        "kinds": MEDIA,
+    }
+
+
+def _title(read: Read) -> str:
+    names, row = read.details.names, read.details.row
+    return str(names[0].value) if names else row.subject or row.serial.hex()
+
+
+def _possible(read: Read, now: datetime) -> set[str]:
+    """What its state permits; operations decide."""
+    row = read.details.row
+    if row.generation_id is None:
+        return set()
+    held = row.revocation_reason == Reason.CERTIFICATE_HOLD
+    acts = set() if row.revoked_at is not None or row.not_after <= now else {"renew"}
+    return acts | ({"revoke", "release"} if held else {"revoke"})
+
+
+def _chain(read: Read) -> list[dict[str, str]]:
+    """Authorities above it, the root first, as far as they are on record."""
+    generation = bridge().context.snapshot.generations.get(read.details.row.generation_id or 0)
+    if generation is None:
+        return [{"name": read.details.row.issuer, "address": ""}]
+    above = [{"name": generation.row.subject, "address": f"/ca/{generation.path}.cer"}]
+    served = {one.row.certificate: one for one in bridge().context.snapshot.generations.values()}
+    for der in generation.chain:
+        known = served.get(der)
+        if known is not None:
+            above.append({"name": known.row.subject, "address": f"/ca/{known.path}.cer"})
+    return list(reversed(above))
+
+
+def _history(row: Any, read: Read, now: datetime) -> list[tuple[str, str]]:
+    """Moments and what happened: events of the audit log, or what the row says."""
+    if read.events is not None:
+        happened = [(event["at"][:19].replace("T", " "), _happened(event)) for event in read.events]
+    else:
+        happened = [(f"{row.issued_at:%Y-%m-%d %H:%M:%S}", _("issued"))]
+        if row.revoked_at is not None:
+            told = _("revoked: %s") % Reason(row.revocation_reason or 0).label
+            happened.append((f"{row.revoked_at:%Y-%m-%d %H:%M:%S}", told))
+    ends = _("ended") if row.not_after <= now else _("will end")
+    return [*happened, (f"{row.not_after:%Y-%m-%d %H:%M:%S}", ends)]
+
+
+def _happened(event: dict[str, Any]) -> str:
+    source = f" ({event['source']})" if event["source"] else ""
+    return f"{event['kind']}: {event['actor']}{source}"
+
+
+# -- to take away --------------------------------------------------------------------------------
+
+
+@require_safe
+def download(request: HttpRequest, reference: str, kind: str) -> HttpResponse:
+    if kind not in MEDIA:
+        raise NotFound("a certificate is given out as pem, der, chain.pem or p7c")
+    details = run(
+        request, lambda context, actor: read_certificate(context.database, context.snapshot, actor, reference)
+    )
+    chain = (details.der, *details.served)
+    octets = {
+        "pem": lambda: pem(details.der),
+        "der": lambda: details.der,
+        "chain.pem": lambda: b"".join(map(pem, chain)),
+        "p7c": lambda: certs_only(chain),
+    }[kind]()
+    response = HttpResponse(octets, content_type=MEDIA[kind])
+    name = f"{details.row.serial.hex()}.{'cer' if kind == 'der' else kind}"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+# -- acts ----------------------------------------------------------------------------------------
+
+
+async def _renew(context: Context, actor: Actor, reference: str, given: dict[str, str]) -> str:
+    issued = await renew_certificate(context, actor, reference)
+    return issued.row.fingerprint.hex()
+
+
+async def _revoke(context: Context, actor: Actor, reference: str, given: dict[str, str]) -> str:
+    reason = parse_reason(given.get("reason", ""))
+    row = await revoke_certificate(context, actor, reference, reason, context.clock())
+    return row.fingerprint.hex()
+
+
+async def _release(context: Context, actor: Actor, reference: str, given: dict[str, str]) -> str:
+    row = await release_certificate(context, actor, reference, context.clock())
+    return row.fingerprint.hex()
+
+
+ACTS = {"renew": _renew, "revoke": _revoke, "release": _release}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def act(request: HttpRequest, reference: str, what: str) -> HttpResponse:
+    """A page that says what will be touched; sent, it is done."""
+    if what not in ACTS:
+        raise NotFound("a certificate is renewed, revoked or released here")
+    read = _found(request, reference)
+    context = _told(read) | {"what": what, "reasons": REASONS_TO_ASK_FOR}
+    if request.method != "POST":
+        return render(request, "certificates/act.html", context)
+    given = {name: str(value) for name, value in request.POST.items()}
+    try:
+        became = run(request, lambda there, actor: ACTS[what](there, actor, reference, given))
+    except CertwrightError as error:
+        error = told(request, error)
+        return render(request, "certificates/act.html", context | {"error": error}, status=error.status)
+    done = {
+        "renew": _("This is its successor."),
+        "revoke": _("It is revoked."),
+        "release": _("It is released."),
+    }
+    messages.success(request, done[what])
+    return redirect("certificate", reference=became)

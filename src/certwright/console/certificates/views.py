@@ -1,0 +1,196 @@
+"""The list of certificates."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from ...core.access import Actor
+from ...core.errors import CertwrightError, Malformed, NotFound
+from ...core.revocation import REASONS_TO_ASK_FOR, Reason, parse_reason
+from ...operations.bridge import bridge
+from ...operations.context import Context
+from ...operations.revoke import revoke_certificate
+from ...operations.save_view import list_views, remove_view, save_view
+from ...store.models import Certificate, CertificateName
+from ..acting import actor_of, run
+from ..errors import told
+from .filters import FilterForm
+from .search import Wanted, everything, find
+from .told import status
+
+EXPORT_COLUMNS = (
+    *("fingerprint", "serial", "subject", "names", "status", "issuer", "not_before", "not_after"),
+    *("authority", "profile", "endpoint", "key_algorithm", "owner", "team", "issued_at"),
+    *("revoked_at", "revocation_reason"),
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+Act = Callable[[Context, Actor], Coroutine[Any, Any, Any]]
+FOUND_MAX = 8
+CHOSEN_MAX = 500
+
+
+def filters_of(given: QueryDict) -> FilterForm:
+    return FilterForm(given, bridge().context.snapshot)
+
+
+@require_safe
+def certificates(request: HttpRequest) -> HttpResponse:
+    form = filters_of(request.GET)
+    context: dict[str, Any] = {"form": form, "query": form.query(), "reasons": REASONS_TO_ASK_FOR}
+    context["views"] = run(request, list_views)
+    try:
+        found = find(actor_of(request), form.wanted(), bridge().context.clock(), _after(request))
+    except Malformed as error:
+        context["error"] = error
+    else:
+        context |= {"found": found, "rows": with_names(found.rows)}
+    part = request.headers.get("HX-Request") == "true" and not request.headers.get("HX-Boosted")
+    template = "certificates/rows.html" if part else "certificates/list.html"
+    return render(request, template, context, status=400 if "error" in context else 200)
+
+
+def _after(request: HttpRequest) -> int | None:
+    text = request.GET.get("after", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        raise Malformed("the list cannot go on from there; begin it anew")
+    return int(text)
+
+
+@require_safe
+def find_some(request: HttpRequest) -> HttpResponse:
+    """A few for the command palette."""
+    text = request.GET.get("q", "").strip()
+    wanted = Wanted(text=text[:250])
+    found = find(actor_of(request), wanted, bridge().context.clock(), limit=FOUND_MAX).rows if text else []
+    return render(request, "certificates/found.html", {"rows": with_names(found)})
+
+
+def with_names(rows: list[Certificate]) -> list[Certificate]:
+    """Each with its alternative names as `names`."""
+    found = CertificateName.objects.filter(certificate_id__in=[row.pk for row in rows])
+    ordered = found.order_by("certificate_id", "position").values_list("certificate_id", "value")
+    names = {key: [value for _key, value in group] for key, group in groupby(ordered, lambda one: one[0])}
+    for row in rows:
+        row.names = names.get(row.pk, [])  # type: ignore[attr-defined]
+    return rows
+
+
+# -- export --------------------------------------------------------------------------------------
+
+
+@require_safe
+def export(request: HttpRequest, kind: str) -> HttpResponseBase:
+    """All that the filters find, as it is found: a million rows are never in memory."""
+    if kind not in ("csv", "json"):
+        raise NotFound("a list is given out as csv or json")
+    wanted, actor, now = filters_of(request.GET).wanted(), actor_of(request), bridge().context.clock()
+    pages = (map(_exported, with_names(rows)) for rows in everything(actor, wanted, now))
+    lines, media = (_csv(pages), "text/csv") if kind == "csv" else (_json(pages), "application/json")
+    response = StreamingHttpResponse(lines, content_type=f"{media}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="certificates-{now:%Y-%m-%d}.{kind}"'
+    return response
+
+
+def _exported(row: Certificate) -> dict[str, Any]:
+    given: dict[str, Any] = {name: getattr(row, name, None) for name in EXPORT_COLUMNS}
+    given |= {name: bytes(getattr(row, name)).hex() for name in ("fingerprint", "serial")}
+    for name, value in given.items():
+        if hasattr(value, "isoformat"):
+            given[name] = value.isoformat()
+    return given | {"status": status(row)}
+
+
+def _csv(pages: Iterable[Iterable[dict[str, Any]]]) -> Iterator[str]:
+    yield _line(EXPORT_COLUMNS)
+    for rows in pages:
+        yield "".join(_line(_cells(row)) for row in rows)
+
+
+def _cells(row: dict[str, Any]) -> Iterator[str]:
+    """A spreadsheet takes what begins like a formula for one, and names are of strangers' making."""
+    for name in EXPORT_COLUMNS:
+        value = row[name]
+        text = " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+        yield f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _line(cells: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue()
+
+
+def _json(pages: Iterable[Iterable[dict[str, Any]]]) -> Iterator[str]:
+    yield "["
+    first = True
+    for rows in pages:
+        for row in rows:
+            yield ("\n" if first else ",\n") + json.dumps(row)
+            first = False
+    yield "\n]\n"
+
+
+# -- acts on chosen rows, and saved views --------------------------------------------------------
+
+
+@require_POST
+def act_on_chosen(request: HttpRequest) -> HttpResponse:
+    """First a page that names what it will touch; with `sure`, it is done, one by one."""
+    chosen = [reference for reference in request.POST.getlist("chosen") if reference][:CHOSEN_MAX]
+    if not chosen:
+        raise Malformed("no certificate is chosen; go back and choose some")
+    reason = parse_reason(request.POST.get("reason", "unspecified"))
+    if request.POST.get("sure") != "yes":
+        rows = with_names(_visible(request, chosen))
+        return render(request, "certificates/revoke_chosen.html", {"rows": rows, "reason": reason})
+    done = 0
+    for reference in chosen:
+        try:
+            run(request, _revocation(reference, reason))
+            done += 1
+        except CertwrightError as error:
+            messages.error(request, f"{reference[:16]}…: {told(request, error).detail}")
+    messages.success(
+        request, ngettext("%d certificate is revoked.", "%d certificates are revoked.", done) % done
+    )
+    return redirect("certificates")
+
+
+def _revocation(reference: str, reason: Reason) -> Act:
+    return lambda context, actor: revoke_certificate(context, actor, reference, reason, context.clock())
+
+
+def _visible(request: HttpRequest, references: list[str]) -> list[Certificate]:
+    """Those of the fingerprints that the person may see. Raises Malformed."""
+    try:
+        fingerprints = [bytes.fromhex(reference) for reference in references]
+    except ValueError:
+        raise Malformed("a certificate is chosen by its fingerprint in hexadecimal") from None
+    return list(Certificate.objects.filter(fingerprint__in=fingerprints).visible_to(actor_of(request)))
+
+
+@require_POST
+def views(request: HttpRequest) -> HttpResponse:
+    """Save the filters under a name, or remove a name."""
+    name, query = request.POST.get("name", ""), request.POST.get("query", "")
+    if request.POST.get("act") == "remove":
+        run(request, lambda context, actor: remove_view(context, actor, name))
+        messages.success(request, _("The view is removed."))
+        return redirect("certificates")
+    run(request, lambda context, actor: save_view(context, actor, name, query))
+    messages.success(request, _("The view is saved."))
+    response = redirect("certificates")
+    response["Location"] += f"?{filters_of(QueryDict(query)).query()}"
+    return response

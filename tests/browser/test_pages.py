@@ -1,0 +1,126 @@
+"""Every page of the console, light and dark, wide and narrow: nothing inaccessible, forbidden or broken."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from certwright.core.access import Grant, Role
+from certwright.core.request import parse_csr
+from certwright.operations.context import Context
+from certwright.operations.count_certificates import count_certificates
+from certwright.operations.issue import IssueOrder, issue
+from tests.api.callers import csr
+from tests.browser.looking import chromium, looking
+from tests.conftest import RUN
+from tests.console.logged_in import make_person
+from tests.real import certwright as real_certwright
+from tests.real.certwright import ADMINISTRATOR, Home, Site
+
+PAGES = {
+    "overview": "/console/",
+    "certificates": "/console/certificates/",
+    "certificates-filtered": "/console/certificates/?q=host&status=live&authority=issuing",
+    "certificates-none": "/console/certificates/?q=nothing",
+    "certificate": "/console/certificates/{fingerprint}/",
+    "revoke": "/console/certificates/{fingerprint}/revoke/",
+    "renew": "/console/certificates/{fingerprint}/renew/",
+    "not-found": "/console/certificates/0000/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    site: Site
+    browser: Browser = field(repr=False)
+    session: str
+    fingerprint: str
+
+
+@pytest.fixture(scope="module")
+def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looks]:
+    folder = tmp_path_factory.mktemp("looks") / "home"
+    with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
+        fingerprint = home.run(_fill)
+        session = make_person(home, "alice", Grant(Role.ADMINISTRATOR), display_name="Alice Example")
+        with home.served() as site, chromium(site) as browser:
+            yield Looks(site, browser, session, fingerprint)
+
+
+async def _fill(context: Context) -> str:
+    for number in range(60):
+        names = [
+            f"host{number}.example.test",
+            *(f"alias{n}.host{number}.example.test" for n in range(number % 3)),
+        ]
+        request = parse_csr(csr(*names).encode())
+        order = IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server")
+        row = (await issue(context, order)).row
+    await count_certificates(context)
+    return row.fingerprint.hex()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> None:
+    with looking(looks.browser, looks.site, looks.session, scheme, width) as looked:
+        looked.page.goto(PAGES[name].format(fingerprint=looks.fingerprint), wait_until="networkidle")
+        looked.keep(f"{name}-{scheme}-{width}")
+        complaints = [said for said in looked.complaints if "status of 404" not in said]
+        assert complaints == []
+        assert looked.violations() == []
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert looked.page.evaluate(overflow) <= 0
+
+
+def test_keys_lead_to_pages_and_certificates(looks: Looks) -> None:
+    with looking(looks.browser, looks.site, looks.session) as looked:
+        page = looked.page
+        page.goto("/console/", wait_until="networkidle")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip-link"
+        page.keyboard.press("/")
+        page.keyboard.type("host7.")
+        page.locator("#palette li a", has_text="host7.example.test").wait_for()
+        assert looked.violations() == []
+        looked.keep("palette")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/certificates/*/")
+        page.keyboard.press("Control+k")
+        page.keyboard.type("overv")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/")
+        assert looked.complaints == []
+
+
+def test_filters_move_the_list_without_a_new_page(looks: Looks) -> None:
+    with looking(looks.browser, looks.site, looks.session) as looked:
+        page = looked.page
+        page.goto("/console/certificates/", wait_until="networkidle")
+        page.evaluate("window.same = true")
+        page.fill("#id_q", "host11.")
+        page.wait_for_url("**/console/certificates/?q=host11.*")
+        assert page.locator("#rows tbody tr").count() == 1
+        page.fill("#id_q", "")
+        page.locator("a[rel=next]").wait_for()
+        page.click("a[rel=next]")
+        page.wait_for_url("**after=*")
+        page.locator("[data-chooses-all]").check()
+        assert int(page.inner_text("[data-chosen-count]")) == page.locator("#rows tbody tr").count()
+        assert page.evaluate("window.same") is True
+        assert looked.complaints == []
+
+
+def test_the_theme_that_was_chosen_stays(looks: Looks) -> None:
+    with looking(looks.browser, looks.site, looks.session) as looked:
+        page = looked.page
+        page.goto("/console/")
+        page.click("header details summary")
+        page.click("[data-theme-choice=dark]")
+        page.goto("/console/certificates/")
+        assert page.evaluate("document.documentElement.dataset.bsTheme") == "dark"
+        assert looked.complaints == []
