@@ -25,6 +25,7 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Policy, Profile
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
+from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, CertificateRequest
 from .status import Crl, CrlShard, OcspRun, StatusChange
 from .work import Lease, Outbox
@@ -62,6 +63,8 @@ __all__ = [
     "Outbox",
     "PerspectiveResult",
     "Policy",
+    "PracticeStatement",
+    "PracticeText",
     "Profile",
     "RoleGrant",
     "StatusChange",
