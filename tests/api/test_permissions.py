@@ -43,6 +43,15 @@ class Wish:
     query: str = ""
 
 
+PRACTICE = {
+    "GET /practice": Wish("/practice"),
+    "GET /practice/{kind}/draft": Wish("/practice/cp/draft"),
+    "POST /practice/{kind}": Wish("/practice/cp", lambda who: {}),
+    "GET /practice/{kind}/texts": Wish("/practice/cp/texts"),
+    "PUT /practice/{kind}/texts/{section}": Wish("/practice/cp/texts/9.14", lambda who: {"text": who}),
+}
+
+
 @pytest.fixture(scope="module")
 def wishes(api: Api) -> dict[str, Wish]:
     """One for each route. `CALLER` in a path stands for a name of the caller's own."""
@@ -102,6 +111,7 @@ def wishes(api: Api) -> dict[str, Wish]:
         "DELETE /external-account-keys/{name}": Wish("/external-account-keys/revoke-CALLER"),
         "GET /endpoints/acme/{endpoint}/accounts": Wish("/endpoints/acme/for-kept/accounts"),
         "DELETE /endpoints/acme/{endpoint}/accounts/{account}": Wish("/endpoints/acme/for-kept/accounts/1"),
+        **PRACTICE,
         "GET /whoami": Wish("/whoami"),
         "GET /tokens": Wish("/tokens"),
         "POST /tokens": Wish("/tokens", lambda who: {"name": f"by-{who}", "grants": [held]}),

@@ -62,6 +62,10 @@ ROUTES = {
     "token create": ("POST /tokens",),
     "token list": ("GET /tokens",),
     "token revoke": ("DELETE /tokens/{name}",),
+    "practice show": ("GET /practice",),
+    "practice draft": ("GET /practice/{kind}/draft",),
+    "practice publish": ("POST /practice/{kind}",),
+    "practice text": ("PUT /practice/{kind}/texts/{section}",),
     "crl publish": ("GET /authorities", "POST /authorities/{name}/publish"),
     "audit list": ("GET /audit/events",),
     "audit verify": (),
@@ -72,6 +76,7 @@ ROUTES = {
 WITHOUT_COMMAND = {
     "GET /authorities/{name}/health",
     "GET /health",
+    "GET /practice/{kind}/texts",
     "GET /whoami",
     "GET /grants",
     "POST /grants",

@@ -36,6 +36,7 @@ COMMANDS = {
     "endpoint": ("endpoint", "app", "Enrolment endpoints."),
     "acme": ("acme", "app", "ACME."),
     "token": ("token", "app", "Bearer tokens of the REST API."),
+    "practice": ("practice", "app", "Certificate policy and practice statement."),
     "crl": ("crl", "app", "Certificate revocation lists."),
     "audit": ("audit", "app", "The audit log."),
 }

@@ -94,6 +94,12 @@ class EventKind(Described):
     ENDPOINT_REMOVED = "endpoint.removed", "An enrolment endpoint was removed."
     SETTING_SAVED = "setting.saved", "A setting of the installation was changed."
 
+    PRACTICE_TEXT_SAVED = (
+        "practice.text-saved",
+        "The organization's own text of a section of a practice document was changed.",
+    )
+    PRACTICE_PUBLISHED = "practice.published", "A version of a practice document was signed and published."
+
     GRANT_GIVEN = "grant.given", "A role within a scope was given to somebody."
     GRANT_WITHDRAWN = "grant.withdrawn", "A role within a scope was withdrawn from somebody."
     TOKEN_CREATED = "token.created", "An access token was made."

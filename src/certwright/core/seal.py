@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import der, keys
+from .cms import check_signed_attributes
 from .errors import IntegrityError, Malformed
 from .keys import SIGNATURES, KeyAlgorithm, PrivateKey, PublicKey
 from .lint import lint_frame, lint_varying, refuse_errors
@@ -37,10 +38,12 @@ class Kind(StrEnum):
     CRL = "crl"
     OCSP = "ocsp"
     CSR = "csr"
+    DOCUMENT = "document"
 
 
 AUTHORITY_KINDS = frozenset({Kind.CERTIFICATE, Kind.CRL, Kind.OCSP, Kind.CSR})
 OCSP_SIGNER_KINDS = frozenset({Kind.OCSP, Kind.CSR})
+DOCUMENT_SIGNER_KINDS = frozenset({Kind.DOCUMENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +143,17 @@ class Seal:
         return linted
 
     def admit(self, kind: Kind, tbs: bytes) -> Sealed:
-        """Admit octets of a CRL, an OCSP answer or a request that their own module has checked.
+        """Admit octets of a CRL, an OCSP answer, a request or document attributes, checked by their module.
 
         Raises IntegrityError when they are not of that kind, not in this key's name, or the key may not
         sign the kind. Certificates go through `seal_certificate` alone.
         """
         self._require(kind)
         try:
-            self._check_structure(kind, der.Reader(tbs, f"{kind} to be signed"))
+            if kind is Kind.DOCUMENT:
+                check_signed_attributes(tbs)
+            else:
+                self._check_structure(kind, der.Reader(tbs, f"{kind} to be signed"))
         except Malformed as error:
             raise IntegrityError(f"not admitted as {kind}: {error}") from error
         return self._register(kind, tbs, kind is not Kind.OCSP, ())

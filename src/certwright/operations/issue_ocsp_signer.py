@@ -5,17 +5,10 @@ from datetime import datetime, timedelta
 
 from ..core.access import Actor, Grant, Role
 from ..core.audit import Event, EventKind
-from ..core.distinguished_name import (
-    COMMON_NAME,
-    ORGANIZATION,
-    DistinguishedName,
-    parse_name,
-    upper_bound,
-)
-from ..core.extensions import DirectorySubtree
+from ..core.distinguished_name import COMMON_NAME, DistinguishedName, upper_bound
 from ..core.keys import KeyAlgorithm, PublicKey
 from ..core.policy import EVERYTHING, evaluate
-from ..core.profile import Profile, subject_rules
+from ..core.profile import Profile
 from ..core.request import CertificateRequest, request_for
 from ..ports import KeyReference, KeySpec
 from ..store.ledger import Change
@@ -25,6 +18,7 @@ from .context import Context
 from .found_authority import destroyed_on_failure, offline
 from .issue import IssueOrder, certify, exempt, record
 from .renew_lists import can_hold_longer
+from .signer_name import named_profile, signer_name
 
 PROFILE = "ocsp-signer"
 OFFLINE_LIFETIME = timedelta(days=365)
@@ -111,30 +105,14 @@ async def _put_on_record(
 
 
 def _profile(context: Context, generation: Generation) -> Profile:
-    """Where the signer is named after its authority, with whatever that name is made of, in its order."""
-    profile = context.snapshot.profile(PROFILE)
-    if not _within_directory_names(generation):
-        return profile
-    return replace(profile, subject=subject_rules(_name(generation)))
+    return named_profile(context.snapshot.profile(PROFILE), generation, _common_name(generation))
 
 
 def _name(generation: Generation) -> DistinguishedName:
-    """Name constraints are about signers too: where they are about directory names, it is the authority's own
-    name with a common name in the place of its; else its organization's."""
+    return signer_name(generation, _common_name(generation))
+
+
+def _common_name(generation: Generation) -> str:
     number = f" {generation.row.number}"
     most = upper_bound(COMMON_NAME) - len("OCSP ") - len(number)
-    own = (COMMON_NAME, f"OCSP {generation.authority.name[:most]}{number}")
-    subject = parse_name(generation.row.subject)
-    if _within_directory_names(generation):
-        above = [rdn for rdn in subject.rdns if all(oid != COMMON_NAME for oid, _ in rdn)]
-        return DistinguishedName((*above, (own,)))
-    organization = [((ORGANIZATION, value),) for value in subject.values(ORGANIZATION)[:1]]
-    return DistinguishedName((*organization, (own,)))
-
-
-def _within_directory_names(generation: Generation) -> bool:
-    return any(
-        isinstance(tree, DirectorySubtree)
-        for constraints in generation.as_issuer.name_constraints
-        for tree in (*constraints.permitted, *constraints.excluded)
-    )
+    return f"OCSP {generation.authority.name[:most]}{number}"

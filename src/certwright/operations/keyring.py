@@ -7,21 +7,30 @@ other providers when one of them hangs.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from cryptography import x509
 
-from ..core import crl, der, keys, ocsp
+from ..core import cms, crl, der, keys, ocsp
 from ..core.distinguished_name import DistinguishedName, parse_name
 from ..core.envelope import decrypt, encrypt
 from ..core.errors import Conflict, IntegrityError, NotFound
 from ..core.issuer import issuer_of
 from ..core.keys import SIGNATURES, KeyAlgorithm, PublicKey
 from ..core.plan import CertificatePlan
-from ..core.seal import AUTHORITY_KINDS, OCSP_SIGNER_KINDS, Kind, Seal, Sealed, SealedKey
+from ..core.seal import (
+    AUTHORITY_KINDS,
+    DOCUMENT_SIGNER_KINDS,
+    OCSP_SIGNER_KINDS,
+    Kind,
+    Seal,
+    Sealed,
+    SealedKey,
+)
 from ..core.template import assemble
 from ..ports import KeyProvider, KeyReference, KeySpec, SideBySide
 from ..store.rows import AuthorityGenerationRow, OcspSignerRow
@@ -42,6 +51,16 @@ class Signer:
     public_key: PublicKey
     local: bool
     provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentKey:
+    """A key that signs documents, as it is found again, and its certificate (DER)."""
+
+    key_provider: str
+    key_algorithm: str
+    key_reference: bytes
+    certificate: bytes
 
 
 class Keyring:
@@ -137,7 +156,7 @@ class Keyring:
 
     def _open(
         self,
-        row: AuthorityGenerationRow | OcspSignerRow,
+        row: AuthorityGenerationRow | OcspSignerRow | DocumentKey,
         name: bytes,
         kinds: frozenset[Kind],
         expected: set[bytes],
@@ -243,6 +262,17 @@ class Keyring:
         )
         signature = await self.sign(signer, signer.seal.admit(Kind.CSR, tbs))
         return assemble(tbs, signer.key.algorithm, signature)
+
+    async def document_signature(
+        self, key: DocumentKey, chain: Sequence[bytes], document: bytes, at: datetime
+    ) -> bytes:
+        """DER of the detached signature (`core.cms`) over a document. Raises Unavailable, IntegrityError."""
+        algorithm = KeyAlgorithm(key.key_algorithm)
+        subject = x509.load_der_x509_certificate(key.certificate).subject.public_bytes()
+        signer = self._open(key, subject, DOCUMENT_SIGNER_KINDS, {_certified(key.certificate)})
+        attributes = cms.signed_attributes(document, key.certificate, algorithm, at)
+        signature = await self.sign(signer, signer.seal.admit(Kind.DOCUMENT, attributes))
+        return cms.signed_data(key.certificate, chain, algorithm, attributes, signature)
 
 
 def _certified(certificate: bytes) -> bytes:

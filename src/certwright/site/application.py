@@ -26,6 +26,7 @@ from ..operations.worker_health import (
 from ..protocols.acme.http import AcmeApplication
 from ..protocols.crl.http import PublicationApplication
 from ..protocols.ocsp.http import OcspApplication
+from ..protocols.practice.http import PracticeApplication
 from ..store.feed import StatusFeed
 from .configuration import Configuration
 from .dispatch import Application, Handler
@@ -61,6 +62,7 @@ async def build(configuration: Configuration) -> Application:
     acme = AcmeApplication(context, checks, nonce_key, configuration.reached_as)
     ocsp = OcspApplication(context.snapshots, responder, context.clock)
     published = PublicationApplication(context.snapshots, PublishedLists(context.database), context.clock)
+    practice = PracticeApplication(context.database, context.clock)
     denials = Denials(context)
     fast_api = FastApi(context, denials)
     bridge.connect(context, denials)
@@ -81,6 +83,7 @@ async def build(configuration: Configuration) -> Application:
             Handler("/ocsp/", ocsp, plain=True),
             Handler("/crl/", published, plain=True),
             Handler("/ca/", published, plain=True),
+            Handler("/practice/", practice, plain=True),
         ),
         tls=read_material(configuration, anchors(context)),
         readiness={

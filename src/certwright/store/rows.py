@@ -66,6 +66,32 @@ class PolicyRow(NamedTuple):
     created_by: str
 
 
+class PracticeStatementRow(NamedTuple):
+    id: int
+    kind: str
+    number: int
+    created_at: datetime
+    created_by: str
+    effective_at: datetime
+    document: str
+    html: bytes
+    html_sha256: bytes
+    pdf: bytes
+    pdf_sha256: bytes
+    signature: bytes
+    signer: bytes
+
+
+class PracticeTextRow(NamedTuple):
+    id: int
+    place: str
+    text: str
+    replaces: bool
+    changed_at: datetime
+    changed_by: str
+    version: int
+
+
 class AuthorityRow(NamedTuple):
     id: int
     name: str

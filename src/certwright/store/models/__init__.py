@@ -26,6 +26,7 @@ from .certificates import (
 from .configuration import Counter, Endpoint, Installation, Policy, Profile
 from .console import Overview, SavedView
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
+from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
 from .status import Crl, CrlShard, OcspRun, StatusChange
 from .work import Lease, Outbox, Remembered
@@ -65,6 +66,8 @@ __all__ = [
     "Overview",
     "PerspectiveResult",
     "Policy",
+    "PracticeStatement",
+    "PracticeText",
     "Profile",
     "RequestApprover",
     "Remembered",
