@@ -38,12 +38,19 @@ Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(TIME)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Digest = Annotated[str, Field(description="Hexadecimal.")]
 Cursor = Annotated[str, StringConstraints(max_length=CURSOR_CHARACTERS_MAX, pattern=r"^[A-Za-z0-9_-]*$")]
+AccountName = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z0-9][a-z0-9._@-]*$")]
+Answering = Annotated[str, StringConstraints(max_length=100, pattern=r"^([a-z0-9][a-z0-9._@-]*)?$")] | None
+AS_IT_IS = "Left out: as it is; empty: nobody."
 Scope = Annotated[
     str,
-    StringConstraints(max_length=200, pattern=r"^(\*|(authority|profile|endpoint):[A-Za-z0-9._/-]+)$"),
-    Field(description="`*`, `authority:NAME`, `profile:NAME` or `endpoint:PROTOCOL/NAME`."),
+    StringConstraints(
+        max_length=200, pattern=r"^(\*|(authority|profile|endpoint|team|tag):[A-Za-z0-9._/-]+)$"
+    ),
+    Field(
+        description="`*`, `authority:NAME`, `profile:NAME`, `endpoint:PROTOCOL/NAME`, `team:NAME`, `tag:WORD`."
+    ),
 ]
-Holder = Annotated[str, StringConstraints(max_length=200, pattern=r"^(token|user):[A-Za-z0-9@+._-]+$")]
+Holder = Annotated[str, StringConstraints(max_length=200, pattern=r"^(token|user|team):[A-Za-z0-9@+._-]+$")]
 Next = Annotated[str | None, Field(description="Give it as `after` to go on; null at the end.")]
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
 
@@ -311,6 +318,8 @@ class EndpointBody(Body):
     profiles: list[Name] = Field(min_length=1, max_length=50, description="The default first.")
     policy: AnyObject = Field({}, description="Names, key algorithms and lifetimes permitted here.")
     settings: AnyObject = Field({}, description="The protocol's own settings.")
+    team: Answering = Field(None, description=f"Team that answers for what is issued here. {AS_IT_IS}")
+    owner: Answering = Field(None, description=f"Account that answers for it. {AS_IT_IS}")
 
 
 class Endpoint(Answer):
@@ -320,6 +329,8 @@ class Endpoint(Answer):
     profiles: list[str]
     policy: AnyObject
     settings: AnyObject
+    team: str
+    owner: str
     enabled: bool
 
 
@@ -376,7 +387,7 @@ class GrantBody(Body):
 
 
 class HeldGrantBody(GrantBody):
-    holder: Holder = Field(description="`token:NAME` or `user:NAME`.")
+    holder: Holder = Field(description="`token:NAME`, `user:NAME` or `team:NAME`.")
 
 
 class GrantQuery(Query):

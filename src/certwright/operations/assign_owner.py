@@ -21,7 +21,7 @@ from .context import Context
 from .find_certificate import find_certificate, subject_of
 from .list_certificates import CertificateFilter, filter_condition, scope_condition
 from .manage_teams import members_of
-from .manage_users import find_user
+from .manage_users import require_in_use
 
 REFERENCES_MAX = 500
 CHUNK = 200
@@ -191,7 +191,7 @@ class _Judge:
             snapshot = context.snapshot
             snapshot.team(wanted.team)
         if wanted.owner:
-            await require_enabled(context, wanted.owner)
+            await require_in_use(context, wanted.owner)
         person = snapshot.user_actor(actor.user, actor.source) if actor.user else actor
         return cls(context, actor, person, wanted, snapshot.revision, context.clock(), {})
 
@@ -249,14 +249,6 @@ class _Judge:
         detail = {"serial": row.serial.hex(), "authority": row.authority, **detail}
         subject = f"certificate:{row.fingerprint.hex()}"
         return Event(kind, self.now, self.actor.name, self.actor.source, subject, detail)
-
-
-async def require_enabled(context: Context, owner: str) -> None:
-    """Is there such an account, and is it in use? Raises NotFound, Conflict."""
-    account = await find_user(context.database, owner)
-    if account.disabled_at is not None:
-        since = f"{account.disabled_at:%Y-%m-%d %H:%M} UTC"
-        raise Conflict(f"account {owner} is disabled since {since}; name one that is in use")
 
 
 async def _with_tags(context: Context, rows: Sequence[CertificateRow]) -> list[_Tagged]:

@@ -21,6 +21,8 @@ import structlog
 
 from ..core.errors import Conflict, Malformed, Unavailable
 from ..operations.context import Context
+from ..operations.hand_over import hand_over_follow_up
+from ..operations.manage_users import HAND_OVER
 from ..operations.renew_answers import RENEW_SIGNER, renew_signer
 from ..operations.renew_lists import renew_list
 from ..operations.revoke import PUBLISH_CRL
@@ -73,7 +75,11 @@ async def _renew_signer(context: Context, payload: Payload) -> None:
     await renew_signer(context, int(payload["generation"]))
 
 
-KINDS: Mapping[str, Act] = {PUBLISH_CRL: _publish_crl, RENEW_SIGNER: _renew_signer}
+KINDS: Mapping[str, Act] = {
+    PUBLISH_CRL: _publish_crl,
+    RENEW_SIGNER: _renew_signer,
+    HAND_OVER: hand_over_follow_up,
+}
 """What is done for each kind of follow-up. Each may be done twice, and judges by the facts whether there is
 anything to do."""
 
