@@ -8,6 +8,7 @@ a million rows must not hold the event loop.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from ninja import Query, Router
 
@@ -20,7 +21,7 @@ from ..operations.context import Context
 from ..operations.preview import preview
 from ..store.models import Certificate
 from ..store.querysets import CertificateQuerySet
-from . import fast, schemas
+from . import fast, people_schemas, schemas
 from .paging import Place, following, read_cursor, write_cursor
 from .web import Document, actor_of, require_known_parameters, run
 
@@ -44,6 +45,16 @@ def _body(schema: type[schemas.Body], *, required: bool) -> dict[str, Any]:
 def issue_certificate(request: HttpRequest) -> Document:
     """Issue a certificate for a CSR."""
     return run(request, lambda context, actor: fast.issue_certificate(context, actor, request.body))
+
+
+@router.post(
+    "/certificates/assign",
+    response=people_schemas.Assigned,
+    openapi_extra=_body(people_schemas.AssignSelectedBody, required=True),
+)
+def assign_certificates(request: HttpRequest) -> Document:
+    """Say who answers for all certificates that a filter selects, 10,000 of them at a time."""
+    return run(request, lambda context, actor: fast.assign_certificates(context, actor, request.body))
 
 
 @router.get("/certificates/{reference}", response=schemas.CertificateDetails)
@@ -80,6 +91,16 @@ def release_certificate(request: HttpRequest, reference: str) -> Document:
 def renew_certificate(request: HttpRequest, reference: str) -> Document:
     """Issue the successor: the same names and profile, the same key or the CSR's."""
     return _change(request, "renew", reference)
+
+
+@router.put(
+    "/certificates/{reference}/owner",
+    response=schemas.Certificate,
+    openapi_extra=_body(people_schemas.AssignBody, required=True),
+)
+def assign_certificate(request: HttpRequest, reference: str) -> Document:
+    """Say who answers for a certificate, and put tags on it or take them off."""
+    return _change(request, "owner", reference)
 
 
 def _change(request: HttpRequest, verb: str, reference: str) -> Document:
@@ -141,12 +162,18 @@ def _bounds(wanted: schemas.CertificateQuery, now: datetime) -> tuple[datetime |
 
 
 def _filtered(found: CertificateQuerySet, wanted: schemas.CertificateQuery) -> CertificateQuerySet:
-    for column in ("authority", "issuer", "profile", "endpoint"):
+    for column in ("authority", "issuer", "profile", "endpoint", "team", "owner", "key_algorithm"):
         value = getattr(wanted, column)
         if value is not None:
             found = found.filter(**{column: value})
     if wanted.revoked is not None:
         found = found.filter(revoked_at__isnull=not wanted.revoked)
+    if wanted.responsible is not None:
+        found = found.filter(Q(team=wanted.responsible) | Q(owner=wanted.responsible))
+    if wanted.unowned is not None:
+        found = found.filter(Q(team="", owner="") if wanted.unowned else ~Q(team="", owner=""))
+    if wanted.tag is not None:
+        found = found.tagged(wanted.tag)
     if wanted.serial is not None:
         found = found.with_serial(_serial(wanted.serial))
     if wanted.name:

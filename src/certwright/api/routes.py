@@ -15,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 from .. import __version__
 from ..core.errors import CertwrightError
 from ..protocols.asgi import PROBLEM_JSON
-from . import acme, audit, authorities, certificates, configuration, people, schemas
+from . import accounts, acme, audit, authorities, certificates, configuration, people, schemas
 from .docs_page import docs_page
 from .web import (
     BearerToken,
@@ -52,7 +52,7 @@ def _make_api() -> NinjaAPI:
     api.exception_handler(CertwrightError)(answer_error)
     api.exception_handler(HttpError)(answer_http_error)
     api.exception_handler(ValidationError)(answer_invalid)
-    for room in (certificates, authorities, configuration, acme, people, audit):
+    for room in (certificates, authorities, configuration, acme, people, accounts, audit):
         api.add_router("", room.router)
     return api
 

@@ -39,6 +39,7 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Digest = Annotated[str, Field(description="Hexadecimal.")]
 Cursor = Annotated[str, StringConstraints(max_length=CURSOR_CHARACTERS_MAX, pattern=r"^[A-Za-z0-9_-]*$")]
 AccountName = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z0-9][a-z0-9._@-]*$")]
+Tag = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Answering = Annotated[str, StringConstraints(max_length=100, pattern=r"^([a-z0-9][a-z0-9._@-]*)?$")] | None
 AS_IT_IS = "Left out: as it is; empty: nobody."
 Scope = Annotated[
@@ -47,7 +48,8 @@ Scope = Annotated[
         max_length=200, pattern=r"^(\*|(authority|profile|endpoint|team|tag):[A-Za-z0-9._/-]+)$"
     ),
     Field(
-        description="`*`, `authority:NAME`, `profile:NAME`, `endpoint:PROTOCOL/NAME`, `team:NAME`, `tag:WORD`."
+        description="`*`, `authority:NAME`, `profile:NAME`, `endpoint:PROTOCOL/NAME`, `team:NAME`, or "
+        "`tag:WORD`."
     ),
 ]
 Holder = Annotated[str, StringConstraints(max_length=200, pattern=r"^(token|user|team):[A-Za-z0-9@+._-]+$")]
@@ -110,6 +112,8 @@ class Certificate(Answer):
     profile: str
     endpoint: str
     requester: str
+    team: str
+    owner: str
     replaces: str | None
     revoked_at: Time | None
     revocation_reason: str | None
@@ -122,6 +126,7 @@ class IssuedCertificate(Certificate):
 
 class CertificateDetails(IssuedCertificate):
     names: list[str]
+    tags: list[str]
 
 
 class CertificateList(Answer):
@@ -142,6 +147,12 @@ class CertificateQuery(Query):
     name: Line | None = Field(None, description="DNS name; `.example.test`: with a name below that.")
     serial: Hexadecimal | None = None
     revoked: bool | None = None
+    team: Name | None = Field(None, description="Which answers for it.")
+    owner: AccountName | None = Field(None, description="Account that answers for it.")
+    responsible: AccountName | None = Field(None, description="Team or account of this name.")
+    unowned: bool | None = Field(None, description="Neither a team nor an account answers for it.")
+    tag: Tag | None = None
+    key_algorithm: Name | None = None
     after: Cursor | None = Field(None, description="`next` of an earlier page.")
     limit: Limit = 100
 

@@ -34,6 +34,9 @@ COMMANDS = {
     "endpoint": ("endpoint", "app", "Enrolment endpoints."),
     "acme": ("acme", "app", "ACME."),
     "token": ("token", "app", "Bearer tokens of the REST API."),
+    "owner": ("owner", "app", "Who answers for certificates."),
+    "user": ("people", "users", "Accounts of people and services."),
+    "team": ("people", "teams", "Teams."),
     "crl": ("crl", "app", "Certificate revocation lists."),
     "audit": ("audit", "app", "The audit log."),
 }

@@ -18,17 +18,19 @@ class CertificateFilter:
 
     `expires_after` and `expires_before` bound notAfter, and sort by it; otherwise the newest come first.
     `name` is a DNS name, or `.example.test` for all below that. `unowned` are those for which nobody answers,
-    neither a team nor an account; False is the others.
+    neither a team nor an account; False is the others. `responsible` is the name of a team or an account.
     """
 
     authority: str = ""
     profile: str = ""
+    endpoint: str = ""
     expires_after: datetime | None = None
     expires_before: datetime | None = None
     revoked: bool | None = None
     name: str = ""
     team: str = ""
     owner: str = ""
+    responsible: str = ""
     unowned: bool | None = None
     tag: str = ""
     key_algorithm: str = ""
@@ -70,9 +72,11 @@ def filter_condition(database: Database, wanted: CertificateFilter) -> tuple[str
 
 
 def _conditions(database: Database, wanted: CertificateFilter) -> Iterator[tuple[str, list[object]]]:
-    for column in ("authority", "profile", "team", "owner", "key_algorithm"):
+    for column in ("authority", "profile", "endpoint", "team", "owner", "key_algorithm"):
         if value := getattr(wanted, column):
             yield f'"{column}" = ?', [value]
+    if wanted.responsible:
+        yield '"team" = ? OR "owner" = ?', [wanted.responsible] * 2
     if wanted.unowned is not None:
         yield ("" if wanted.unowned else "NOT ") + """("team" = '' AND "owner" = '')""", []
     if wanted.tag:
