@@ -124,6 +124,14 @@ class EventKind(Described):
     )
     CERTIFICATE_TAGGED = "certificate.tagged", "Tags were put on a certificate, or taken off."
 
+    ATTESTATION_OPENED = (
+        "attestation.opened",
+        "Who answers for certificates was asked whether they are needed still.",
+    )
+    ATTESTATION_ANSWERED = "attestation.answered", "It was said whether a certificate is needed still."
+    ATTESTATION_REMINDED = "attestation.reminded", "Who had not answered was reminded, or told of to others."
+    ATTESTATION_CLOSED = "attestation.closed", "A campaign takes no answers any more."
+
     CRL_PUBLISHED = "crl.published", "A CRL, whole, delta or shard, was signed and published."
     OCSP_PRODUCED = "ocsp.produced", "A batch of OCSP answers was signed ahead."
     OCSP_SIGNER_ISSUED = "ocsp-signer.issued", "A delegated OCSP signer got its certificate."

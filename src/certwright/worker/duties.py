@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ..operations.context import Context
 from ..operations.found_authority import offline
 from ..operations.purge_expired import purge_expired
+from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
 from ..operations.renew_lists import crl_payload, lasting, lists_due
 from ..operations.revoke import PUBLISH_CRL
@@ -67,6 +68,7 @@ class Duties:
             Task("signers", 30.0, self.schedule_signers, "signers"),
             Task("answers", 15.0, self.produce_answers, f"answers/{host}", bound=3600.0),
             Task("listener", 60.0, self.renew_listener, f"listener/{host}"),
+            Task("attestation", 60.0, self.remind, "attestation"),
             Task("purge", 10.0, self.purge, "purge"),
             Task("workflows", 600.0, self.forget_workflows, "workflows"),
             Task("numbers", 10.0, self.measure),
@@ -113,6 +115,9 @@ class Duties:
 
     async def renew_listener(self) -> None:
         await self._at.renew_listener(self._context.clock())
+
+    async def remind(self) -> None:
+        await remind(self._context)
 
     async def sweep_lost(self) -> None:
         await self._at.validations.sweep(self._context.clock() - LOST, anyone=True)

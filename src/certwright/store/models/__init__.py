@@ -13,6 +13,7 @@ from .acme import (
     AcmeOrder,
     PerspectiveResult,
 )
+from .attestation import AttestationCampaign, AttestationItem, Notice
 from .audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditNode, AuditWriter
 from .authorities import Authority, AuthorityGeneration, OcspSigner
 from .certificates import (
@@ -37,6 +38,8 @@ __all__ = [
     "AcmeOrder",
     "ApiToken",
     "ApprovalDecision",
+    "AttestationCampaign",
+    "AttestationItem",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",
@@ -57,6 +60,7 @@ __all__ = [
     "Installation",
     "IssuanceIntent",
     "Lease",
+    "Notice",
     "OcspRun",
     "OcspSigner",
     "Outbox",
