@@ -52,6 +52,51 @@ PRACTICE = {
 }
 
 
+PEOPLE = {
+    "GET /users": Wish("/users"),
+    "POST /users": Wish("/users", lambda who: {"name": f"by-{who}", "service": True}),
+    "PUT /users/{name}": Wish("/users/change-CALLER", lambda who: {"display_name": who}),
+    "POST /users/{name}/disable": Wish("/users/disable-CALLER/disable", lambda who: {}),
+    "POST /users/{name}/enable": Wish("/users/disable-CALLER/enable"),
+    "POST /users/{name}/password": Wish("/users/reset-CALLER/password"),
+    "POST /users/{name}/hand-over": Wish("/users/change-CALLER/hand-over", lambda who: {"owner": "in-kept"}),
+    "GET /teams": Wish("/teams"),
+    "POST /teams": Wish("/teams", lambda who: {"name": f"by-{who}"}),
+    "PUT /teams/{name}": Wish("/teams/of-CALLER", lambda who: {"description": who}),
+    "PUT /teams/{name}/members/{user}": Wish("/teams/of-CALLER/members/change-CALLER"),
+    "DELETE /teams/{name}/members/{user}": Wish("/teams/of-CALLER/members/in-CALLER"),
+}
+
+
+def _answering(own: str) -> dict[str, Wish]:
+    """Who answers for the certificate at this path, and for others."""
+    return {
+        "PUT /certificates/{reference}/owner": Wish(f"{own}/owner", lambda who: {"tagged": [who]}),
+        "POST /certificates/assign": Wish(
+            "/certificates/assign",
+            lambda who: {"filter": {"name": "no.example.test"}, "tagged": ["x"], "rehearse": True},
+        ),
+        "GET /responsibility": Wish("/responsibility"),
+    }
+
+
+def _audit(event: str) -> dict[str, Wish]:
+    return {
+        "GET /audit/events": Wish("/audit/events"),
+        "GET /audit/events/{event}/proof": Wish(f"/audit/events/{event}/proof"),
+        "GET /audit/checkpoint": Wish("/audit/checkpoint"),
+        "GET /audit/consistency": Wish("/audit/consistency", query="?older=1"),
+    }
+
+
+def _make_people(api: Api, name: str) -> None:
+    """What PEOPLE speak of, for one caller."""
+    for act in ("change", "disable", "reset", "in"):
+        api.gives("POST", "/users", json={"name": f"{act}-{name}", "service": act != "reset"})
+    api.gives("POST", "/teams", json={"name": f"of-{name}"})
+    api.gives("PUT", f"/teams/of-{name}/members/in-{name}")
+
+
 @pytest.fixture(scope="module")
 def wishes(api: Api) -> dict[str, Wish]:
     """One for each route. `CALLER` in a path stands for a name of the caller's own."""
@@ -66,6 +111,7 @@ def wishes(api: Api) -> dict[str, Wish]:
         api.gives("POST", "/authorities", json=_awaiting(f"withdraw-{name or 'nobody'}"))
         grants = [{"role": "auditor"}]
         api.gives("POST", "/tokens", json={"name": f"end-{name or 'nobody'}", "grants": grants})
+        _make_people(api, name or "nobody")
     root = api.gives("GET", f"/authorities/{LAB}")["generations"][0]["certificate"]
     event = api.gives("GET", "/audit/events")["events"][-1]["id"]
     request = {"csr": csr("wish.example.test")}
@@ -78,6 +124,7 @@ def wishes(api: Api) -> dict[str, Wish]:
         "POST /certificates/{reference}/revoke": Wish(f"{own}/revoke", lambda who: {"reason": "superseded"}),
         "POST /certificates/{reference}/release": Wish(f"{own}/release", lambda who: {}),
         "POST /certificates/{reference}/renew": Wish(f"{own}/renew", lambda who: {}),
+        **_answering(own),
         "POST /preview": Wish("/preview", lambda who: request),
         **request_wishes(api),
         "GET /authorities": Wish("/authorities"),
@@ -119,10 +166,8 @@ def wishes(api: Api) -> dict[str, Wish]:
         "GET /grants": Wish("/grants"),
         "POST /grants": Wish("/grants", lambda who: {"holder": f"user:by-{who}", **held}),
         "DELETE /grants": Wish("/grants", query="?holder=user:by-CALLER&role=auditor"),
-        "GET /audit/events": Wish("/audit/events"),
-        "GET /audit/events/{event}/proof": Wish(f"/audit/events/{event}/proof"),
-        "GET /audit/checkpoint": Wish("/audit/checkpoint"),
-        "GET /audit/consistency": Wish("/audit/consistency", query="?older=1"),
+        **PEOPLE,
+        **_audit(event),
     }
 
 

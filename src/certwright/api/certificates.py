@@ -8,6 +8,7 @@ a million rows must not hold the event loop.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
@@ -20,7 +21,7 @@ from ..operations.context import Context
 from ..operations.preview import preview
 from ..store.models import Certificate
 from ..store.querysets import CertificateQuerySet
-from . import fast, schemas
+from . import fast, people_schemas, schemas
 from .paging import Place, following, read_cursor, write_cursor
 from .request_schemas import Request
 from .requests import placed
@@ -47,6 +48,16 @@ def issue_certificate(request: HttpRequest, response: HttpResponse) -> tuple[int
     """Issue a certificate for a CSR; 202 where it waits for approval."""
     answer = run(request, lambda context, actor: fast.issue_certificate(context, actor, request.body))
     return placed(response, answer)
+
+
+@router.post(
+    "/certificates/assign",
+    response=people_schemas.Assigned,
+    openapi_extra=_body(people_schemas.AssignSelectedBody, required=True),
+)
+def assign_certificates(request: HttpRequest) -> Document:
+    """Say who answers for all certificates that a filter selects, 10,000 of them at a time."""
+    return run(request, lambda context, actor: fast.assign_certificates(context, actor, request.body))
 
 
 @router.get("/certificates/{reference}", response=schemas.CertificateDetails)
@@ -83,6 +94,16 @@ def release_certificate(request: HttpRequest, reference: str) -> Document:
 def renew_certificate(request: HttpRequest, response: HttpResponse, reference: str) -> tuple[int, Document]:
     """Issue the successor: the same names and profile, the same key or the CSR's."""
     return placed(response, _change(request, "renew", reference))
+
+
+@router.put(
+    "/certificates/{reference}/owner",
+    response=schemas.Certificate,
+    openapi_extra=_body(people_schemas.AssignBody, required=True),
+)
+def assign_certificate(request: HttpRequest, reference: str) -> Document:
+    """Say who answers for a certificate, and put tags on it or take them off."""
+    return _change(request, "owner", reference)[1]
 
 
 def _change(request: HttpRequest, verb: str, reference: str) -> tuple[int, Document]:
@@ -144,12 +165,18 @@ def _bounds(wanted: schemas.CertificateQuery, now: datetime) -> tuple[datetime |
 
 
 def _filtered(found: CertificateQuerySet, wanted: schemas.CertificateQuery) -> CertificateQuerySet:
-    for column in ("authority", "issuer", "profile", "endpoint"):
+    for column in ("authority", "issuer", "profile", "endpoint", "team", "owner", "key_algorithm"):
         value = getattr(wanted, column)
         if value is not None:
             found = found.filter(**{column: value})
     if wanted.revoked is not None:
         found = found.filter(revoked_at__isnull=not wanted.revoked)
+    if wanted.responsible is not None:
+        found = found.filter(Q(team=wanted.responsible) | Q(owner=wanted.responsible))
+    if wanted.unowned is not None:
+        found = found.filter(Q(team="", owner="") if wanted.unowned else ~Q(team="", owner=""))
+    if wanted.tag is not None:
+        found = found.tagged(wanted.tag)
     if wanted.serial is not None:
         found = found.with_serial(_serial(wanted.serial))
     if wanted.name:

@@ -86,8 +86,9 @@ def put_endpoint(
     request: HttpRequest, protocol: Path[schemas.Name], name: Path[schemas.Name], body: schemas.EndpointBody
 ) -> Document:
     """Make an endpoint, or change it. It can be used at once."""
+    documents = dict(body.policy), dict(body.settings)
     order = EndpointOrder(
-        protocol, name, body.authority, tuple(body.profiles), dict(body.policy), dict(body.settings)
+        protocol, name, body.authority, tuple(body.profiles), *documents, body.team, body.owner
     )
     run(request, lambda context, actor: save_endpoint(context, actor, order))
     return _seen(request, protocol, name)
@@ -117,5 +118,7 @@ def _endpoint(endpoint: StoredEndpoint) -> Document:
         "profiles": list(endpoint.profiles),
         "policy": endpoint_policy_to_document(endpoint.policy),
         "settings": endpoint.settings,
+        "team": endpoint.row.team,
+        "owner": endpoint.row.owner,
         "enabled": endpoint.row.enabled,
     }

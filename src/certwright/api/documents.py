@@ -8,10 +8,16 @@ import orjson
 from ..core.documents import Fields
 from ..core.errors import Malformed
 from ..core.moments import read_moment
+from ..core.responsibility import Assignment
 from ..core.revocation import Reason, parse_reason
+from ..operations.list_certificates import CertificateFilter
 
 BODY_OCTETS_MAX = 128 * 1024
 DAYS_MAX = 20_000
+IDENTIFIER_MAX = 2**63 - 1
+SELECTED_BY = (
+    *("authority", "profile", "endpoint", "name", "team", "owner", "responsible", "tag", "key_algorithm"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,56 @@ def read_renew(body: bytes) -> tuple[bytes | None, str]:
     comment = fields.text("comment", "")
     fields.finish()
     return csr or None, comment
+
+
+@dataclass(frozen=True, slots=True)
+class AssignDocument:
+    """`POST /certificates/assign`."""
+
+    selected: CertificateFilter
+    wanted: Assignment
+    rehearse: bool
+    after: int | None
+
+
+def read_assignment(body: bytes) -> Assignment:
+    """Raises Malformed naming the field."""
+    fields = read_object(body)
+    wanted = _assignment(fields)
+    fields.finish()
+    return wanted
+
+
+def read_assign(body: bytes) -> AssignDocument:
+    """Raises Malformed naming the field."""
+    fields = read_object(body)
+    wanted, within = _assignment(fields), fields.inside("filter")
+    texts = {name: within.text(name, "") for name in SELECTED_BY}
+    unowned, revoked = (
+        within.flag(name, False) if within.has(name) else None for name in ("unowned", "revoked")
+    )
+    begin, end = (_moment(within, name) for name in ("expires_after", "expires_before"))
+    within.finish()
+    selected = CertificateFilter(
+        **texts, unowned=unowned, revoked=revoked, expires_after=begin, expires_before=end
+    )
+    rehearse, after = fields.flag("rehearse", False), fields.text("after", "")
+    fields.finish()
+    if after and not (after.isascii() and after.isdecimal() and int(after[:20]) <= IDENTIFIER_MAX):
+        raise Malformed("body.after is not `next` of an earlier answer; begin again without it")
+    return AssignDocument(selected, wanted, rehearse, int(after) if after else None)
+
+
+def _assignment(fields: Fields) -> Assignment:
+    """Null is the same as left out."""
+    team, owner = ((fields.has(name), fields.text(name, "")) for name in ("team", "owner"))
+    tagged, untagged = (frozenset(fields.texts(name)) for name in ("tagged", "untagged"))
+    return Assignment(team[1] if team[0] else None, owner[1] if owner[0] else None, tagged, untagged)
+
+
+def _moment(fields: Fields, name: str) -> datetime | None:
+    text = fields.text(name, "")
+    return read_moment(text, fields.path(name)) if text else None
 
 
 def read_nothing(body: bytes) -> None:

@@ -15,7 +15,9 @@ import orjson
 from ..core.access import Actor
 from ..core.errors import Forbidden, NotFound, Unauthenticated, WrongMethod
 from ..core.request import parse_csr
+from ..operations.assign_owner import assign_owner, assign_selected
 from ..operations.certificate_documents import (
+    assigned_document,
     certificate_document,
     details_document,
     issued_document,
@@ -32,11 +34,21 @@ from ..operations.revoke import release_certificate, revoke_certificate
 from ..protocols.asgi import Receive, Scope, Send, client_address, header, read_body, respond
 from ..store.approvals import Request
 from ..store.snapshot import Snapshot
-from .documents import BODY_OCTETS_MAX, IssueDocument, read_issue, read_nothing, read_renew, read_revoke
+from .documents import (
+    BODY_OCTETS_MAX,
+    IssueDocument,
+    read_assign,
+    read_assignment,
+    read_issue,
+    read_nothing,
+    read_renew,
+    read_revoke,
+)
 
 PREFIX = "/api/v1/certificates"
 REQUESTS = "/api/v1/requests"
-_ONE = re.compile(r"/api/v1/certificates/([^/]+)(?:/(revoke|release|renew))?")
+_ONE = re.compile(r"/api/v1/certificates/([^/]+)(?:/(revoke|release|renew|owner))?")
+_ASSIGN = f"{PREFIX}/assign"
 _JSON = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 Document = dict[str, Any]
 
@@ -60,7 +72,8 @@ def holder(snapshot: Snapshot, scope: Scope, now: datetime) -> Actor:
 
 
 class FastApi:
-    """`POST /certificates`; of one certificate `GET`, and `POST` to revoke, release or renew it."""
+    """`POST /certificates`; of one certificate `GET`, `POST` to revoke, release or renew it, and `PUT` of
+    who answers for it; `POST /certificates/assign`."""
 
     def __init__(self, context: Context, denials: Denials) -> None:
         self._context = context
@@ -81,6 +94,10 @@ class FastApi:
         if path == PREFIX:
             _require_method(method, "POST")
             return await issue_certificate(self._context, actor, await read_body(receive, BODY_OCTETS_MAX))
+        if path == _ASSIGN:
+            _require_method(method, "POST")
+            body = await read_body(receive, BODY_OCTETS_MAX)
+            return 200, await assign_certificates(self._context, actor, body)
         match = _ONE.fullmatch(path)
         if match is None:
             raise NotFound("there is no such REST resource; see /api/docs")
@@ -88,7 +105,7 @@ class FastApi:
         if verb is None:
             _require_method(method, "GET")
             return 200, await show_certificate(self._context, actor, reference)
-        _require_method(method, "POST")
+        _require_method(method, "PUT" if verb == "owner" else "POST")
         body = await read_body(receive, BODY_OCTETS_MAX)
         return await CHANGES[verb](self._context, actor, reference, body)
 
@@ -157,5 +174,18 @@ async def _renew(context: Context, actor: Actor, reference: str, body: bytes) ->
     return await made_document(context, await request_certificate(context, order, Words(comment)))
 
 
-CHANGES = {"revoke": _revoke, "release": _release, "renew": _renew}
-"""What `POST /certificates/{reference}/VERB` does: status and document of the answer."""
+async def _assign(context: Context, actor: Actor, reference: str, body: bytes) -> tuple[int, Document]:
+    [row] = await assign_owner(context, actor, [reference], read_assignment(body))
+    return 200, certificate_document(row)
+
+
+async def assign_certificates(context: Context, actor: Actor, body: bytes) -> Document:
+    order = read_assign(body)
+    done = await assign_selected(
+        context, actor, order.selected, order.wanted, after=order.after, rehearse=order.rehearse
+    )
+    return assigned_document(done)
+
+
+CHANGES = {"revoke": _revoke, "release": _release, "renew": _renew, "owner": _assign}
+"""What `POST /certificates/{reference}/VERB` and `PUT .../owner` do: status and document of the answer."""

@@ -15,7 +15,9 @@ from pydantic.json_schema import models_json_schema
 from .. import __version__
 from ..core.errors import CertwrightError
 from ..protocols.asgi import PROBLEM_JSON
-from . import acme, audit, authorities, certificates, configuration, people, policy, practice, requests, schemas
+from . import (
+    accounts, acme, audit, authorities, certificates, configuration, people, policy, practice, requests, schemas
+)
 from .docs_page import docs_page
 from .web import (
     BearerToken,
@@ -52,7 +54,9 @@ def _make_api() -> NinjaAPI:
     api.exception_handler(CertwrightError)(answer_error)
     api.exception_handler(HttpError)(answer_http_error)
     api.exception_handler(ValidationError)(answer_invalid)
-    for room in (certificates, requests, authorities, configuration, policy, acme, people, practice, audit):
+    for room in (
+        certificates, requests, authorities, configuration, policy, acme, people, accounts, practice, audit
+    ):
         api.add_router("", room.router)
     return api
 

@@ -40,12 +40,21 @@ Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(TIME)]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Digest = Annotated[str, Field(description="Hexadecimal.")]
 Cursor = Annotated[str, StringConstraints(max_length=CURSOR_CHARACTERS_MAX, pattern=r"^[A-Za-z0-9_-]*$")]
+AccountName = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z0-9][a-z0-9._@-]*$")]
+Tag = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Answering = Annotated[str, StringConstraints(max_length=100, pattern=r"^([a-z0-9][a-z0-9._@-]*)?$")] | None
+AS_IT_IS = "Left out: as it is; empty: nobody."
 Scope = Annotated[
     str,
-    StringConstraints(max_length=200, pattern=r"^(\*|(authority|profile|endpoint):[A-Za-z0-9._/-]+)$"),
-    Field(description="`*`, `authority:NAME`, `profile:NAME` or `endpoint:PROTOCOL/NAME`."),
+    StringConstraints(
+        max_length=200, pattern=r"^(\*|(authority|profile|endpoint|team|tag):[A-Za-z0-9._/-]+)$"
+    ),
+    Field(
+        description="`*`, `authority:NAME`, `profile:NAME`, `endpoint:PROTOCOL/NAME`, `team:NAME`, or "
+        "`tag:WORD`."
+    ),
 ]
-Holder = Annotated[str, StringConstraints(max_length=200, pattern=r"^(token|user):[A-Za-z0-9@+._-]+$")]
+Holder = Annotated[str, StringConstraints(max_length=200, pattern=r"^(token|user|team):[A-Za-z0-9@+._-]+$")]
 Next = Annotated[str | None, Field(description="Give it as `after` to go on; null at the end.")]
 Limit = Annotated[int, Field(ge=1, le=PAGE_MAX)]
 
@@ -107,6 +116,8 @@ class Certificate(Answer):
     profile: str
     endpoint: str
     requester: str
+    team: str
+    owner: str
     replaces: str | None
     revoked_at: Time | None
     revocation_reason: str | None
@@ -119,6 +130,7 @@ class IssuedCertificate(Certificate):
 
 class CertificateDetails(IssuedCertificate):
     names: list[str]
+    tags: list[str]
 
 
 class CertificateList(Answer):
@@ -139,6 +151,12 @@ class CertificateQuery(Query):
     name: Line | None = Field(None, description="DNS name; `.example.test`: with a name below that.")
     serial: Hexadecimal | None = None
     revoked: bool | None = None
+    team: Name | None = Field(None, description="Which answers for it.")
+    owner: AccountName | None = Field(None, description="Account that answers for it.")
+    responsible: AccountName | None = Field(None, description="Team or account of this name.")
+    unowned: bool | None = Field(None, description="Neither a team nor an account answers for it.")
+    tag: Tag | None = None
+    key_algorithm: Name | None = None
     after: Cursor | None = Field(None, description="`next` of an earlier page.")
     limit: Limit = 100
 
@@ -375,6 +393,8 @@ class EndpointBody(Body):
     profiles: list[Name] = Field(min_length=1, max_length=50, description="The default first.")
     policy: AnyObject = Field({}, description="Names, key algorithms and lifetimes permitted here.")
     settings: AnyObject = Field({}, description="The protocol's own settings.")
+    team: Answering = Field(None, description=f"Team that answers for what is issued here. {AS_IT_IS}")
+    owner: Answering = Field(None, description=f"Account that answers for it. {AS_IT_IS}")
 
 
 class Endpoint(Answer):
@@ -384,6 +404,8 @@ class Endpoint(Answer):
     profiles: list[str]
     policy: AnyObject
     settings: AnyObject
+    team: str
+    owner: str
     enabled: bool
 
 
@@ -440,7 +462,7 @@ class GrantBody(Body):
 
 
 class HeldGrantBody(GrantBody):
-    holder: Holder = Field(description="`token:NAME` or `user:NAME`.")
+    holder: Holder = Field(description="`token:NAME`, `user:NAME` or `team:NAME`.")
 
 
 class GrantQuery(Query):

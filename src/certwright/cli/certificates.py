@@ -36,6 +36,12 @@ def certificates(
     revoked: Annotated[
         bool | None, typer.Option("--revoked/--not-revoked", help="Those revoked, or those that are not.")
     ] = None,
+    owner: Annotated[
+        str,
+        typer.Option("--owner", metavar="TEAM|ACCOUNT", help="Those that this team or account answers for."),
+    ] = "",
+    unowned: Annotated[bool, typer.Option("--unowned", help="Those for which nobody answers.")] = False,
+    tag: Annotated[str, typer.Option("--tag", metavar="WORD", help="With this tag.")] = "",
     after: Annotated[
         str, typer.Option("--after", metavar="ID", help="Go on after this one: `next` of an earlier answer.")
     ] = "",
@@ -48,6 +54,7 @@ def certificates(
     if expiring:
         parse_duration("expiring", expiring)
     given = {"expiring": expiring, "authority": authority, "profile": profile, "name": name}
+    given |= {"responsible": owner, "tag": tag, "unowned": "true" if unowned else ""}
     if revoked is not None:
         given["revoked"] = "true" if revoked else "false"
     query = {key: value for key, value in given.items() if value}
@@ -108,6 +115,9 @@ def _filter(query: dict[str, str], reading: Reading) -> CertificateFilter:
         expires_before=reading.now + parse_duration("expiring", expiring) if expiring else None,
         revoked={"true": True, "false": False}.get(query.get("revoked", "")),
         name=query.get("name", ""),
+        responsible=query.get("responsible", ""),
+        unowned=True if query.get("unowned") else None,
+        tag=query.get("tag", ""),
     )
 
 
@@ -183,8 +193,9 @@ def _told(document: Document) -> str:
     )
     pairs = [(name.replace("_", " "), str(document[name])) for name in first]
     pairs.insert(1, ("names", ", ".join(document.get("names", ()))))
-    names = ("authority", "endpoint", "requester", "revoked_at", "revocation_reason")
+    names = ("authority", "endpoint", "requester", "team", "owner", "revoked_at", "revocation_reason")
     pairs += [(name.replace("_", " "), str(document[name] or "")) for name in names]
+    pairs.append(("tags", ", ".join(document.get("tags", ()))))
     return f"{facts(pairs)}\n\n{document['certificate']}".rstrip()
 
 

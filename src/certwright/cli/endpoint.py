@@ -13,6 +13,7 @@ from .profile import read_json
 
 if TYPE_CHECKING:
     from ..core.access import Actor
+    from ..core.documents import Fields
     from ..operations.context import Context
     from ..operations.found_installation import EndpointOrder
     from ..store.snapshot import Endpoint
@@ -85,7 +86,8 @@ def save(
         return _document(context.snapshot.endpoint(order.protocol, order.name))
 
     def there(remote: Remote) -> Document:
-        body = {name: getattr(order, name) for name in ("authority", "profiles", "policy", "settings")}
+        fields = ("authority", "profiles", "policy", "settings", "team", "owner")
+        body = {name: value for name in fields if (value := getattr(order, name)) is not None}
         return remote.put(path_of("endpoints", order.protocol, order.name), body)
 
     document = session.run(act, there)
@@ -104,7 +106,7 @@ def _order(document: object) -> EndpointOrder:
     from ..operations.found_installation import EndpointOrder
 
     fields = Fields(document, "endpoint")
-    fields.only("protocol", "name", "authority", "profiles", "policy", "settings")
+    fields.only("protocol", "name", "authority", "profiles", "policy", "settings", "team", "owner")
     order = EndpointOrder(
         fields.text("protocol", "acme"),
         fields.text("name"),
@@ -112,9 +114,19 @@ def _order(document: object) -> EndpointOrder:
         fields.texts("profiles"),
         fields.take("policy") if fields.has("policy") else {},
         fields.take("settings") if fields.has("settings") else {},
+        _answering(fields, "team"),
+        _answering(fields, "owner"),
     )
     fields.finish()
     return order
+
+
+def _answering(fields: Fields, name: str) -> str | None:
+    """None where it is left out: then it stays as it is; empty text is nobody. Raises Malformed."""
+    value = fields.take(name) if fields.has(name) else None
+    if value is not None and not isinstance(value, str):
+        raise fields.error(name, "must be a name, or empty")
+    return value
 
 
 @app.command()
@@ -146,5 +158,7 @@ def _document(endpoint: Endpoint) -> Document:
         "profiles": list(endpoint.profiles),
         "policy": endpoint_policy_to_document(endpoint.policy),
         "settings": endpoint.settings,
+        "team": row.team,
+        "owner": row.owner,
         "enabled": row.enabled,
     }

@@ -37,6 +37,9 @@ COMMANDS = {
     "acme": ("acme", "app", "ACME."),
     "token": ("token", "app", "Bearer tokens of the REST API."),
     "practice": ("practice", "app", "Certificate policy and practice statement."),
+    "owner": ("owner", "app", "Who answers for certificates."),
+    "user": ("people", "users", "Accounts of people and services."),
+    "team": ("people", "teams", "Teams."),
     "crl": ("crl", "app", "Certificate revocation lists."),
     "audit": ("audit", "app", "The audit log."),
 }

@@ -148,6 +148,19 @@ class EventKind(Described):
     CERTIFICATE_REVOKED = "certificate.revoked", "A certificate was revoked for good."
     CERTIFICATE_HELD = "certificate.held", "A certificate was put on hold."
     CERTIFICATE_RELEASED = "certificate.released", "A certificate was released from hold."
+    CERTIFICATE_ASSIGNED = (
+        "certificate.assigned",
+        "Another team or account answers for a certificate; `before` says who did.",
+    )
+    CERTIFICATE_TAGGED = "certificate.tagged", "Tags were put on a certificate, or taken off."
+
+    ATTESTATION_OPENED = (
+        "attestation.opened",
+        "Who answers for certificates was asked whether they are needed still.",
+    )
+    ATTESTATION_ANSWERED = "attestation.answered", "It was said whether a certificate is needed still."
+    ATTESTATION_REMINDED = "attestation.reminded", "Who had not answered was reminded, or told of to others."
+    ATTESTATION_CLOSED = "attestation.closed", "A campaign takes no answers any more."
 
     CRL_PUBLISHED = "crl.published", "A CRL, whole, delta or shard, was signed and published."
     OCSP_PRODUCED = "ocsp.produced", "A batch of OCSP answers was signed ahead."

@@ -5,6 +5,7 @@ from typing import Any
 from ..core.pem import pem
 from ..core.revocation import Reason
 from ..store.rows import CertificateRow
+from .assign_owner import Assigned
 from .issue import Issued
 from .read_certificate import CertificateDetails
 
@@ -25,9 +26,22 @@ def certificate_document(row: CertificateRow) -> dict[str, Any]:
         "profile": row.profile,
         "endpoint": row.endpoint,
         "requester": row.requester,
+        "team": row.team,
+        "owner": row.owner,
         "replaces": str(row.replaces) if row.replaces is not None else None,
         "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
         "revocation_reason": reason,
+    }
+
+
+def assigned_document(done: Assigned) -> dict[str, Any]:
+    """What has come of saying who answers for many certificates."""
+    return {
+        "total": done.total,
+        "changed": done.changed,
+        "unchanged": done.unchanged,
+        "refused": done.refused,
+        "next": str(done.next) if done.next is not None else None,
     }
 
 
@@ -38,7 +52,7 @@ def issued_document(issued: Issued) -> dict[str, Any]:
 
 def details_document(details: CertificateDetails) -> dict[str, Any]:
     """All there is to say of a stored certificate."""
-    names = {"names": [str(name) for name in details.names]}
+    names = {"names": [str(name) for name in details.names], "tags": sorted(details.tags)}
     return certificate_document(details.row) | names | _texts(details.der, details.served)
 
 

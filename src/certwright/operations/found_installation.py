@@ -16,6 +16,7 @@ from ..store.rows import AuthorityRow, EndpointRow, InstallationRow, ProfileRow
 from ..store.snapshot import Endpoint, Snapshot
 from .context import Context, decide_again
 from .found_authority import NAME
+from .manage_users import require_in_use
 
 INSTALLATION = 1
 DOCUMENT_SHOWN = 3000
@@ -60,7 +61,8 @@ async def found_installation(
 
 @dataclass(frozen=True, slots=True)
 class EndpointOrder:
-    """An endpoint to be. `policy` and `settings` are documents as in docs/reference/endpoints.md."""
+    """An endpoint to be. `policy` and `settings` are documents as in docs/reference/endpoints.md. `team` and
+    `owner` answer for what is issued there; None leaves them as they are, empty text is nobody."""
 
     protocol: str
     name: str
@@ -68,8 +70,8 @@ class EndpointOrder:
     profiles: tuple[str, ...]
     policy: dict[str, object]
     settings: dict[str, object]
-    team: str = ""
-    owner: str = ""
+    team: str | None = None
+    owner: str | None = None
 
 
 async def save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -> EndpointRow:
@@ -95,6 +97,7 @@ async def _save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -
         raise Malformed(f"endpoint {path} offers no profile; name at least one, the default first")
     for profile in order.profiles:
         snapshot.profile(profile)
+    team, owner = await _answering(context, actor, before, order)
     row = EndpointRow(
         id=before.row.id if before else context.ledger.new_id(),
         protocol=order.protocol,
@@ -103,8 +106,8 @@ async def _save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -
         profiles=json.dumps(order.profiles),
         policy=json.dumps(order.policy, sort_keys=True),
         settings=json.dumps(order.settings, sort_keys=True),
-        team=order.team,
-        owner=order.owner,
+        team=team,
+        owner=owner,
         enabled=True,
         version=before.row.version if before else 1,
     )
@@ -113,6 +116,8 @@ async def _save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -
         "profiles": list(order.profiles),
         "policy": shown(row.policy, DOCUMENT_SHOWN),
         "settings": shown(row.settings, DOCUMENT_SHOWN),
+        "team": team,
+        "owner": owner,
     }
     event = Event(EventKind.ENDPOINT_SAVED, now, actor.name, actor.source, f"endpoint:{path}", detail)
     change = Change(events=[event], revision=snapshot.revision, configures=True)
@@ -123,6 +128,26 @@ async def _save_endpoint(context: Context, actor: Actor, order: EndpointOrder) -
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return row
+
+
+async def _answering(
+    context: Context, actor: Actor, before: Endpoint | None, order: EndpointOrder
+) -> tuple[str, str]:
+    """The team and the owner that the endpoint shall have. Raises Forbidden, NotFound, Conflict for a
+    disabled account."""
+    old = (before.row.team, before.row.owner) if before else ("", "")
+    team, owner = (
+        there if wanted is None else wanted
+        for wanted, there in zip((order.team, order.owner), old, strict=True)
+    )
+    if (team, owner) != old:
+        path = f"{order.protocol}/{order.name}"
+        require(actor, Verb.MANAGE_OWNERS, Subject(order.authority, "", path, *old))
+    if team and team != old[0]:
+        context.snapshot.team(team)
+    if owner and owner != old[1]:
+        await require_in_use(context, owner)
+    return team, owner
 
 
 def _authority_for(snapshot: Snapshot, before: Endpoint | None, order: EndpointOrder) -> AuthorityRow:

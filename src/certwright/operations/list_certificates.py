@@ -17,15 +17,23 @@ class CertificateFilter:
     """What to list; what is empty or None does not matter.
 
     `expires_after` and `expires_before` bound notAfter, and sort by it; otherwise the newest come first.
-    `name` is a DNS name, or `.example.test` for all below that.
+    `name` is a DNS name, or `.example.test` for all below that. `unowned` are those for which nobody answers,
+    neither a team nor an account; False is the others. `responsible` is the name of a team or an account.
     """
 
     authority: str = ""
     profile: str = ""
+    endpoint: str = ""
     expires_after: datetime | None = None
     expires_before: datetime | None = None
     revoked: bool | None = None
     name: str = ""
+    team: str = ""
+    owner: str = ""
+    responsible: str = ""
+    unowned: bool | None = None
+    tag: str = ""
+    key_algorithm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ async def list_certificates(
     database: Database, actor: Actor, wanted: CertificateFilter, after: int | None = None, limit: int = 100
 ) -> CertificatePage:
     """Up to `limit` certificates, at most PAGE_MAX, after the one of identifier `after`. Raises Malformed."""
-    conditions = [*_conditions(database, wanted), scope_condition(actor, Verb.VIEW)]
+    conditions = [filter_condition(database, wanted), scope_condition(actor, Verb.VIEW)]
     by_expiry = wanted.expires_before is not None or wanted.expires_after is not None
     if after is not None and by_expiry:
         place = 'SELECT c."not_after", c."id" FROM "certificate" c WHERE c."id" = ?'
@@ -56,11 +64,23 @@ async def list_certificates(
     return CertificatePage(tuple(rows[:limit]), rows[limit - 1].id if len(rows) > limit else None)
 
 
+def filter_condition(database: Database, wanted: CertificateFilter) -> tuple[str, list[object]]:
+    """SQL for the certificates that a filter selects. Raises Malformed for a name that is none."""
+    conditions = list(_conditions(database, wanted))
+    text = " AND ".join(f"({text})" for text, _ in conditions) or "1 = 1"
+    return text, [value for _, values in conditions for value in values]
+
+
 def _conditions(database: Database, wanted: CertificateFilter) -> Iterator[tuple[str, list[object]]]:
-    if wanted.authority:
-        yield '"authority" = ?', [wanted.authority]
-    if wanted.profile:
-        yield '"profile" = ?', [wanted.profile]
+    for column in ("authority", "profile", "endpoint", "team", "owner", "key_algorithm"):
+        if value := getattr(wanted, column):
+            yield f'"{column}" = ?', [value]
+    if wanted.responsible:
+        yield '"team" = ? OR "owner" = ?', [wanted.responsible] * 2
+    if wanted.unowned is not None:
+        yield ("" if wanted.unowned else "NOT ") + """("team" = '' AND "owner" = '')""", []
+    if wanted.tag:
+        yield _TAGGED, [wanted.tag]
     if wanted.expires_after is not None:
         yield '"not_after" >= ?', [wanted.expires_after]
     if wanted.expires_before is not None:

@@ -4,8 +4,9 @@ An account is never removed: its name stands in the audit log for ever. Password
 (`core.passwords`).
 """
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from ..core.access import Actor, Subject, Verb, require
@@ -15,12 +16,14 @@ from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
 from ..store.rows import UserAccountRow
-from .context import Context
+from .context import Context, decide_again
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")
 MAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
 DISPLAY_NAME_MAX = 200
 LOCAL = "local"
+HAND_OVER = "owner.hand-over"
+"""Kind of follow-up; see `Successor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,33 @@ class NewUser:
     service: bool = False
     origin: str = LOCAL
     external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """An account that is disabled now, and how many certificates that hold still it leaves behind."""
+
+    row: UserAccountRow
+    certificates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """What a worker is to hand over: all that `account` answers for, to `owner` and `team`, either perhaps
+    empty; `asked_by` is the actor who wanted it."""
+
+    account: str
+    owner: str
+    team: str
+    asked_by: str
+
+    def payload(self) -> str:
+        """As the outbox keeps it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, payload: dict[str, object]) -> "Successor":
+        return cls(*(str(payload[name]) for name in ("account", "owner", "team", "asked_by")))
 
 
 async def create_user(context: Context, actor: Actor, new: NewUser) -> UserAccountRow:
@@ -103,20 +133,51 @@ async def set_password(
     return await _replace(context, actor, row, after, EventKind.USER_PASSWORD_SET, detail)
 
 
-async def disable_user(context: Context, actor: Actor, name: str) -> UserAccountRow:
-    """End the account's sessions and tokens at once.
+async def disable_user(
+    context: Context, actor: Actor, name: str, owner: str = "", team: str = ""
+) -> Disabled:
+    """End the account's sessions and tokens at once. Where an account or a team is named, a worker hands over
+    to them what this one answers for (`hand_over`).
 
-    Raises Forbidden, NotFound, Moved, and Conflict when it is disabled already or the actor's own.
+    Raises Forbidden, NotFound, Moved, and Conflict when it is disabled already, the actor's own, or would be
+    succeeded by itself or a disabled one.
     """
     require(actor, Verb.MANAGE_ACCESS, Subject())
-    row = await find_user(context.database, name)
+    return await decide_again(context, lambda: _disable_user(context, actor, name, owner, team))
+
+
+async def _disable_user(context: Context, actor: Actor, name: str, owner: str, team: str) -> Disabled:
+    revision, row = context.snapshot.revision, await find_user(context.database, name)
     if row.disabled_at is not None:
         raise Conflict(f"account {name} is disabled since {row.disabled_at:%Y-%m-%d %H:%M} UTC already")
     if actor.user == name:
         raise Conflict("nobody disables their own account; ask another administrator")
+    change = Change(revision=revision)
+    if owner or team:
+        await _check_successor(context, name, owner, team)
+        change.follow_ups.append((HAND_OVER, Successor(name, owner, team, actor.name).payload()))
+    left = await _count_left(context, name)
+    detail: dict[str, JsonValue] = {"certificates": left, "owner": owner, "team": team}
     now = context.clock()
     after = row._replace(disabled_at=now, sessions_ended_at=now)  # enabled again, it has none
-    return await _replace(context, actor, row, after, EventKind.USER_DISABLED, {})
+    done = await _replace(context, actor, row, after, EventKind.USER_DISABLED, detail, change)
+    return Disabled(done, left)
+
+
+async def _check_successor(context: Context, name: str, owner: str, team: str) -> None:
+    if team:
+        context.snapshot.team(team)
+    if owner == name:
+        raise Conflict(f"account {name} cannot succeed itself; name another")
+    if owner:
+        await require_in_use(context, owner)
+
+
+async def _count_left(context: Context, name: str) -> int:
+    """Certificates that the account answers for and that are neither revoked nor at their end."""
+    sql = 'SELECT count(*) FROM "certificate" WHERE "owner" = ? AND "not_after" > ? AND "revoked_at" IS NULL'
+    count: int = (await context.database.query(sql, name, context.clock()))[0][0]
+    return count
 
 
 async def enable_user(context: Context, actor: Actor, name: str) -> UserAccountRow:
@@ -169,6 +230,14 @@ async def find_user(database: Database, name: str) -> UserAccountRow:
     return rows[0]
 
 
+async def require_in_use(context: Context, name: str) -> None:
+    """Is there such an account, and is it not disabled? Raises NotFound, Conflict."""
+    row = await find_user(context.database, name)
+    if row.disabled_at is not None:
+        since = f"{row.disabled_at:%Y-%m-%d %H:%M} UTC"
+        raise Conflict(f"account {name} is disabled since {since}; name one that is in use")
+
+
 async def _replace(
     context: Context,
     actor: Actor,
@@ -176,10 +245,14 @@ async def _replace(
     after: UserAccountRow,
     kind: EventKind,
     detail: dict[str, JsonValue],
+    also: Change | None = None,
 ) -> UserAccountRow:
     event = _event(kind, actor, before, context.clock(), detail)
     configures = before.disabled_at != after.disabled_at  # the snapshot has its tokens
-    await context.ledger.commit(Change(replaced=[(before, after)], events=[event], configures=configures))
+    change = Change(replaced=[(before, after)], events=[event], configures=configures)
+    if also is not None:
+        change.join(also)
+    await context.ledger.commit(change)
     if configures:
         await context.snapshots.refresh()
     return after._replace(version=before.version + 1)

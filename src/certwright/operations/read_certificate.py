@@ -7,7 +7,7 @@ from ..core.names import Identifier, IdentifierKind
 from ..store.databases import Database
 from ..store.rows import CertificateNameRow, CertificateRow
 from ..store.snapshot import Snapshot
-from .find_certificate import certificate_der, find_certificate
+from .find_certificate import certificate_der, find_certificate, tags_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class CertificateDetails:
     names: tuple[Identifier, ...]
     der: bytes
     served: tuple[bytes, ...]
+    tags: frozenset[str]
 
 
 async def read_certificate(
@@ -28,7 +29,8 @@ async def read_certificate(
     names = await certificate_names(database, row.id)
     generation = snapshot.generations.get(row.generation_id or 0)
     served = generation.served_chain if generation else ()
-    return CertificateDetails(row, names, await certificate_der(database, row.id), served)
+    tags = await tags_of(database, row.id)
+    return CertificateDetails(row, names, await certificate_der(database, row.id), served, tags)
 
 
 async def certificate_names(database: Database, identifier: int) -> tuple[Identifier, ...]:

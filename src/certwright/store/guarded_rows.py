@@ -11,6 +11,7 @@ from .rows import (
     AcmeAuthorizationRow,
     AuditCheckpointRow,
     AuditWriterRow,
+    CertificateTagRow,
     CounterRow,
     CrlShardRow,
     InstallationRow,
@@ -47,6 +48,7 @@ _KEYS: dict[type[Row], tuple[tuple[str, ...], str]] = {
     LeaseRow: (("name",), "expires_at"),
     AuditWriterRow: (("id",), "sequenced"),
     AuditCheckpointRow: (("size",), "note"),
+    CertificateTagRow: (("certificate_id", "tag"), "tag"),
 }
 _BY_VERSION = (("id",), "version")
 

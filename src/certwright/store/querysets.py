@@ -31,6 +31,10 @@ class CertificateQuerySet(QuerySet["Certificate"]):
         tags = _model("CertificateTag").objects.using(self.db).filter(tag=tag)
         return Q(pk__in=tags.values("certificate_id"))
 
+    def tagged(self, tag: str) -> CertificateQuerySet:
+        """With this tag on them."""
+        return self.filter(self._tagged(tag))
+
     def named(self, name: str) -> CertificateQuerySet:
         """With this DNS name among the alternative names; `.example.test` is any name below that.
 

@@ -510,3 +510,41 @@ class SavedViewRow(NamedTuple):
     name: str
     query: str
     created_at: datetime
+
+
+class AttestationCampaignRow(NamedTuple):
+    id: int
+    title: str
+    text: str
+    selected: str
+    opened_at: datetime
+    opened_by: str
+    due_at: datetime
+    repeat_days: int | None
+    follows: int | None
+    filled_at: datetime | None
+    stage: int
+    closed_at: datetime | None
+    version: int
+
+
+class AttestationItemRow(NamedTuple):
+    id: int
+    campaign_id: int
+    certificate_id: int
+    answer: str
+    answered_by: str
+    answered_at: datetime | None
+    comment: str
+    version: int
+
+
+class NoticeRow(NamedTuple):
+    id: int
+    account: str
+    team: str
+    text: str
+    link: str
+    created_at: datetime
+    read_at: datetime | None
+    version: int

@@ -13,6 +13,7 @@ from ..operations.count_certificates import count_certificates
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
 from ..operations.purge_expired import purge_expired
+from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
 from ..operations.renew_lists import crl_payload, lasting, lists_due
 from ..operations.revoke import PUBLISH_CRL
@@ -73,6 +74,7 @@ class Duties:
             Task("answers", 15.0, self.produce_answers, f"answers/{host}", bound=3600.0),
             Task("listener", 60.0, self.renew_listener, f"listener/{host}"),
             Task("requests", 10.0, self.look_at_requests, "requests"),
+            Task("attestation", 60.0, self.remind, "attestation"),
             Task("purge", 10.0, self.purge, "purge"),
             Task("workflows", 600.0, self.forget_workflows, "workflows"),
             Task("numbers", 10.0, self.measure),
@@ -120,6 +122,9 @@ class Duties:
 
     async def renew_listener(self) -> None:
         await self._at.renew_listener(self._context.clock())
+
+    async def remind(self) -> None:
+        await remind(self._context)
 
     async def sweep_lost(self) -> None:
         await self._at.validations.sweep(self._context.clock() - LOST, anyone=True)

@@ -20,8 +20,12 @@ from typing import Any
 import structlog
 
 from ..core.errors import Conflict, Malformed, Unavailable
+from ..operations.attestation import FILL
 from ..operations.context import Context
 from ..operations.issue_approved import ISSUE_APPROVED, issue_approved
+from ..operations.hand_over import hand_over_follow_up
+from ..operations.manage_users import HAND_OVER
+from ..operations.remind import fill_campaign
 from ..operations.renew_answers import RENEW_SIGNER, renew_signer
 from ..operations.renew_lists import renew_list
 from ..operations.revoke import PUBLISH_CRL
@@ -82,6 +86,11 @@ KINDS: Mapping[str, Act] = {
     PUBLISH_CRL: _publish_crl,
     RENEW_SIGNER: _renew_signer,
     ISSUE_APPROVED: _issue_approved,
+KINDS: Mapping[str, Act] = {
+    PUBLISH_CRL: _publish_crl,
+    RENEW_SIGNER: _renew_signer,
+    HAND_OVER: hand_over_follow_up,
+    FILL: fill_campaign,
 }
 """What is done for each kind of follow-up. Each may be done twice, and judges by the facts whether there is
 anything to do."""

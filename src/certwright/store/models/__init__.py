@@ -13,6 +13,7 @@ from .acme import (
     AcmeOrder,
     PerspectiveResult,
 )
+from .attestation import AttestationCampaign, AttestationItem, Notice
 from .audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditNode, AuditWriter
 from .authorities import Authority, AuthorityGeneration, OcspSigner
 from .certificates import (
@@ -40,6 +41,8 @@ __all__ = [
     "ApiToken",
     "ApprovalDecision",
     "ApprovalDelegation",
+    "AttestationCampaign",
+    "AttestationItem",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",
@@ -60,6 +63,7 @@ __all__ = [
     "Installation",
     "IssuanceIntent",
     "Lease",
+    "Notice",
     "OcspRun",
     "OcspSigner",
     "Outbox",
