@@ -30,7 +30,7 @@ from certwright.site.configuration import Configuration
 from certwright.site.installation import initialize
 from certwright.site.wiring import open_context
 from certwright.store.ledger import Change
-from certwright.store.rows import ApiTokenRow, RoleGrantRow
+from certwright.store.people_rows import ApiTokenRow, RoleGrantRow
 from tests.real.packages import need
 from tests.real.postgresql import shared as shared_postgresql
 from tests.real.postgresql import stop_shared

@@ -97,6 +97,16 @@ def _make_people(api: Api, name: str) -> None:
     api.gives("PUT", f"/teams/of-{name}/members/in-{name}")
 
 
+def _make_all(api: Api, name: str, endpoint: dict[str, object]) -> None:
+    """What the wishes of one caller speak of."""
+    api.gives("PUT", f"/endpoints/acme/for-{name}", json=endpoint)
+    api.gives("POST", f"/endpoints/acme/for-{name}/external-account-keys", json={"name": f"revoke-{name}"})
+    api.gives("POST", "/authorities", json=_awaiting(f"retire-{name}"))
+    api.gives("POST", "/authorities", json=_awaiting(f"withdraw-{name}"))
+    api.gives("POST", "/tokens", json={"name": f"end-{name}", "grants": [{"role": "auditor"}]})
+    _make_people(api, name)
+
+
 @pytest.fixture(scope="module")
 def wishes(api: Api) -> dict[str, Wish]:
     """One for each route. `CALLER` in a path stands for a name of the caller's own."""
@@ -104,14 +114,7 @@ def wishes(api: Api) -> dict[str, Wish]:
     profile = api.gives("GET", "/profiles/device")
     endpoint = {"authority": OTHER, "profiles": ["tls-server"]}
     for name in ("kept", *GIVEN_ROLES, *STRANGERS):
-        api.gives("PUT", f"/endpoints/acme/for-{name or 'nobody'}", json=endpoint)
-        path = f"/endpoints/acme/for-{name or 'nobody'}/external-account-keys"
-        api.gives("POST", path, json={"name": f"revoke-{name or 'nobody'}"})
-        api.gives("POST", "/authorities", json=_awaiting(f"retire-{name or 'nobody'}"))
-        api.gives("POST", "/authorities", json=_awaiting(f"withdraw-{name or 'nobody'}"))
-        grants = [{"role": "auditor"}]
-        api.gives("POST", "/tokens", json={"name": f"end-{name or 'nobody'}", "grants": grants})
-        _make_people(api, name or "nobody")
+        _make_all(api, name or "nobody", endpoint)
     root = api.gives("GET", f"/authorities/{LAB}")["generations"][0]["certificate"]
     event = api.gives("GET", "/audit/events")["events"][-1]["id"]
     request = {"csr": csr("wish.example.test")}

@@ -19,7 +19,8 @@ from certwright.operations.list_certificates import CertificateFilter, list_cert
 from certwright.operations.list_requests import visible_condition
 from certwright.store.approvals import request_of
 from certwright.store.databases import open_database
-from certwright.store.rows import CertificateRequestRow, CertificateRow
+from certwright.store.people_rows import CertificateRequestRow
+from certwright.store.rows import CertificateRow
 from tests.conftest import KIND, RUN
 from tests.operations.installed import row_of
 from tests.real import databases, tables

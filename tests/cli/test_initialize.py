@@ -15,7 +15,7 @@ from certwright.core.access import Role
 from certwright.site.configuration import Configuration
 from certwright.site.installation import django_environment
 from certwright.store.databases import open_database
-from certwright.store.rows import RoleGrantRow
+from certwright.store.people_rows import RoleGrantRow
 from tests.cli.conftest import Founding, Shell
 
 CHECK_PASSWORD = """

@@ -30,13 +30,8 @@ from certwright.operations.revoke import release_certificate, revoke_certificate
 from certwright.operations.save_policy import save_policy
 from certwright.operations.take_outbox import rows_of, settle_work, waiting_work
 from certwright.store.approvals import Request, load_request
-from certwright.store.rows import (
-    AcmeOrderRow,
-    CertificateNameRow,
-    CertificateRequestRow,
-    CertificateRow,
-    CrlRow,
-)
+from certwright.store.people_rows import CertificateRequestRow
+from certwright.store.rows import AcmeOrderRow, CertificateNameRow, CertificateRow, CrlRow
 from certwright.worker.outbox import KINDS
 from tests.protocols.acme.in_process import InProcess
 from tests.protocols.acme.raw_client import Reply, new_key, text64

@@ -26,7 +26,7 @@ from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.manage_tokens import create_token
 from certwright.operations.renew import renew_certificate
 from certwright.operations.revoke import revoke_certificate
-from certwright.store import rows as row_types
+from certwright.store import people_rows, rows
 from certwright.store.databases import Database
 from certwright.store.rows import table_of
 from tests.faults.bad_requests import DNS, Bad, bad_requests, dns, extension, general_names, raw_csr
@@ -35,7 +35,8 @@ from tests.real.certwright import Home, Site
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
 from tests.site.running import until
 
-TABLES = [table_of(kind) for name, kind in vars(row_types).items() if name.endswith("Row") and name != "Row"]
+ROW_TYPES = {**vars(rows), **vars(people_rows)}
+TABLES = [table_of(kind) for name, kind in ROW_TYPES.items() if name.endswith("Row") and name != "Row"]
 PROCESSES = {"audit_writer", "lease"}
 """What a process leaves by being there."""
 

@@ -24,14 +24,8 @@ from certwright.operations.renew_answers import renew_signer
 from certwright.operations.withdraw_authority import withdraw_authority
 from certwright.ports import KeyReference
 from certwright.store.ledger import Change
-from certwright.store.rows import (
-    ApiTokenRow,
-    AuthorityGenerationRow,
-    AuthorityRow,
-    EndpointRow,
-    IssuanceIntentRow,
-    RoleGrantRow,
-)
+from certwright.store.people_rows import ApiTokenRow, RoleGrantRow
+from certwright.store.rows import AuthorityGenerationRow, AuthorityRow, EndpointRow, IssuanceIntentRow
 from certwright.store.snapshot import Generation, Snapshots
 from tests.core.toy_chain import outside
 from tests.faults.interposed import BEGIN, COMMITTED, nothing, raising

@@ -31,13 +31,8 @@ from certwright.operations.grant_role import grant_role
 from certwright.operations.list_certificates import CertificateFilter
 from certwright.operations.remind import remind
 from certwright.operations.take_outbox import settle_work, waiting_work
-from certwright.store.rows import (
-    AttestationCampaignRow,
-    AttestationItemRow,
-    AuditEventRow,
-    CertificateRow,
-    NoticeRow,
-)
+from certwright.store.people_rows import AttestationCampaignRow, AttestationItemRow, NoticeRow
+from certwright.store.rows import AuditEventRow, CertificateRow
 from certwright.worker.outbox import KINDS
 from tests.faults.interposed import BEGIN, COMMIT, nothing, raising
 from tests.operations.installed import issued, later, revoked, with_installation

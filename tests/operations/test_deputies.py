@@ -17,7 +17,7 @@ from certwright.operations.delegate_approval import (
 from certwright.operations.find_request import request_before
 from certwright.operations.grant_role import grant_role
 from certwright.operations.manage_users import NewUser, create_user, disable_user
-from certwright.store.rows import ApprovalDelegationRow
+from certwright.store.people_rows import ApprovalDelegationRow
 from tests.operations.approving import TWO_STEPS, rules, waiting
 from tests.operations.installed import later, with_installation
 from tests.real.databases import Database

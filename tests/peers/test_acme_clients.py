@@ -24,7 +24,7 @@ from certwright.operations.context import Context
 from certwright.operations.decide_request import approve_request
 from certwright.operations.external_account_keys import create_account_key
 from certwright.operations.save_policy import save_policy
-from certwright.store.rows import CertificateRequestRow
+from certwright.store.people_rows import CertificateRequestRow
 from tests.peers.acme_site import ZONE, AcmeSite, run, serving
 from tests.real.certwright import ADMINISTRATOR, Home
 from tests.real.challenge_ports import challenge_ports

@@ -10,7 +10,7 @@ from ..operations.context import Context
 from ..operations.grant_role import grant_role
 from ..operations.manage_tokens import ListedToken, create_token, list_tokens, revoke_token
 from ..operations.withdraw_role import list_grants, withdraw_role
-from ..store.rows import ApiTokenRow, RoleGrantRow
+from ..store.people_rows import ApiTokenRow, RoleGrantRow
 from . import schemas
 from .web import Document, actor_of, require_known_parameters, run
 

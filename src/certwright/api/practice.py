@@ -10,7 +10,7 @@ from ..operations.practice_documents import draft_document, text_document, versi
 from ..operations.practice_text import list_texts, save_practice_text
 from ..operations.publish_practice import Draft, draft_practice, parse_kind, publish_practice
 from ..operations.serve_practice import ListedVersion, list_versions, listed
-from . import schemas
+from . import practice_schemas as schemas
 from .web import Document, run
 
 router = Router(tags=["practice"])

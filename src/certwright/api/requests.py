@@ -14,7 +14,7 @@ from ..operations.request_documents import request_document, request_documents
 from ..operations.resubmit_request import resubmit_request
 from ..operations.withdraw_request import withdraw_request
 from ..store.approvals import Request as StoredRequest
-from ..store.rows import ApprovalDelegationRow
+from ..store.people_rows import ApprovalDelegationRow
 from . import fast, schemas
 from . import request_schemas as models
 from .paging import IDENTIFIER_MAX, read_cursor, write_cursor

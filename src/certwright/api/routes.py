@@ -16,7 +16,17 @@ from .. import __version__
 from ..core.errors import CertwrightError
 from ..protocols.asgi import PROBLEM_JSON
 from . import (
-    accounts, acme, audit, authorities, certificates, configuration, people, policy, practice, requests, schemas
+    accounts,
+    acme,
+    audit,
+    authorities,
+    certificates,
+    configuration,
+    people,
+    policy,
+    practice,
+    requests,
+    schemas,
 )
 from .docs_page import docs_page
 from .web import (
@@ -55,7 +65,16 @@ def _make_api() -> NinjaAPI:
     api.exception_handler(HttpError)(answer_http_error)
     api.exception_handler(ValidationError)(answer_invalid)
     for room in (
-        certificates, requests, authorities, configuration, policy, acme, people, accounts, practice, audit
+        certificates,
+        requests,
+        authorities,
+        configuration,
+        policy,
+        acme,
+        people,
+        accounts,
+        practice,
+        audit,
     ):
         api.add_router("", room.router)
     return api

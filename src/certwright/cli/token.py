@@ -12,7 +12,7 @@ from .output import columns
 if TYPE_CHECKING:
     from ..core.access import Actor, Grant, Role
     from ..operations.context import Context
-    from ..store.rows import ApiTokenRow
+    from ..store.people_rows import ApiTokenRow
     from .wiring import Reading
 
 Document = dict[str, Any]

@@ -18,7 +18,8 @@ from ..core.errors import Conflict, Forbidden, Malformed, Moved, NotFound, TooLa
 from ..store.databases import Database, moment_of
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.rows import AttestationCampaignRow, AttestationItemRow, CertificateRow
+from ..store.people_rows import AttestationCampaignRow, AttestationItemRow
+from ..store.rows import CertificateRow
 from .context import Context
 from .find_certificate import read_subject
 from .list_certificates import CertificateFilter, scope_condition

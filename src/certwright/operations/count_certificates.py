@@ -15,7 +15,7 @@ from ..core.access import EVERYTHING
 from ..core.audit import EventKind
 from ..core.revocation import Reason
 from ..store.ledger import Change
-from ..store.rows import OverviewRow
+from ..store.people_rows import OverviewRow
 from .context import Context
 from .walk_certificates import GREATEST, LEAST
 

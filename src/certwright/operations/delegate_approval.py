@@ -7,7 +7,7 @@ from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.errors import Conflict, Forbidden, Malformed, NotFound
 from ..store.databases import Database
 from ..store.ledger import Change
-from ..store.rows import ApprovalDelegationRow
+from ..store.people_rows import ApprovalDelegationRow
 from .context import Context
 from .manage_users import find_user
 from .request_certificate import COMMENT_SHOWN, check_comment

@@ -11,7 +11,8 @@ from ..store.approvals import Request, with_request_facts
 from ..store.databases import Database
 from ..store.enrolment import order_facts, with_order_facts
 from ..store.ledger import Change
-from ..store.rows import AcmeOrderRow, CertificateRequestRow
+from ..store.people_rows import CertificateRequestRow
+from ..store.rows import AcmeOrderRow
 
 REASON_SHOWN = 1000
 

@@ -5,7 +5,7 @@ from ..core.approval import RequestStatus, expire, request_status
 from ..core.audit import EventKind
 from ..core.errors import Moved
 from ..store.approvals import OPEN, Request, with_decisions
-from ..store.rows import CertificateRequestRow
+from ..store.people_rows import CertificateRequestRow
 from .context import Context
 from .end_request import ended
 from .issue_approved import ISSUE_APPROVED, SYSTEM, approved_payload

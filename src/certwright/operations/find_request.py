@@ -7,7 +7,7 @@ from ..core.approval import Person, person_of
 from ..core.errors import NotFound
 from ..store.approvals import Request, load_request
 from ..store.databases import Database
-from ..store.rows import CertificateRequestRow
+from ..store.people_rows import CertificateRequestRow
 from ..store.snapshot import Snapshot
 from .context import Context
 

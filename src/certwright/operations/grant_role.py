@@ -5,7 +5,7 @@ from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Duplicate
 from ..store.ledger import Change
-from ..store.rows import ApiTokenRow, RoleGrantRow
+from ..store.people_rows import ApiTokenRow, RoleGrantRow
 from .context import Context, decide_again
 from .manage_tokens import check_scope
 from .manage_users import find_user

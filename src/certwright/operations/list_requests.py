@@ -7,7 +7,7 @@ from ..core.access import Actor, Verb, reach
 from ..core.approval import RequestStatus
 from ..store.approvals import OPEN, Request, with_decisions
 from ..store.databases import Database
-from ..store.rows import CertificateRequestRow
+from ..store.people_rows import CertificateRequestRow
 from ..store.snapshot import Snapshot
 from .find_request import named_by, standing_for
 

@@ -8,7 +8,7 @@ from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.rows import TeamMemberRow, TeamRow
+from ..store.people_rows import TeamMemberRow, TeamRow
 from .context import Context, decide_again
 from .manage_users import MAIL, find_user
 

@@ -12,7 +12,7 @@ from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.rows import ApiTokenRow, RoleGrantRow
+from ..store.people_rows import ApiTokenRow, RoleGrantRow
 from ..store.snapshot import Snapshot
 from .context import Context, decide_again
 

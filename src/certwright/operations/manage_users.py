@@ -15,7 +15,7 @@ from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.rows import UserAccountRow
+from ..store.people_rows import UserAccountRow
 from .context import Context, decide_again
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..core.access import Actor, Subject, Verb, require
 from ..store.databases import Database
-from ..store.rows import TeamRow, UserAccountRow
+from ..store.people_rows import TeamRow, UserAccountRow
 from ..store.snapshot import Snapshot
 from .manage_users import list_users
 

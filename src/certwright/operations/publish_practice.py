@@ -38,7 +38,7 @@ from ..store.ledger import Change
 from ..store.rows import PracticeStatementRow
 from ..store.snapshot import Generation, Snapshot
 from .context import Context, decide_again
-from .issue import IssueOrder, certify, record
+from .issue import IssueOrder, certify, exempt, record
 from .keyring import DocumentKey
 from .practice_facts import practice_address, practice_facts
 from .practice_text import own_texts
@@ -148,7 +148,7 @@ async def _signed(
     try:
         request = request_for(public_key, signer_name(generation, SIGNER_NAME))
         certified = await certify(
-            context, generation, profile, EVERYTHING, request, SYSTEM, version.created_at
+            context, generation, profile, EVERYTHING, request, SYSTEM, version.created_at, exempt
         )
         key = DocumentKey(PROVIDER, algorithm, reference.reference, certified.der)
         signature = await context.keyring.document_signature(

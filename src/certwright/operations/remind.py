@@ -12,7 +12,8 @@ from ..core.attestation import Stage, next_begins, stage_at
 from ..core.audit import EventKind, JsonValue
 from ..core.errors import Conflict
 from ..store.ledger import Change
-from ..store.rows import AttestationCampaignRow, AttestationItemRow, CertificateRow, NoticeRow
+from ..store.people_rows import AttestationCampaignRow, AttestationItemRow, NoticeRow
+from ..store.rows import CertificateRow
 from .attestation import (
     CampaignOrder,
     campaign_event,

@@ -25,7 +25,7 @@ from ..core.request import CertificateRequest
 from ..store.approvals import OPEN, Request, request_of, write_steps
 from ..store.enrolment import read_identifiers, write_identifiers
 from ..store.ledger import Change
-from ..store.rows import CertificateRequestRow, RequestApproverRow
+from ..store.people_rows import CertificateRequestRow, RequestApproverRow
 from .apply_rules import origin_of
 from .context import DECISIONS_MAX, Context
 from .issue import NAME_SHOWN, NAMES_SHOWN, SUBJECT_SHOWN, Issued, IssueOrder, issue

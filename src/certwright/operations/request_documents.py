@@ -9,7 +9,7 @@ from ..core.approval_steps import approval_step_to_document
 from ..store.approvals import Request
 from ..store.databases import Database
 from ..store.enrolment import read_identifiers
-from ..store.rows import ApprovalDecisionRow
+from ..store.people_rows import ApprovalDecisionRow
 
 Document = dict[str, Any]
 

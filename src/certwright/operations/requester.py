@@ -2,7 +2,8 @@
 
 from ..core.access import Actor, Grant, Role
 from ..core.errors import Forbidden
-from ..store.rows import AcmeAccountRow, CertificateRequestRow
+from ..store.people_rows import CertificateRequestRow
+from ..store.rows import AcmeAccountRow
 from .acme_accounts import account_actor
 from .context import Context
 from .manage_users import find_user

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 from ..core.access import Actor
 from ..core.errors import Conflict, Forbidden, Malformed, NotFound
 from ..store.ledger import Change
-from ..store.rows import SavedViewRow
+from ..store.people_rows import SavedViewRow
 from .context import Context
 
 NAME_MAX, QUERY_MAX, VIEWS_MAX = 60, 2000, 100

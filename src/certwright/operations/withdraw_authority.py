@@ -7,7 +7,8 @@ from ..core.keys import KeyAlgorithm
 from ..ports import KeyReference
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.rows import EndpointRow, IssuanceIntentRow, RoleGrantRow
+from ..store.people_rows import RoleGrantRow
+from ..store.rows import EndpointRow, IssuanceIntentRow
 from ..store.snapshot import Generation
 from .context import Context, decide_again
 from .found_authority import NAME_SHOWN, commit_retirement

@@ -7,7 +7,7 @@ from ..core.audit import Event, EventKind
 from ..core.errors import NotFound
 from ..store.databases import Database
 from ..store.ledger import Change
-from ..store.rows import RoleGrantRow
+from ..store.people_rows import RoleGrantRow
 from .context import Context
 
 

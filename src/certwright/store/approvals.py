@@ -9,7 +9,7 @@ from ..core.approval import Decided, RequestFacts
 from ..core.approval_steps import ApprovalStep, approval_step_from_document, approval_step_to_document
 from ..core.errors import NotFound
 from .databases import Database
-from .rows import ApprovalDecisionRow, CertificateRequestRow, RequestApproverRow
+from .people_rows import ApprovalDecisionRow, CertificateRequestRow, RequestApproverRow
 
 PARAMETERS_MAX = 1000
 OPEN = (

@@ -10,7 +10,8 @@ from django.db.models import Q, QuerySet
 
 from ..core.access import Actor, Verb, reach
 from ..core.names import IdentifierKind, parse_identifier, reversed_name
-from .rows import CertificateRequestRow, CertificateRow, columns_of
+from .people_rows import CertificateRequestRow
+from .rows import CertificateRow, columns_of
 
 if TYPE_CHECKING:
     from .models import Certificate, CertificateRequest  # noqa: F401 - named in the base classes' types

@@ -25,9 +25,8 @@ from ..core.policy import EndpointPolicy, endpoint_policy_from_document
 from ..core.profile import Profile
 from ..core.profile_document import from_document
 from .databases import Database
+from .people_rows import ApiTokenRow, ApprovalDelegationRow, RoleGrantRow, TeamRow
 from .rows import (
-    ApiTokenRow,
-    ApprovalDelegationRow,
     AuthorityGenerationRow,
     AuthorityRow,
     EndpointRow,
@@ -35,8 +34,6 @@ from .rows import (
     OcspSignerRow,
     PolicyRow,
     ProfileRow,
-    RoleGrantRow,
-    TeamRow,
 )
 
 Found = TypeVar("Found")

@@ -22,8 +22,8 @@ import structlog
 from ..core.errors import Conflict, Malformed, Unavailable
 from ..operations.attestation import FILL
 from ..operations.context import Context
-from ..operations.issue_approved import ISSUE_APPROVED, issue_approved
 from ..operations.hand_over import hand_over_follow_up
+from ..operations.issue_approved import ISSUE_APPROVED, issue_approved
 from ..operations.manage_users import HAND_OVER
 from ..operations.remind import fill_campaign
 from ..operations.renew_answers import RENEW_SIGNER, renew_signer
@@ -86,9 +86,6 @@ KINDS: Mapping[str, Act] = {
     PUBLISH_CRL: _publish_crl,
     RENEW_SIGNER: _renew_signer,
     ISSUE_APPROVED: _issue_approved,
-KINDS: Mapping[str, Act] = {
-    PUBLISH_CRL: _publish_crl,
-    RENEW_SIGNER: _renew_signer,
     HAND_OVER: hand_over_follow_up,
     FILL: fill_campaign,
 }

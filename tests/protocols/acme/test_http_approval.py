@@ -14,7 +14,8 @@ from certwright.operations.decide_request import approve_request, reject_request
 from certwright.operations.expire_requests import expire_requests
 from certwright.operations.save_policy import save_policy
 from certwright.site.wiring import now
-from certwright.store.rows import AcmeOrderRow, CertificateRequestRow
+from certwright.store.people_rows import CertificateRequestRow
+from certwright.store.rows import AcmeOrderRow
 from tests.protocols.acme.raw_client import RawClient
 from tests.protocols.acme.served import ZONE, Acme, make_csr
 from tests.real.certwright import ADMINISTRATOR
