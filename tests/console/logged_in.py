@@ -16,17 +16,19 @@ from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home, Site
 
 COOKIE = "__Host-certwright"
 MAKE_SESSION = """
-import sys, django
+import sys, time, django
 django.setup()
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.sessions.backends.db import SessionStore
+from certwright.console.login.session_limits import BEGAN, SEEN
 from certwright.store.models import User
 user = User.objects.get(name=sys.argv[1])
 session = SessionStore()
 session[auth.SESSION_KEY] = str(user.pk)
 session[auth.BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
 session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
+session[BEGAN] = session[SEEN] = int(time.time())
 session.create()
 print(session.session_key)
 """
