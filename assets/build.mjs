@@ -7,7 +7,8 @@ import { constants, brotliCompressSync, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const OUT = '../src/certwright/console/static/certwright/built'
-const ENTRIES = ['theme.js', 'console.js', 'charts.js', 'console.css']
+const ENTRIES = ['theme.js', 'console.js', 'charts.js', 'asking.js', 'console.css']
+const MODULES = ['keys.js'] // loaded by other scripts, when they need them
 const NEW = `${OUT}.new`
 
 const UNUSED = new RegExp('\\.(navbar-expand-(sm|md|xl|xxl)|carousel|offcanvas|toast|popover|accordion|ribbon|markdown|otp|' +
@@ -59,22 +60,24 @@ function compress (path) {
 
 rmSync(NEW, { recursive: true, force: true })
 mkdirSync(NEW, { recursive: true })
-const { metafile } = await build({
-  entryPoints: ENTRIES,
+const common = {
   outdir: NEW,
   entryNames: '[name]-[hash]',
   bundle: true,
   minify: true,
-  format: 'iife',
   target: ['es2022', 'chrome111', 'firefox113', 'safari16.4'],
   legalComments: 'linked',
   external: ['./picture-*'],
   metafile: true,
   plugins: [picturesAsFiles],
   logLevel: 'warning'
-})
+}
+const built = [
+  await build({ ...common, entryPoints: ENTRIES, format: 'iife' }),
+  await build({ ...common, entryPoints: MODULES, format: 'esm' })
+]
 const manifest = {}
-for (const [path, { entryPoint }] of Object.entries(metafile.outputs)) {
+for (const [path, { entryPoint }] of built.flatMap(({ metafile }) => Object.entries(metafile.outputs))) {
   if (entryPoint) manifest[entryPoint] = basename(path)
 }
 for (const name of readdirSync(NEW)) {

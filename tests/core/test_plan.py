@@ -232,6 +232,7 @@ def profiles(draw: st.DrawFn) -> Profile:
         pointers=draw(st.frozensets(st.sampled_from(Pointer))),
         must_staple=draw(st.sampled_from(MustStaple)),
         ocsp_nocheck=draw(st.booleans()),
+        server_made_keys=not base.is_authority and draw(st.booleans()),
         subject_key_identifier=base.is_authority or draw(st.booleans()),
         authority_key_identifier=draw(st.booleans()),
         purposes_critical=bool(base.purposes) and draw(st.booleans()),

@@ -86,6 +86,10 @@ class EventKind(Described):
     )
 
     KEY_CREATED = "key.created", "A private key was made by a key provider."
+    KEY_HANDED_OVER = (
+        "key.handed-over",
+        "A private key was made for somebody, and given to them with its certificate; it was never kept.",
+    )
     KEY_OPENED = "key.opened", "A key kept under a passphrase was opened for one act."
 
     PROFILE_SAVED = "profile.saved", "A version of a certificate profile was saved."

@@ -37,6 +37,7 @@ REASONS: dict[str, str] = {
     "request.name.kind": "The CSR has an alternative name of a kind that is not supported.",
     "policy.key.profile": "The profile does not take keys of this algorithm and size.",
     "policy.key.endpoint": "The endpoint does not take keys of this algorithm and size.",
+    "policy.key.server-made": "The profile takes no keys that Certwright makes for whoever asks.",
     "policy.name.kind": "The profile does not take names of this kind.",
     "policy.name.wildcard": "The profile or the endpoint takes no wildcard names.",
     "policy.name.count": "Too few or too many names for the profile.",
@@ -279,7 +280,7 @@ def evaluate(
 ) -> Approved:
     """Decide by profile, endpoint and issuer. Raises Refused with all the reasons, by stable codes."""
     reasons: list[Reason] = []
-    _check_key(request.algorithm, profile, endpoint, reasons)
+    _check_key(request, profile, endpoint, reasons)
     names = decide_names(profile, request, reasons)
     _check_names(names, endpoint, issuer, reasons)
     subject = decide_subject(profile, request, names, reasons)
@@ -312,14 +313,18 @@ def evaluate(
 
 
 def _check_key(
-    algorithm: KeyAlgorithm, profile: Profile, endpoint: EndpointPolicy, reasons: list[Reason]
+    request: CertificateRequest, profile: Profile, endpoint: EndpointPolicy, reasons: list[Reason]
 ) -> None:
+    algorithm = request.algorithm
     if algorithm not in profile.keys:
         text = f"profile {profile.name} takes no {algorithm} keys; it takes {', '.join(sorted(profile.keys))}"
         reasons.append(Reason("policy.key.profile", text))
     if endpoint.keys is not None and algorithm not in endpoint.keys:
         text = f"this endpoint does not take {algorithm} keys; it takes {', '.join(sorted(endpoint.keys))}"
         reasons.append(Reason("policy.key.endpoint", text))
+    if request.server_made and not profile.server_made_keys:
+        text = f"profile {profile.name} takes no key that we make; make it in your browser, or bring a CSR"
+        reasons.append(Reason("policy.key.server-made", text))
 
 
 def _check_names(

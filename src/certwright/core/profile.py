@@ -133,6 +133,7 @@ class Profile:
     pointers: frozenset[Pointer] = frozenset()
     must_staple: MustStaple = MustStaple.NEVER
     ocsp_nocheck: bool = False
+    server_made_keys: bool = False
     extensions: tuple[Extension, ...] = ()
     lints: frozenset[str] = frozenset()
 

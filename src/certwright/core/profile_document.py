@@ -64,7 +64,7 @@ _OWN_EXTENSIONS = frozenset(
 _FIELDS = (
     *("name", "version", "description", "keys", "lifetime", "subject", "names", "key_usage", "pointers"),
     *("extended_key_usage", "basic_constraints", "policies", "name_constraints", "key_identifiers"),
-    *("must_staple", "ocsp_nocheck", "extensions", "lint"),
+    *("must_staple", "ocsp_nocheck", "server_made_keys", "extensions", "lint"),
 )
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -100,6 +100,7 @@ def from_document(document: object) -> Profile:
         pointers=frozenset([_member(Pointer, fields, "pointers", text) for text in fields.texts("pointers")]),
         must_staple=MustStaple(fields.choice("must_staple", tuple(MustStaple), MustStaple.NEVER)),
         ocsp_nocheck=fields.flag("ocsp_nocheck", default=False),
+        server_made_keys=fields.flag("server_made_keys", default=False),
         extensions=tuple(map(_extension, fields.objects("extensions"))),
         lints=frozenset([_lint_set(fields, text) for text in fields.texts("lint")]),
     )
@@ -334,6 +335,10 @@ def _check_coherence(profile: Profile) -> None:
         (len(set(attributes)) != len(attributes), "subject.attributes lists a type twice; use maximum"),
         (len(set(profile.purposes)) != len(profile.purposes), "extended_key_usage lists a purpose twice"),
         (profile.purposes_critical and not profile.purposes, "extended_key_usage critical, but no purposes"),
+        (
+            profile.server_made_keys and profile.is_authority,
+            "server_made_keys is for end entities; an authority's key is made where it stays",
+        ),
     )
     for wrong, problem in checks:
         if wrong:
@@ -384,6 +389,7 @@ def to_document(profile: Profile) -> dict[str, Any]:
         "pointers": sorted(profile.pointers),
         "must_staple": profile.must_staple.value,
         "ocsp_nocheck": profile.ocsp_nocheck,
+        "server_made_keys": profile.server_made_keys,
         "lint": sorted(profile.lints),
     }
     return document | _optional_parts(profile)

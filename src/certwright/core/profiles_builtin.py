@@ -71,6 +71,7 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
         "names": {"kinds": ["dns", "email", "uri", "upn"]},
         "key_usage": _SIGNS,
         "extended_key_usage": {"purposes": ["clientAuth"]},
+        "server_made_keys": True,
         **_END_ENTITY,
     },
     {
@@ -115,6 +116,7 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
         "names": {"kinds": ["email"], "minimum": 1, "maximum": 10, "from_subject": True},
         "key_usage": {"by_key": {"rsa": ["keyEncipherment"], "ecdsa": ["keyAgreement"]}},
         "extended_key_usage": {"purposes": ["emailProtection"]},
+        "server_made_keys": True,
         **_END_ENTITY,
     },
     {

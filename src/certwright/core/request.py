@@ -42,7 +42,8 @@ class CertificateRequest:
     """The values of one request. `spki` is the DER of `public_key` encoded by us, never copied from input.
 
     `ignored` has the OIDs of extensions a CSR asked for and that the profile decides instead. `not_after` is
-    a wish; without it the profile's default lifetime holds. Use `dataclasses.replace` to set an order's
+    a wish; without it the profile's default lifetime holds. `server_made` is true where we make the private
+    key for whoever asks, and hand it over. Use `dataclasses.replace` to set an order's
     identifiers, a wish, or an authority's terms.
     """
 
@@ -55,6 +56,7 @@ class CertificateRequest:
     ignored: tuple[str, ...] = ()
     not_after: datetime | None = None
     terms: AuthorityTerms | None = None
+    server_made: bool = False
 
 
 def request_for(
