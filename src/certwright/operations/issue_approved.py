@@ -76,14 +76,14 @@ async def _order(context: Context, request: Request) -> IssueOrder:
     granted = Granted(row.id, request.facts.steps, read_identifiers(row.names), subject, row.lifetime)
     return replace(
         asked_again(row, actor, now),
-        endpoint=_endpoint(context, row.endpoint),
+        endpoint=endpoint_of(context, row.endpoint),
         also=also,
         identifier=identifier,
         granted=granted,
     )
 
 
-def _endpoint(context: Context, path: str) -> Endpoint | None:
+def endpoint_of(context: Context, path: str) -> Endpoint | None:
     """Raises NotFound when what it came through is gone."""
     if not path:
         return None
