@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,27 @@ def test_rejected_withdrawn_made_again(shell: Shell, served: Elsewhere, rules: P
     assert again["resubmits"] == number
     assert "request of token:remote" in shell.refuses("request", "withdraw", again["id"], *here)
     assert "is withdrawn" in shell.does("request", "withdraw", again["id"], *served.options)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_right_is_handed_on_and_taken_back(shell: Shell, served: Elsewhere, elsewhere: bool) -> None:
+    where: Sequence[str | Path] = served.administrator if elsewhere else ("--home", served.home)
+    whose, deputy = (f"{name}{elsewhere:d}" for name in ("emil", "dora"))
+    for name in (whose, deputy):
+        shell.does("user", "create", name, *where)
+    until = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%d}"
+    wish = ("request", "delegate", deputy, "--until", until, "--comment", "on leave")
+    assert "say whose it is" in shell.refuses(*wish, *where)
+    made = shell.gives(*wish, "--user", whose, *where)
+    assert (made["user"], made["deputy"], made["ends_at"][:10]) == (whose, deputy, until)
+    assert made in shell.gives("request", "delegations", *where)["delegations"]
+    assert "on leave" in shell.does("request", "delegations", *where)
+    taken = shell.does("request", "take-back", made["id"], *where)
+    assert taken == f"{deputy} does not decide for {whose} any more\n"
+    assert made["id"] not in shell.does("request", "delegations", *where)
+    assert "ended already" in shell.refuses("request", "take-back", made["id"], *where)
+    later = ("--from", until, "--until", until, "--user", whose)
+    assert "until some moment to come" in shell.refuses("request", "delegate", deputy, *later, *where)
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "1" * 30, "12345"])

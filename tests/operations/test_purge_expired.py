@@ -8,19 +8,24 @@ from certwright.core.errors import Conflict
 from certwright.operations import purge_expired as purging
 from certwright.operations.acme_request import spend_nonce
 from certwright.operations.context import Context
+from certwright.operations.decide_request import reject_request
+from certwright.operations.expire_requests import expire_requests
 from certwright.operations.publish_crl import OFFLINE_TIMES, publish_crl
 from certwright.operations.purge_expired import ENROLMENT_KEPT, NONCES_KEPT, SCHEDULED_KEPT, purge_expired
 from certwright.operations.renew_lists import renew_list
 from certwright.protocols.acme.nonces import NonceMaker
 from certwright.store.ledger import Change
+from certwright.store.people_rows import ApprovalDecisionRow, CertificateRequestRow, RequestApproverRow
 from certwright.store.rows import (
     AcmeAuthorizationRow,
     AcmeNonceRow,
     AcmeOrderRow,
+    AuditEventRow,
     CrlRow,
     LeaseRow,
     PerspectiveResultRow,
 )
+from tests.operations.approving import ALICE, ONE_STEP, rules, waiting
 from tests.operations.installed import issued, later, revoked, row_of, with_installation
 from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR, MovableClock
@@ -135,6 +140,33 @@ def test_however_often_somebody_publishes_so_many_lists_stay(database: Database)
         before = await remade(context)
         await publish_crl(context, generation, 0, True, OFFLINE_TIMES, ADMINISTRATOR)
         assert await remade(context) == before == 0
+
+    with_installation(database, body)
+
+
+def test_requests_go_long_after_their_end_with_what_was_decided(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        await rules(context, ONE_STEP.replace('"role:ra-officer"', '"role:ra-officer", "team:pki"'))
+        ended, open_ = await waiting(context), await waiting(context, "b.pay.test")
+        await reject_request(context, ALICE, ended.row.id, "no")
+        clock.offset += timedelta(days=30) - timedelta(hours=1)
+        kept = timedelta(days=30)
+        assert await purge_expired(context, kept) == 0
+        later(clock, hours=2)
+        assert await purge_expired(context, kept) == 1
+        for row_type, left in (
+            (CertificateRequestRow, [open_.row.id]),
+            (RequestApproverRow, [open_.row.id]),
+            (ApprovalDecisionRow, []),
+        ):
+            rows = await context.database.select(row_type, "1 = 1")
+            assert [getattr(row, "request_id", row.id) for row in rows] == left
+        [made] = await context.database.select(
+            AuditEventRow, '"kind" = ? AND "subject" = ?', "request.rejected", f"request:{ended.row.id}"
+        )
+        assert "alice" in made.body
+        assert await expire_requests(context) == 1
+        assert await purge_expired(context, kept) == 0
 
     with_installation(database, body)
 

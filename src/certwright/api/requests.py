@@ -4,20 +4,19 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from ..core.access import Actor
-from ..core.errors import NotFound
 from ..operations.context import Context
 from ..operations.decide_request import approve_request, reject_request
 from ..operations.delegate_approval import delegate_approval, list_delegations, take_back_approval
-from ..operations.find_request import request_before
+from ..operations.find_request import read_number, request_before
 from ..operations.list_requests import RequestFilter, list_requests
-from ..operations.request_documents import request_document, request_documents
+from ..operations.request_documents import delegation_document, request_document, request_documents
 from ..operations.resubmit_request import resubmit_request
 from ..operations.withdraw_request import withdraw_request
 from ..store.approvals import Request as StoredRequest
 from ..store.people_rows import ApprovalDelegationRow
 from . import fast, schemas
 from . import request_schemas as models
-from .paging import IDENTIFIER_MAX, read_cursor, write_cursor
+from .paging import read_cursor, write_cursor
 from .web import Document, require_known_parameters, run
 
 router = Router()
@@ -46,7 +45,7 @@ def show_request(request: HttpRequest, identifier: str) -> Document:
     """Show a request, with its steps and what was decided."""
 
     async def act(context: Context, actor: Actor) -> Document:
-        return await _told(context, await request_before(context, actor, _number(identifier)))
+        return await _told(context, await request_before(context, actor, read_number(identifier)))
 
     return run(request, act)
 
@@ -61,7 +60,7 @@ def approve(request: HttpRequest, identifier: str, body: models.CommentBody) -> 
     """Approve the step that a request is at. With the last approval the certificate is issued."""
 
     async def act(context: Context, actor: Actor) -> Document:
-        found = await approve_request(context, actor, _number(identifier), body.comment)
+        found = await approve_request(context, actor, read_number(identifier), body.comment)
         return await _told(context, found)
 
     return run(request, act)
@@ -74,7 +73,9 @@ def reject(request: HttpRequest, identifier: str, body: models.ReasonBody) -> Do
     """Reject a request, which ends it. The requester reads the reason."""
 
     async def act(context: Context, actor: Actor) -> Document:
-        return await _told(context, await reject_request(context, actor, _number(identifier), body.reason))
+        return await _told(
+            context, await reject_request(context, actor, read_number(identifier), body.reason)
+        )
 
     return run(request, act)
 
@@ -89,7 +90,7 @@ def withdraw(request: HttpRequest, identifier: str, body: schemas.NoBody) -> Doc
     """Take back a request of one's own while it waits."""
 
     async def act(context: Context, actor: Actor) -> Document:
-        return await _told(context, await withdraw_request(context, actor, _number(identifier)))
+        return await _told(context, await withdraw_request(context, actor, read_number(identifier)))
 
     return run(request, act)
 
@@ -106,7 +107,7 @@ def resubmit(
     """Make a request of one's own again that has ended without a certificate."""
 
     async def act(context: Context, actor: Actor) -> tuple[int, Document]:
-        made = await resubmit_request(context, actor, _number(identifier), body.comment)
+        made = await resubmit_request(context, actor, read_number(identifier), body.comment)
         return await fast.made_document(context, made)
 
     return placed(response, run(request, act))
@@ -124,13 +125,6 @@ async def _told(context: Context, request: StoredRequest) -> Document:
     return await request_document(context.database, request, context.clock())
 
 
-def _number(text: str) -> int:
-    """Raises NotFound: what is no number names nothing."""
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > IDENTIFIER_MAX or len(text) > 20:
-        raise NotFound(f"there is no request {text[:40]!r}")
-    return int(text)
-
-
 # -- deputies ------------------------------------------------------------------------------------
 
 
@@ -146,7 +140,7 @@ def list_all_delegations(request: HttpRequest) -> Document:
     async def act(context: Context, actor: Actor) -> list[ApprovalDelegationRow]:
         return await list_delegations(context.database, actor, context.clock())
 
-    return {"delegations": [_delegation(row) for row in run(request, act)]}
+    return {"delegations": [delegation_document(row) for row in run(request, act)]}
 
 
 @router.post(
@@ -163,7 +157,7 @@ def delegate(request: HttpRequest, body: models.DelegationBody) -> Document:
             context, actor, body.deputy, body.ends_at, body.begins_at, body.comment, body.user
         )
 
-    return _delegation(run(request, act))
+    return delegation_document(run(request, act))
 
 
 @router.delete(
@@ -174,18 +168,7 @@ def delegate(request: HttpRequest, body: models.DelegationBody) -> Document:
 )
 def take_back(request: HttpRequest, identifier: str) -> Document:
     """Take back a right that was handed on."""
-    number = _number(identifier)
-    return _delegation(run(request, lambda context, actor: take_back_approval(context, actor, number)))
-
-
-def _delegation(row: ApprovalDelegationRow) -> Document:
-    return {
-        "id": str(row.id),
-        "user": row.user,
-        "deputy": row.deputy,
-        "begins_at": row.begins_at.isoformat(),
-        "ends_at": row.ends_at.isoformat(),
-        "comment": row.comment,
-        "created_at": row.created_at.isoformat(),
-        "created_by": row.created_by,
-    }
+    number = read_number(identifier)
+    return delegation_document(
+        run(request, lambda context, actor: take_back_approval(context, actor, number))
+    )

@@ -1,4 +1,4 @@
-"""`certwright request`: list, show, approve, reject, withdraw, resubmit."""
+"""`certwright request`: list, show, approve, reject, withdraw, resubmit; delegate, delegations, take-back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Session, anywhere, group
+from .options import Session, anywhere, group, parse_moment
 from .output import columns, facts
 
 if TYPE_CHECKING:
@@ -195,11 +195,84 @@ def _decide(
 
 def number_of(text: str) -> int:
     """Raises NotFound: what is no number names nothing."""
-    from ..core.errors import NotFound
+    from ..operations.find_request import read_number
 
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise NotFound(f"there is no request {text[:40]!r}")
-    return int(text)
+    return read_number(text)
+
+
+# -- who decides in whose place -------------------------------------------------------------------
+
+
+@app.command()
+@anywhere
+def delegate(
+    session: Session,
+    deputy: Annotated[str, typer.Argument(metavar="DEPUTY", help="Account that decides meanwhile.")],
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="When it ends: a time or a day.")],
+    since: Annotated[str, typer.Option("--from", metavar="TIME", help="When it begins. Default: now.")] = "",
+    user: Annotated[
+        str,
+        typer.Option("--user", metavar="ACCOUNT", help="Whose right it is, for who manages access."),
+    ] = "",
+    comment: Annotated[str, typer.Option("--comment", metavar="TEXT", help="Why.")] = "",
+) -> None:
+    """Hand an account's right to approve on to another, for a time."""
+    ends = parse_moment("until", until)
+    begins = parse_moment("from", since) if since else None
+
+    async def act(context: Context, actor: Actor) -> Document:
+        from ..operations.delegate_approval import delegate_approval
+        from ..operations.request_documents import delegation_document
+
+        return delegation_document(
+            await delegate_approval(context, actor, deputy, ends, begins, comment, user)
+        )
+
+    body = {"deputy": deputy, "ends_at": ends.isoformat(), "comment": comment, "user": user}
+    body |= {"begins_at": begins.isoformat()} if begins else {}
+    made = session.run(act, lambda remote: remote.post("/delegations", body))
+    text = f"{made['deputy']} decides for {made['user']} until {made['ends_at'][:19]} UTC ({made['id']})"
+    session.output.show(made, text)
+
+
+@app.command()
+@anywhere
+def delegations(session: Session) -> None:
+    """List who decides in whose place."""
+
+    async def act(reading: Reading) -> list[Document]:
+        from ..operations.delegate_approval import list_delegations
+        from ..operations.request_documents import delegation_document
+
+        rows = await list_delegations(reading.database, reading.actor, reading.now)
+        return [delegation_document(row) for row in rows]
+
+    found = session.read(act, lambda remote: list(remote.get("/delegations")["delegations"]))
+    rows = [
+        (one["id"], one["user"], one["deputy"], one["begins_at"][:16], one["ends_at"][:16], one["comment"])
+        for one in found
+    ]
+    heads = ("NUMBER", "WHOSE", "DEPUTY", "FROM", "UNTIL", "COMMENT")
+    session.output.show({"delegations": found}, columns(heads, rows))
+
+
+@app.command("take-back")
+@anywhere
+def take_back(
+    session: Session,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Of `delegations`.")],
+) -> None:
+    """Take back a right that was handed on."""
+    from .remote import path_of
+
+    async def act(context: Context, actor: Actor) -> Document:
+        from ..operations.delegate_approval import take_back_approval
+        from ..operations.request_documents import delegation_document
+
+        return delegation_document(await take_back_approval(context, actor, number_of(number)))
+
+    taken = session.run(act, lambda remote: remote.delete(path_of("delegations", number)))
+    session.output.show(taken, f"{taken['deputy']} does not decide for {taken['user']} any more")
 
 
 # -- documents, also of commands that make requests ----------------------------------------------

@@ -19,10 +19,11 @@ Operation = Callable[[Context, Actor, str, dict[str, Any]], Coroutine[Any, Any, 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What one of the forms does to the object with that name, and what is said when it is done."""
+    """What one of the forms does to the object with that name, and what is said when it is done: text, or what
+    becomes it in the language of who reads it."""
 
     run: Operation
-    done: str
+    done: object
     form: type[forms.Form] = forms.Form
 
 
@@ -44,7 +45,7 @@ def perform(request: HttpRequest, name: str, acts: Mapping[str, Act], initial: M
     shown[asked] = form
     status = submit(request, form, lambda context, actor: act.run(context, actor, name, form.cleaned_data))
     if not status:
-        messages.success(request, act.done)
+        messages.success(request, str(act.done))
     return Outcome(shown, status)
 
 

@@ -3,6 +3,7 @@
 This is a matter of what to show: what somebody may do, operations and `visible_to` decide.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
@@ -10,22 +11,25 @@ from django.utils.translation import gettext_lazy as _
 
 from ..core.access import Actor, Verb
 from ..operations.shown import has_anywhere
+from .requests.waiting import waiting_number
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """`name` is that of the address; whoever has one of `verbs` anywhere sees it, everybody where there is
-    none."""
+    none. `number` is what waits there for somebody, empty for nothing."""
 
     title: "str | object"
     name: str
     verbs: tuple[Verb, ...] = ()
+    number: Callable[[Actor], str] = lambda _actor: ""
 
 
 PAGES = (
     Page(_("Overview"), "console"),
     Page(_("Certificates"), "certificates", (Verb.VIEW,)),
     Page(_("Ask for a certificate"), "ask", (Verb.ISSUE,)),
+    Page(_("Requests"), "requests", number=waiting_number),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
 )
@@ -38,6 +42,7 @@ class Place:
     title: str
     address: str
     here: bool
+    number: str = ""
 
 
 def places(actor: Actor, path: str) -> list[Place]:
@@ -45,7 +50,7 @@ def places(actor: Actor, path: str) -> list[Place]:
     shown = [(page, address) for page in PAGES if _is_for(page, actor) and (address := _address(page))]
     below = [address for _page, address in shown if path.startswith(address)]
     here = max(below, key=len, default="")
-    return [Place(str(page.title), address, address == here) for page, address in shown]
+    return [Place(str(page.title), address, address == here, page.number(actor)) for page, address in shown]
 
 
 def _is_for(page: Page, actor: Actor) -> bool:

@@ -10,11 +10,13 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from ..core.access import Actor
 from ..operations.bridge import bridge
 from ..operations.count_certificates import Numbers
 from ..operations.shown import seen_scopes
 from .acting import actor_of
 from .overview import overview
+from .requests.waiting import waiting_number
 
 WEEKS = 53
 DAYS_SHOWN = 30
@@ -26,7 +28,7 @@ class Number:
     """A number, what it counts, and where its rows are."""
 
     title: str
-    value: int
+    value: int | str
     address: str
     colour: str = ""
 
@@ -38,7 +40,7 @@ def home(request: HttpRequest) -> HttpResponse:
     today, numbers = now.date(), seen.numbers
     context = {
         "seen": seen,
-        "numbers": _headline(numbers, today),
+        "numbers": _headline(actor, numbers, today),
         "days": [(day, numbers.ends[day.isoformat()], _ending(day, 1)) for day in _days(today, WEEKS * 7)],
         "past": [
             (day, numbers.issued[day.isoformat()], numbers.failed[day.isoformat()]) for day in _past(today)
@@ -50,12 +52,15 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "console/home.html", context)
 
 
-def _headline(numbers: Numbers, today: date) -> list[Number]:
+def _headline(actor: Actor, numbers: Numbers, today: date) -> list[Number]:
     ending = [
         Number(_("End within %d days") % days, _within(numbers, today, days), _ending(today, days), colour)
         for days, colour in ((7, "red"), (30, "yellow"), (90, ""))
     ]
+    waiting = waiting_number(actor)
+    for_me = [Number(_("Wait for your decision"), waiting, reverse("requests"), "yellow")] if waiting else []
     return [
+        *for_me,
         Number(_("Live"), numbers.live, _rows(status="live")),
         *ending,
         Number(_("Issued today"), numbers.issued[today.isoformat()], _rows(order="newest")),

@@ -18,6 +18,7 @@ from ..store.enrolment import Authorization, caa_looked_at
 FindCaa = Callable[[str], Awaitable[CaaSet]]
 GOOD_FOR = timedelta(hours=8)
 """How long an answer may be relied upon: 8 hours in CA/Browser Forum 3.2.2.8, since RFC 8659 says nothing."""
+CAA_REFUSED = "caa.refused"
 AT_ONCE = 10
 SECONDS = 20
 """Of the look-ups before an issuance, which go to servers of the applicant's own: how many there are at once,
@@ -112,7 +113,7 @@ def _is_due(authorization: Authorization, settings: AcmeSettings, now: datetime)
 
 
 def _refused(text: str) -> Refused:
-    return Refused((Reason("caa.refused", text, "RFC 8659"),))
+    return Refused((Reason(CAA_REFUSED, text, "RFC 8659"),))
 
 
 def account_uris(services: tuple[str, ...], endpoint: str, account: int) -> tuple[str, ...]:

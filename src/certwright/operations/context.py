@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from ..core.errors import NotFound, Reconfigured
+from ..core.caa import CaaSet
+from ..core.errors import NotFound, Reconfigured, Unavailable
 from ..core.key_lists import KeyLists
 from ..store.databases import Database
 from ..store.ledger import Ledger
 from ..store.snapshot import Snapshot, Snapshots
+from .check_caa import FindCaa
 from .keyring import Keyring
 from .known_good import KnownGood
 
@@ -19,10 +21,16 @@ DECISIONS_MAX = 8
 PAUSE_SECONDS = 0.02
 
 
+async def nobody_to_ask(name: str) -> CaaSet:
+    """Where no resolver was handed in. Raises Unavailable."""
+    raise Unavailable(f"nobody can be asked here for the CAA records of {name}")
+
+
 @dataclass(slots=True)
 class Context:
     """One per event loop. `random` gives that many octets from the system's source; `key_lists` those that
-    were supplied, read when first they are asked for."""
+    were supplied, read when first they are asked for; `find_caa` looks CAA records up; `services` are the
+    `https://host[:port]` by which clients reach us, the usual one first."""
 
     database: Database
     ledger: Ledger
@@ -32,6 +40,8 @@ class Context:
     random: Callable[[int], bytes]
     known_good: KnownGood = field(default_factory=KnownGood)
     key_lists: Callable[[], KeyLists] = KeyLists
+    find_caa: FindCaa = nobody_to_ask
+    services: tuple[str, ...] = ()
 
     @property
     def snapshot(self) -> Snapshot:

@@ -35,22 +35,23 @@ async def ended(
     event: tuple[EventKind, Actor],
     now: datetime,
     problem: str,
+    problem_type: str = "unauthorized",
 ) -> Change:
-    """The change by which a request ends without a certificate; `problem` says why, to an ACME client too."""
+    """The change by which a request ends without a certificate; `problem` says why, to an ACME client too,
+    which is told the type as well (RFC 8555 section 6.7)."""
     kind, actor = event
     detail: dict[str, JsonValue] = {"reason": shown(problem, REASON_SHOWN)}
     change = Change(
         replaced=[grown(request, facts)], events=[request_event(kind, request, actor, now, detail)]
     )
     for order in await waiting_order(database, request.row):
-        failed = orders.fail_order(order_facts(order, ()), now, Problem("unauthorized", problem))
+        failed = orders.fail_order(order_facts(order, ()), now, Problem(problem_type, problem))
         change.replaced.append((order, with_order_facts(order, failed)))
     return change
 
 
 async def waiting_order(database: Database, row: CertificateRequestRow) -> list[AcmeOrderRow]:
-    """The ACME order that waits for a request, if one does. It is finalized: its authorizations do not matter
-    any more."""
+    """The ACME order that waits for a request, if one does."""
     if row.acme_order is None:
         return []
     condition = '"id" = ? AND "issued_at" IS NULL AND "failed_at" IS NULL'

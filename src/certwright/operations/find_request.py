@@ -11,6 +11,15 @@ from ..store.people_rows import CertificateRequestRow
 from ..store.snapshot import Snapshot
 from .context import Context
 
+IDENTIFIER_MAX = 2**63 - 1
+
+
+def read_number(text: str) -> int:
+    """The number of a request, as addresses have it. Raises NotFound: what is no number names nothing."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 20 or int(text) > IDENTIFIER_MAX:
+        raise NotFound(f"there is no request {text[:40]!r}")
+    return int(text)
+
 
 def subject_of_request(row: CertificateRequestRow) -> Subject:
     """What scopes say of a request. It has no tags yet."""
@@ -61,10 +70,16 @@ async def find_request(
 
 def people_before(context: Context, actor: Actor, row: CertificateRequestRow) -> tuple[Person, list[Person]]:
     """The actor, and those in whose place they may decide, before this request."""
+    return people_of(actor, standing_for(context.snapshot, actor, context.clock()), row)
+
+
+def people_of(
+    actor: Actor, others: tuple[Actor, ...], row: CertificateRequestRow
+) -> tuple[Person, list[Person]]:
+    """The same where it is known already who has handed their right on to the actor's account."""
     subject = subject_of_request(row)
-    speaks = actor.account or may(actor, Verb.APPROVE, subject)
-    others = standing_for(context.snapshot, actor, context.clock()) if speaks else ()
-    return person_of(actor, subject), [person_of(one, subject) for one in others]
+    speaks = bool(actor.account) or may(actor, Verb.APPROVE, subject)
+    return person_of(actor, subject), [person_of(one, subject) for one in others if speaks]
 
 
 async def request_before(context: Context, actor: Actor, identifier: int) -> Request:

@@ -25,11 +25,13 @@ from ..store.approvals import Request, load_request, with_request_facts
 from ..store.enrolment import order_facts, read_identifiers, with_order_facts
 from ..store.ledger import Change
 from ..store.snapshot import Endpoint
+from .check_caa import CAA_REFUSED
 from .context import Context
 from .end_request import REASON_SHOWN, ended, grown, request_event, waiting_order
 from .issue import IssueOrder, issue
 from .request_certificate import approvers_named, asked_again, steps_approvers
 from .requester import requester_of
+from .still_authorized import still_authorized
 
 ISSUE_APPROVED = "issue-approved"
 SYSTEM = Actor("system:requests")
@@ -67,20 +69,21 @@ async def _order(context: Context, request: Request) -> IssueOrder:
     done = with_request_facts(row, issued(request.facts, now))._replace(certificate=identifier)
     also = Change(replaced=[(row, done)], kept=[*kept])
     for order in await waiting_order(context.database, row):
+        also.kept += await still_authorized(context, order, row.endpoint)
         facts = orders.issue(order_facts(order, ()), now, str(identifier))
         also.replaced.append((order, with_order_facts(order, facts)._replace(certificate=identifier)))
     subject = parse_name(row.subject)
     granted = Granted(row.id, request.facts.steps, read_identifiers(row.names), subject, row.lifetime)
     return replace(
         asked_again(row, actor, now),
-        endpoint=_endpoint(context, row.endpoint),
+        endpoint=endpoint_of(context, row.endpoint),
         also=also,
         identifier=identifier,
         granted=granted,
     )
 
 
-def _endpoint(context: Context, path: str) -> Endpoint | None:
+def endpoint_of(context: Context, path: str) -> Endpoint | None:
     """Raises NotFound when what it came through is gone."""
     if not path:
         return None
@@ -105,4 +108,11 @@ async def _extend(context: Context, request: Request, needed: ApprovalNeeded) ->
 async def _fail(context: Context, request: Request, error: CertwrightError) -> None:
     now, problem = context.clock(), shown(error.detail, REASON_SHOWN)
     facts, event = fail(request.facts, now, problem), (EventKind.REQUEST_FAILED, SYSTEM)
-    await context.ledger.commit(await ended(context.database, request, facts, event, now, problem))
+    change = await ended(context.database, request, facts, event, now, problem, _problem_type(error))
+    await context.ledger.commit(change)
+
+
+def _problem_type(error: CertwrightError) -> str:
+    """For an ACME client (RFC 8555 section 6.7)."""
+    by_caa = isinstance(error, Refused) and any(one.code == CAA_REFUSED for one in error.reasons)
+    return "caa" if by_caa else "unauthorized"

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from ..store.rows import AcmeNonceRow, AcmeOrderRow, LeaseRow, OcspRunRow, RememberedRow
 from .context import Context
 
+REQUESTS_KEPT = timedelta(days=365)
+"""How long requests stay after their end, where no setting says otherwise."""
 ENROLMENT_KEPT = timedelta(days=90)
 """How long orders and authorizations stay after their end."""
 LISTS_KEPT = timedelta(minutes=1)
@@ -25,7 +27,7 @@ CHUNK = 200
 LISTS_CHUNK = 5
 
 
-async def purge_expired(context: Context) -> int:
+async def purge_expired(context: Context, requests_kept: timedelta = REQUESTS_KEPT) -> int:
     """Take away a chunk of everything; how many rows went, 0 when nothing is left. Raises Unavailable."""
     now, ledger = context.clock(), context.ledger
     gone = await ledger.purge(AcmeNonceRow, "expires_at", now - NONCES_KEPT, CHUNK)
@@ -33,6 +35,7 @@ async def purge_expired(context: Context) -> int:
     gone += await ledger.purge(OcspRunRow, "next_update", now - RUNS_KEPT, CHUNK)
     gone += await ledger.purge(RememberedRow, "expires_at", now, CHUNK)
     gone += await _purge_sessions(context, now)
+    gone += await _purge_requests(context, now - requests_kept)
     gone += await _purge_enrolment(context, now - ENROLMENT_KEPT)
     return gone + await _purge_lists(context, now)
 
@@ -48,11 +51,36 @@ async def _purge_sessions(context: Context, now: datetime) -> int:
     return gone + await _delete(context, f'"usersessions_usersession" WHERE "id" IN ({told})')
 
 
+async def _purge_requests(context: Context, before: datetime) -> int:
+    """Requests that have ended, with what was decided on them. One that nobody has ended yet stays, however
+    old it is."""
+    ended = (
+        'SELECT "id" FROM "certificate_request" WHERE "created_at" < ? AND coalesce("rejected_at", '
+        '"withdrawn_at", "expired_at", "issued_at", "failed_at") < ? '
+        f'ORDER BY "created_at" LIMIT {CHUNK}'
+    )
+    chosen = [row[0] for row in await context.database.query(ended, before, before)]
+    if not chosen:
+        return 0
+    marks = ",".join("?" * len(chosen))
+    await _delete(context, f'"approval_decision" WHERE "request_id" IN ({marks})', *chosen)
+    await _delete(context, f'"request_approver" WHERE "request_id" IN ({marks})', *chosen)
+    return await _delete(context, f'"certificate_request" WHERE "id" IN ({marks})', *chosen)
+
+
+_STOOD_ON = (
+    'SELECT 1 FROM "acme_order" o WHERE o."account_id" = "acme_authorization"."account_id" '
+    'AND o."finalized_at" IS NOT NULL AND o."issued_at" IS NULL AND o."failed_at" IS NULL'
+)
+"""An order of the same account that waits for approval, perhaps on the strength of this authorization."""
+
+
 async def _purge_enrolment(context: Context, before: datetime) -> int:
     """Orders, authorizations, and what perspectives have said of those."""
     ended = (
         'SELECT "id" FROM "acme_authorization" WHERE "expires_at" < ? '
-        f'AND ("valid_until" IS NULL OR "valid_until" < ?) ORDER BY "expires_at" LIMIT {CHUNK}'
+        'AND ("valid_until" IS NULL OR "valid_until" < ?) '
+        f'AND NOT EXISTS ({_STOOD_ON}) ORDER BY "expires_at" LIMIT {CHUNK}'
     )
     chosen = [row[0] for row in await context.database.query(ended, before, before)]
     gone = await context.ledger.purge(AcmeOrderRow, "expires_at", before, CHUNK)

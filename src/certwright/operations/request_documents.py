@@ -9,7 +9,7 @@ from ..core.approval_steps import approval_step_to_document
 from ..store.approvals import Request
 from ..store.databases import Database
 from ..store.enrolment import read_identifiers
-from ..store.people_rows import ApprovalDecisionRow
+from ..store.people_rows import ApprovalDecisionRow, ApprovalDelegationRow
 
 Document = dict[str, Any]
 
@@ -69,4 +69,17 @@ def _decision(request: Request, row: ApprovalDecisionRow) -> Document:
         "approved": row.approved,
         "comment": row.comment,
         "at": row.at.isoformat(),
+    }
+
+
+def delegation_document(row: ApprovalDelegationRow) -> Document:
+    return {
+        "id": str(row.id),
+        "user": row.user,
+        "deputy": row.deputy,
+        "begins_at": row.begins_at.isoformat(),
+        "ends_at": row.ends_at.isoformat(),
+        "comment": row.comment,
+        "created_at": row.created_at.isoformat(),
+        "created_by": row.created_by,
     }

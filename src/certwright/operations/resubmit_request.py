@@ -1,6 +1,7 @@
 """Make a request again that has ended without a certificate, with the same key and names, and other words."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from ..core.access import Actor
 from ..core.approval import RequestStatus, request_status
@@ -13,6 +14,11 @@ from .request_certificate import Words, asked_again, request_certificate
 from .withdraw_request import require_own
 
 MENDED = (RequestStatus.REJECTED, RequestStatus.EXPIRED, RequestStatus.WITHDRAWN, RequestStatus.FAILED)
+
+
+def can_be_made_again(request: Request, now: datetime) -> bool:
+    """Has it ended without a certificate, and did it not come by a protocol?"""
+    return request_status(request.facts, now) in MENDED and request.row.acme_order is None
 
 
 async def resubmit_request(

@@ -136,6 +136,18 @@ class Limits(Table):
     stall_seconds: Seconds = Field(60, description="How long a client may leave an answer unread.")
 
 
+class Requests(Table):
+    """Requests that have waited for approval."""
+
+    kept_days: int = Field(
+        365,
+        ge=1,
+        le=36525,
+        description="How long they stay after their end, with what was decided on them. What the audit log "
+        "says of them stays for ever.",
+    )
+
+
 class Pkcs11Module(Table):
     """A PKCS#11 module: a hardware security module, or SoftHSM."""
 
@@ -169,6 +181,7 @@ TABLES: dict[str, type[Table]] = {
     "keys": Keys,
     "limits": Limits,
     "login": Login,
+    "requests": Requests,
     "pkcs11": Pkcs11Module,
 }
 
@@ -259,6 +272,7 @@ class Configuration(BaseSettings):
     keys: Keys = Keys()
     limits: Limits = Limits()
     login: Login = Login()
+    requests: Requests = Requests()
     pkcs11: Annotated[tuple[Pkcs11Module, ...], BeforeValidator(from_json)] = Field((), max_length=16)
 
     @classmethod

@@ -105,6 +105,7 @@ TEMPLATES = [
                 "assets": "certwright.console.assets",
                 "certificates": "certwright.console.certificates.told",
                 "fields": "certwright.console.fields",
+                "requests": "certwright.console.requests.told",
             },
             "context_processors": [
                 "django.template.context_processors.request",

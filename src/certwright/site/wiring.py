@@ -20,6 +20,7 @@ from ..core.envelope import (
     parse_key_encryption_key,
 )
 from ..core.errors import CertwrightError, Malformed, NotFound
+from ..operations.check_caa import FindCaa
 from ..operations.context import Context
 from ..operations.keyring import Keyring
 from ..operations.registry import plugin
@@ -120,7 +121,17 @@ async def open_context(
         try:
             keyring = Keyring(key_providers(configuration, key), key)
             lists = cache(partial(read_key_lists, configuration))
-            yield Context(database, ledger, snapshots, keyring, clock, secrets.token_bytes, key_lists=lists)
+            yield Context(
+                database,
+                ledger,
+                snapshots,
+                keyring,
+                clock,
+                secrets.token_bytes,
+                key_lists=lists,
+                find_caa=caa_finder(configuration),
+                services=configuration.service_urls,
+            )
         finally:
             await ledger.close()
     finally:
@@ -138,30 +149,37 @@ def egress_policy(configuration: Configuration) -> EgressPolicy:
     )
 
 
+def resolver_settings(configuration: Configuration) -> ResolverSettings:
+    return ResolverSettings(tuple(configuration.validation.resolvers), localhost=configuration.allow_loopback)
+
+
+def caa_finder(configuration: Configuration) -> FindCaa:
+    """Looks CAA records up; what it asks with is made when first it is asked."""
+    resolver = cache(lambda: Resolver(resolver_settings(configuration)))
+
+    async def find(name: str) -> CaaSet:
+        return await find_caa(resolver(), name)
+
+    return find
+
+
 def validations(
     configuration: Configuration, context: Context, report: Callable[[Exception], None]
 ) -> Validations:
     """The validators of this process and the perspective it speaks from."""
     zone = configuration.validation.zone
-    resolver = ResolverSettings(
-        tuple(configuration.validation.resolvers), localhost=configuration.allow_loopback
-    )
+    resolver = resolver_settings(configuration)
     settings = ValidatorSettings(egress_policy(configuration), resolver, perspective=zone)
     validators: Mapping[str, Validator] = {
         kind: plugin(VALIDATORS, kind)(settings) for kind in AcmeSettings().challenges
     }
-    finder = Resolver(resolver)
-
-    async def find(name: str) -> CaaSet:
-        return await find_caa(finder, name)
-
     perspectives = Perspectives(
         zone,
         configuration.validation.primary_zone or zone,
         tuple(configuration.validation.other_zones),
         configuration.validation.quorum,
     )
-    return Validations(context, validators, perspectives, find, configuration.service_urls, report)
+    return Validations(context, validators, perspectives, context.find_caa, context.services, report)
 
 
 def require_initialized(configuration: Configuration) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -79,6 +79,7 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
         partial(held_checkpoint, folder),
         partial(keep_checkpoint, folder),
         renew_listener,
+        timedelta(days=configuration.requests.kept_days),
     )
 
 

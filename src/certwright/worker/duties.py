@@ -12,7 +12,7 @@ from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
-from ..operations.purge_expired import purge_expired
+from ..operations.purge_expired import REQUESTS_KEPT, purge_expired
 from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
 from ..operations.renew_lists import crl_payload, lasting, lists_due
@@ -39,7 +39,7 @@ COUNT_PAUSE = 50
 class Surroundings:
     """What the worker is given. `answers`: this host's folder of OCSP answers; `held_checkpoint` gives the
     newest signed note that `keep_checkpoint` has kept outside the database; `renew_listener` renews this
-    host's listener certificate when it is due."""
+    host's listener certificate when it is due; `requests_kept` is how long requests stay after their end."""
 
     context: Context
     validations: Validations
@@ -50,6 +50,7 @@ class Surroundings:
     held_checkpoint: Callable[[], str | None]
     keep_checkpoint: Callable[[str, datetime], None]
     renew_listener: Callable[[datetime], Awaitable[None]]
+    requests_kept: timedelta = REQUESTS_KEPT
 
 
 class Duties:
@@ -140,7 +141,7 @@ class Duties:
 
     async def purge(self) -> None:
         for _ in range(PURGE_TURNS_MAX):
-            if not await purge_expired(self._context):
+            if not await purge_expired(self._context, self._at.requests_kept):
                 return
 
     async def forget_workflows(self) -> None:

@@ -20,11 +20,14 @@ def recently_authenticated(view: View) -> View:
 
     @wraps(view)
     def answer(request: HttpRequest, *arguments: Any, **values: Any) -> HttpResponseBase:
-        if is_reauthentication_required(request, app=APPLICATION):
-            return ask_again(request)
-        return view(request, *arguments, **values)
+        return view(request, *arguments, **values) if is_fresh(request) else ask_again(request)
 
     return answer
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Was a proof given within `login.fresh_seconds`?"""
+    return not is_reauthentication_required(request, app=APPLICATION)
 
 
 def ask_again(request: HttpRequest) -> HttpResponseBase:

@@ -1,0 +1,1 @@
+"""Pages on requests for certificates that wait for people, and on who decides in whose place."""
