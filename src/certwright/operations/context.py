@@ -13,6 +13,7 @@ from ..store.ledger import Ledger
 from ..store.snapshot import Snapshot, Snapshots
 from .keyring import Keyring
 from .known_good import KnownGood
+from .vetting_settings import VettingSettings
 
 Result = TypeVar("Result")
 DECISIONS_MAX = 8
@@ -32,6 +33,7 @@ class Context:
     random: Callable[[int], bytes]
     known_good: KnownGood = field(default_factory=KnownGood)
     key_lists: Callable[[], KeyLists] = KeyLists
+    vetting: VettingSettings = field(default_factory=VettingSettings)
 
     @property
     def snapshot(self) -> Snapshot:
