@@ -109,7 +109,7 @@ def reached(
         missing = {Validation.DOMAIN: of_names, Validation.ORGANIZATION: why, Validation.EXTENDED: why}
         return Reached(base, "", missing)
     best = [_beside(subject, one, uncovered, ages, now) for one in mine]
-    of_record = max(best, key=lambda one: (list(Validation).index(one.validation), -_count(one)))
+    of_record = min(best, key=_lacking)
     missing = {**of_record.missing, Validation.DOMAIN: of_names}
     return Reached(
         base if of_record.validation is Validation.NONE else of_record.validation,
@@ -118,8 +118,8 @@ def reached(
     )
 
 
-def _count(one: Reached) -> int:
-    return sum(map(len, one.missing.values()))
+def _lacking(one: Reached) -> tuple[int, int]:
+    return len(one.missing[Validation.EXTENDED]), len(one.missing[Validation.ORGANIZATION])
 
 
 def _nobody(named: tuple[str, ...]) -> tuple[str, ...]:

@@ -56,8 +56,10 @@ class Kind:
     documents: bool = True
 
 
-_REGISTERED = ("legal_name", "register_number", "jurisdiction_country", "jurisdiction_state")
-_REGISTERED = (*_REGISTERED, "jurisdiction_locality", "category", "organization_identifier")
+_REGISTERED = (
+    *("legal_name", "register_number", "jurisdiction_country", "jurisdiction_state"),
+    *("jurisdiction_locality", "category", "organization_identifier"),
+)
 _ADDRESS = ("legal_name", "street", "postal_code", "locality", "state", "country")
 FIELDS = tuple(dict.fromkeys((*_REGISTERED, *_ADDRESS, "phone")))
 """What a record of an organization says, each field as text; empty is not said."""

@@ -9,7 +9,8 @@ from ..core.vetting import FIELDS, CheckKind, Done, Vetted
 from .databases import Database
 from .vetting_rows import EvidenceRow, OrganizationRow, VettingCheckRow
 
-TOGETHER_MAX = 100
+IDENTIFIER_MAX = 2**63 - 1
+TOGETHER_MAX = 200
 """How many organizations are loaded with their checks at a time."""
 
 
@@ -25,7 +26,8 @@ class Organization:
 
 async def load_organization(database: Database, identifier: int) -> Organization:
     """Raises NotFound."""
-    rows = await database.select(OrganizationRow, '"id" = ?', identifier)
+    known = 0 <= identifier <= IDENTIFIER_MAX
+    rows = await database.select(OrganizationRow, '"id" = ?', identifier) if known else []
     if not rows:
         raise NotFound(f"there is no organization {identifier}")
     return (await with_checks(database, rows))[0]
