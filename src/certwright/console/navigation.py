@@ -30,6 +30,7 @@ PAGES = (
     Page(_("Certificates"), "certificates", (Verb.VIEW,)),
     Page(_("Ask for a certificate"), "ask", (Verb.ISSUE,)),
     Page(_("Requests"), "requests", number=waiting_number),
+    Page(_("Organizations"), "organizations", (Verb.APPROVE, Verb.VIEW_AUDIT)),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
 )

@@ -166,6 +166,13 @@ class EventKind(Described):
     ATTESTATION_REMINDED = "attestation.reminded", "Who had not answered was reminded, or told of to others."
     ATTESTATION_CLOSED = "attestation.closed", "A campaign takes no answers any more."
 
+    ORGANIZATION_SAVED = "organization.saved", "The record of an organization was made or changed."
+    VETTING_CHECKED = "vetting.checked", "Somebody checked something of an organization."
+    VETTING_REVOKED = "vetting.revoked", "A check of an organization was revoked and counts no more."
+    EVIDENCE_UPLOADED = "evidence.uploaded", "A document on an organization was kept."
+    EVIDENCE_REFUSED = "evidence.refused", "The virus scanner refused a document on an organization."
+    EVIDENCE_READ = "evidence.read", "A document on an organization was downloaded."
+
     CRL_PUBLISHED = "crl.published", "A CRL, whole, delta or shard, was signed and published."
     OCSP_PRODUCED = "ocsp.produced", "A batch of OCSP answers was signed ahead."
     OCSP_SIGNER_ISSUED = "ocsp-signer.issued", "A delegated OCSP signer got its certificate."

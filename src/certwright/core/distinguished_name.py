@@ -53,6 +53,9 @@ _TYPES = (
     AttributeType("0.9.2342.19200300.100.1.1", "UID", 256),
     AttributeType("0.9.2342.19200300.100.1.25", "DC", 63, der.IA5_STRING),
     AttributeType("1.2.840.113549.1.9.1", "emailAddress", 255, der.IA5_STRING),
+    AttributeType("1.3.6.1.4.1.311.60.2.1.1", "jurisdictionL", 128),  # these three: EVG 7.1.4.2.4
+    AttributeType("1.3.6.1.4.1.311.60.2.1.2", "jurisdictionST", 128),
+    AttributeType("1.3.6.1.4.1.311.60.2.1.3", "jurisdictionC", 2, der.PRINTABLE_STRING),
 )
 _BY_OID = {kind.oid: kind for kind in _TYPES}
 _BY_SHORT = {kind.short.lower(): kind for kind in _TYPES} | {
@@ -76,6 +79,8 @@ _CODECS = {
 # RFC 5280 section 4.1.2.4; the last two for names that were there before. TeletexString is not among them,
 # since everybody reads it in a way of his own.
 _DIRECTORY_STRINGS = (der.UTF8_STRING, der.PRINTABLE_STRING, _UNIVERSAL_STRING, _BMP_STRING)
+
+_COUNTRIES = frozenset({"2.5.4.6", "1.3.6.1.4.1.311.60.2.1.3"})
 
 COMMON_NAME = "2.5.4.3"
 ORGANIZATION = "2.5.4.10"
@@ -170,8 +175,9 @@ def check_value(oid: str, value: str) -> int:
         raise Malformed(f"{short_name(oid)}={value[:40]!r} has characters outside PrintableString")
     if tag == der.IA5_STRING and not value.isascii():
         raise Malformed(f"{short_name(oid)}={value[:40]!r} has characters outside ASCII")
-    if oid == "2.5.4.6" and not (len(value) == 2 and value.isalpha() and value.isupper()):
-        raise Malformed(f"C={value!r} is not a country code of two capital letters (ISO 3166)")
+    if oid in _COUNTRIES and not (len(value) == 2 and value.isalpha() and value.isupper()):
+        text = f"{short_name(oid)}={value!r} is not a country code of two capital letters (ISO 3166)"
+        raise Malformed(text)
     return tag
 
 

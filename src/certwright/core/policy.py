@@ -52,6 +52,7 @@ REASONS: dict[str, str] = {
     "policy.subject.changed": "The profile would give an authority another name than it has asked for.",
     "policy.subject.issuer": "The subject is the issuer's own name, and the key is not its own.",
     "policy.subject.authority": "The subject is the name of one of our authorities, and the key is another.",
+    "policy.validation": "The identity was not checked as far as the profile requires.",
     "policy.lifetime.past": "The end of validity asked for is not in the future.",
     "policy.lifetime.too-long": "The end of validity asked for is later than profile or endpoint permit.",
     "policy.lifetime.beyond-issuer": "The certificate would outlive its issuer; the profile refuses that.",

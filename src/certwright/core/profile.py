@@ -12,6 +12,7 @@ from .distinguished_name import DistinguishedName
 from .extensions import BasicConstraints, CertificatePolicy, Extension, NameConstraints
 from .keys import KeyAlgorithm
 from .names import Identifier, IdentifierKind
+from .rules_facts import Validation
 
 LINT_SETS = ("cabf-tls", "cabf-smime")
 KEY_FAMILIES = ("rsa", "ecdsa", "eddsa", "ml-dsa")
@@ -112,7 +113,10 @@ class KeyUsageRules:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One version of a profile. Two profiles of the same name and version are meant to be the same."""
+    """One version of a profile. Two profiles of the same name and version are meant to be the same.
+
+    `validation` is how far identity must have been checked.
+    """
 
     name: str
     version: int
@@ -136,6 +140,7 @@ class Profile:
     server_made_keys: bool = False
     extensions: tuple[Extension, ...] = ()
     lints: frozenset[str] = frozenset()
+    validation: Validation = Validation.NONE
 
     def __hash__(self) -> int:
         return hash((self.name, self.version))

@@ -52,6 +52,7 @@ from .profile import (
     SubjectAttribute,
     Unlisted,
 )
+from .rules_facts import Validation
 
 _LIFETIME_MAX = 100 * 366 * 86400
 _EXTENSION_OCTETS_MAX = 4096
@@ -64,7 +65,7 @@ _OWN_EXTENSIONS = frozenset(
 _FIELDS = (
     *("name", "version", "description", "keys", "lifetime", "subject", "names", "key_usage", "pointers"),
     *("extended_key_usage", "basic_constraints", "policies", "name_constraints", "key_identifiers"),
-    *("must_staple", "ocsp_nocheck", "server_made_keys", "extensions", "lint"),
+    *("must_staple", "ocsp_nocheck", "server_made_keys", "extensions", "lint", "validation"),
 )
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -103,6 +104,7 @@ def from_document(document: object) -> Profile:
         server_made_keys=fields.flag("server_made_keys", default=False),
         extensions=tuple(map(_extension, fields.objects("extensions"))),
         lints=frozenset([_lint_set(fields, text) for text in fields.texts("lint")]),
+        validation=Validation(fields.choice("validation", tuple(Validation), Validation.NONE)),
     )
     fields.inside("basic_constraints")
     for part in (subject, purposes, identifiers, fields):
@@ -409,6 +411,8 @@ def _optional_parts(profile: Profile) -> dict[str, Any]:
             "permitted": [f"{tree.kind}:{tree.base}" for tree in names.permitted],
             "excluded": [f"{tree.kind}:{tree.base}" for tree in names.excluded],
         }
+    if profile.validation is not Validation.NONE:
+        parts["validation"] = profile.validation.value
     if profile.extensions:
         parts["extensions"] = [
             {"oid": extension.oid, "critical": extension.critical, "der": extension.value.encode().hex()}

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from .approval_steps import ApprovalStep
 from .errors import Reason
 from .rules_conditions import NO_CONDITIONS, Conditions, Test, applies
-from .rules_effects import Approval, Check, Effect, check_of
-from .rules_facts import Facts
+from .rules_effects import Approval, Check, Effect, Limits, check_of
+from .rules_facts import Facts, Validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,24 @@ class RuleSet:
 
     rules: tuple[Rule, ...] = ()
     ready: tuple[_Ready, ...] = field(init=False, repr=False, compare=False)
+    asks_validation: bool = field(init=False, repr=False, compare=False)
+    """Whether any rule wants to know how far identity was checked."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ready", tuple(map(_make_ready, self.rules)))
+        object.__setattr__(self, "asks_validation", any(map(_asks_validation, self.rules)))
 
 
 def _make_ready(rule: Rule) -> _Ready:
     steps = rule.effect.steps if isinstance(rule.effect, Approval) else ()
     check = check_of(rule.name, rule.description, rule.effect)
     return _Ready(rule.name, applies(rule.when, rule.unless), check, steps)
+
+
+def _asks_validation(rule: Rule) -> bool:
+    asked = rule.when.validation_below or rule.unless.validation_below
+    required = isinstance(rule.effect, Limits) and rule.effect.require.validation is not Validation.NONE
+    return required or asked is not None
 
 
 NO_RULES = RuleSet()

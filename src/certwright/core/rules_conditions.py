@@ -10,7 +10,7 @@ from datetime import datetime
 
 from .names import Identifier, IdentifierKind
 from .policy import NamePattern, NameSet
-from .rules_facts import Facts
+from .rules_facts import Facts, Validation
 
 Test = Callable[[Facts], object]
 Matcher = Callable[[str], object]
@@ -23,6 +23,7 @@ class Conditions:
 
     `names` asks whether one name at least is of these, or a wildcard that stands for one that is;
     `all_names` whether there are names, each one of these. `wildcard` asks whether there is a wildcard name.
+    `validation_below` asks whether the identity was not checked as far as that level.
     `fields` are pairs of a custom field and values. `since` is the first moment, `until` the first no longer.
     """
 
@@ -37,6 +38,7 @@ class Conditions:
     names: tuple[NamePattern, ...] = ()
     all_names: tuple[NamePattern, ...] = ()
     wildcard: bool | None = None
+    validation_below: Validation | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -90,6 +92,8 @@ def _tests(conditions: Conditions) -> Iterator[Test]:
     if conditions.wildcard is not None:
         wildcard = conditions.wildcard
         yield lambda facts: _has_wildcard(facts.names) is wildcard
+    if (least := conditions.validation_below) is not None:
+        yield lambda facts: not facts.validation.reaches(least)
     if conditions.names:
         touches = NameSet(conditions.names).touches
         yield lambda facts: any(map(touches, facts.names))

@@ -116,6 +116,7 @@ def _conditions(fields: Fields) -> Conditions:
         names=_some_patterns(fields, "names") or (),
         all_names=_some_patterns(fields, "all_names") or (),
         wildcard=_wildcard(fields),
+        validation_below=_validation_below(fields),
         since=_moment(fields, "from"),
         until=_moment(fields, "until"),
     )
@@ -157,6 +158,13 @@ def _wildcard(fields: Fields) -> bool | None:
     given = fields.has("wildcard")
     flag = fields.flag("wildcard", default=False)
     return flag if given else None
+
+
+def _validation_below(fields: Fields) -> Validation | None:
+    given = fields.has("validation_below")
+    levels = tuple(level for level in Validation if level is not Validation.NONE)
+    level = fields.choice("validation_below", levels, Validation.DOMAIN)
+    return Validation(level) if given else None
 
 
 def _moment(fields: Fields, name: str) -> datetime | None:
@@ -291,6 +299,7 @@ def _conditions_document(conditions: Conditions) -> dict[str, Any]:
         names=patterns_document(conditions.names),
         all_names=patterns_document(conditions.all_names),
         wildcard=conditions.wildcard,
+        validation_below=conditions.validation_below and conditions.validation_below.value,
         since=_moment_text(conditions.since),
         until=_moment_text(conditions.until),
     )

@@ -1,6 +1,6 @@
 """What a rule of the issuance policy does where it applies: refuse, hold to limits, or ask for approval."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .approval_steps import ApprovalStep
@@ -27,7 +27,7 @@ REASONS: dict[str, str] = {
     "policy.rule.validation": "The identity was not checked as far as a rule requires.",
 }
 SHOWN = 5
-"""How many patterns a reason shows."""
+"""How many patterns a reason shows, and how many things that are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +179,6 @@ def _shown(patterns: tuple[NamePattern, ...]) -> str:
 
 # -- what is required ------------------------------------------------------------------------------
 
-_LEVELS = {level: number for number, level in enumerate(Validation)}
-
 
 def _required_checks(name: str, required: Required) -> Iterator[Check]:
     if required.owner:
@@ -193,8 +191,8 @@ def _required_checks(name: str, required: Required) -> Iterator[Check]:
         yield _field_check(name, field)
     for oid in required.subject:
         yield _subject_check(name, oid)
-    if least := _LEVELS[required.validation]:
-        yield _validation_check(name, required.validation, least)
+    if required.validation is not Validation.NONE:
+        yield _validation_check(name, required.validation)
 
 
 def _present(value: Callable[[Facts], object], reason: Reason) -> Check:
@@ -212,11 +210,18 @@ def _subject_check(name: str, oid: str) -> Check:
     return _present(lambda facts: facts.subject.values(oid), Reason("policy.rule.subject", text))
 
 
-def _validation_check(name: str, required: Validation, least: int) -> Check:
+def _validation_check(name: str, required: Validation) -> Check:
     def check(facts: Facts) -> tuple[Reason, ...]:
-        if _LEVELS[facts.validation] >= least:
+        if facts.validation.reaches(required):
             return ()
-        text = f"rule {name} requires validation {required}, and {facts.validation} was reached; have it done"
-        return (Reason("policy.rule.validation", text),)
+        text = f"rule {name} requires validation {required}, and {facts.validation} was reached"
+        return (Reason("policy.rule.validation", f"{text}; {what_to_do(facts.missing, required)}"),)
 
     return check
+
+
+def what_to_do(missing: Mapping[Validation, tuple[str, ...]], required: Validation) -> str:
+    """What stands before a level, as the rest of a line."""
+    found = missing.get(required, ())
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "; ".join(found[:SHOWN]) + more if found else "have it done"

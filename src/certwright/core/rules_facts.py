@@ -20,6 +20,13 @@ class Validation(StrEnum):
     ORGANIZATION = "organization"
     EXTENDED = "extended"
 
+    def reaches(self, least: "Validation") -> bool:
+        """Is it that level, or one that includes it?"""
+        return _LEVELS[self] >= _LEVELS[least]
+
+
+_LEVELS = {level: number for number, level in enumerate(Validation)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuanceFacts:
@@ -28,7 +35,7 @@ class IssuanceFacts:
     `endpoint` is protocol/name. `origin` is the protocol or surface it came by: `acme`, `rest`, `cli`,
     `console`. `requester` is the actor's name (`local:alice`, `token:deploy`), `owner` that of a user.
     `lifetime` is in seconds, both ends included. `at` is the moment of issuance, in UTC. `fields` are custom
-    fields.
+    fields. `missing` says in plain words what stands before each level beyond `validation`.
     """
 
     profile: str
@@ -46,6 +53,7 @@ class IssuanceFacts:
     tags: frozenset[str] = frozenset()
     validation: Validation = Validation.NONE
     fields: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[Validation, tuple[str, ...]] = field(default_factory=dict)
 
 
 class StoredFacts:
@@ -63,6 +71,7 @@ class StoredFacts:
             "tags",
             "validation",
             "fields",
+            "missing",
             "_stored_names",
             "_names",
             "_subject_text",
@@ -97,6 +106,7 @@ class StoredFacts:
         self.at = issued_at
         self.validation = validation
         self.fields = fields or {}
+        self.missing: Mapping[Validation, tuple[str, ...]] = {}
         self._stored_names, self._subject_text = names, subject
         self._names: tuple[Identifier, ...] | None = None
         self._subject: DistinguishedName | None = None

@@ -15,6 +15,7 @@ from ..store.snapshot import Snapshot, Snapshots
 from .check_caa import FindCaa
 from .keyring import Keyring
 from .known_good import KnownGood
+from .vetting_settings import VettingSettings
 
 Result = TypeVar("Result")
 DECISIONS_MAX = 8
@@ -42,6 +43,7 @@ class Context:
     key_lists: Callable[[], KeyLists] = KeyLists
     find_caa: FindCaa = nobody_to_ask
     services: tuple[str, ...] = ()
+    vetting: VettingSettings = field(default_factory=VettingSettings)
 
     @property
     def snapshot(self) -> Snapshot:

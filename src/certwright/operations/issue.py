@@ -22,7 +22,7 @@ from ..core.access import (
 from ..core.approval import Granted
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.crl import shard_of
-from ..core.errors import CertwrightError, Reason, Refused
+from ..core.errors import CertwrightError, Reason, Reconfigured, Refused
 from ..core.issuer import Issuer
 from ..core.names import Identifier, reversed_name
 from ..core.plan import SERIAL_OCTETS, CertificatePlan, make_plan, make_serial
@@ -42,9 +42,11 @@ from ..store.rows import (
     Row,
 )
 from ..store.snapshot import Endpoint, Generation
-from .apply_rules import apply_rules, facts_of
+from ..store.vetting import Organization
+from .apply_rules import apply_rules, facts_of, require_validation
 from .check_key import check_approved
 from .context import Context, decide_again
+from .vetting_reached import organizations_for, reached_by
 
 NAMES_SHOWN, NAME_SHOWN, SUBJECT_SHOWN = 16, 200, 800
 REASONS_SHOWN, REASON_SHOWN = 8, 300
@@ -115,6 +117,10 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     order = responsible(order)
     subject = subject_of_issuance(generation, profile, order)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
+    revision = context.snapshot.revision
+    vetted = await organizations_for(context, profile, order.team)
+    if context.snapshot.revision != revision:
+        raise Reconfigured("the configuration has changed meanwhile; try again")
     certified = await certify(
         context,
         generation,
@@ -123,9 +129,10 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
         order.request,
         order.actor,
         now,
-        lambda approved: rule(context, generation, order, approved, now),
+        lambda approved: rule(context, generation, order, approved, vetted, now),
     )
     change = record(context, certified, generation, order, now)
+    change.kept += [one.row for one in vetted]
     if order.also is not None:
         change.join(order.also)
     await context.ledger.commit(change)
@@ -168,15 +175,23 @@ def subject_of_issuance(generation: Generation, profile: Profile, order: IssueOr
 
 
 def rule(
-    context: Context, generation: Generation, order: IssueOrder, approved: Approved, now: datetime
+    context: Context,
+    generation: Generation,
+    order: IssueOrder,
+    approved: Approved,
+    vetted: tuple[Organization, ...],
+    now: datetime,
 ) -> None:
-    """The organisation's word on an order that names who answers for it. Raises Refused, ApprovalNeeded."""
+    """The organisation's word on an order that names who answers for it. `vetted` are those that
+    `organizations_for` gives. Raises Refused, ApprovalNeeded."""
     snapshot = context.snapshot
+    reached = reached_by(context, approved, order.actor, vetted, now)
+    require_validation(approved.profile, reached)
     if snapshot.policy is None and order.granted is None:
         return
     endpoint = order.endpoint.path if order.endpoint else ""
     owned = (order.team, order.owner, order.tags)
-    facts = facts_of(approved, generation.authority.name, endpoint, order.actor, owned, now)
+    facts = facts_of(approved, generation.authority.name, endpoint, order.actor, owned, reached, now)
     apply_rules(snapshot, facts, order.granted)
 
 

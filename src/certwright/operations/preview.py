@@ -12,9 +12,11 @@ from ..core.seal import AUTHORITY_KINDS, Seal
 from ..core.template import fast_tbs
 from ..store.rows import CompromisedKeyRow
 from ..store.snapshot import Generation
+from ..store.vetting import Organization
 from .check_key import check_approved
 from .context import Context, decide_again
 from .issue import IssueOrder, not_compromised, resolve, responsible, rule, subject_of_issuance
+from .vetting_reached import organizations_for
 
 
 async def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
@@ -35,7 +37,8 @@ async def _preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     assert generation.public_key is not None
     approved = evaluate(order.request, profile, issuer, context.clock(), policy)
     check_approved(context, approved)
-    approval = _approval(context, generation, order, approved)
+    vetted = await organizations_for(context, profile, order.team)
+    approval = _approval(context, generation, order, approved, vetted)
     serial = make_serial(context.random(SERIAL_OCTETS))
     plan = make_plan(approved, serial, shard_of(serial, generation.authority.crl_shards))
     sealed = Seal(issuer.name, generation.public_key, AUTHORITY_KINDS).seal_certificate(plan, fast_tbs(plan))
@@ -48,11 +51,15 @@ async def _preview(context: Context, order: IssueOrder) -> dict[str, Any]:
 
 
 def _approval(
-    context: Context, generation: Generation, order: IssueOrder, approved: Approved
+    context: Context,
+    generation: Generation,
+    order: IssueOrder,
+    approved: Approved,
+    vetted: tuple[Organization, ...],
 ) -> dict[str, Any] | None:
     """The rules that want it approved, and the steps; None where it would just be issued. Raises Refused."""
     try:
-        rule(context, generation, order, approved, context.clock())
+        rule(context, generation, order, approved, vetted, context.clock())
     except ApprovalNeeded as found:
         steps = [approval_step_to_document(step) for step in found.needed.steps]
         return {"rules": list(found.needed.rules), "steps": steps}

@@ -40,6 +40,7 @@ from .setting_types import (
     from_json,
     listen_address,
 )
+from .vetting_settings import Vetting
 
 PREFIX = "CERTWRIGHT_"
 HOME_VARIABLE = "CERTWRIGHT_HOME"
@@ -124,6 +125,12 @@ class Limits(Table):
     console_body_octets: int = Field(
         10 * 1024 * 1024, ge=64 * 1024, le=1024**3, description="Body of a request to the console."
     )
+    evidence_octets: int = Field(
+        10_000_000,
+        ge=1024,
+        le=1024**3,
+        description="A document on an organization. The bound of the console's bodies holds for it too.",
+    )
     connections: int = Field(
         2000, ge=10, le=100_000, description="Open connections per listener; past it the answer is 503."
     )
@@ -182,6 +189,7 @@ TABLES: dict[str, type[Table]] = {
     "limits": Limits,
     "login": Login,
     "requests": Requests,
+    "vetting": Vetting,
     "pkcs11": Pkcs11Module,
 }
 
@@ -273,6 +281,7 @@ class Configuration(BaseSettings):
     limits: Limits = Limits()
     login: Login = Login()
     requests: Requests = Requests()
+    vetting: Vetting = Vetting()
     pkcs11: Annotated[tuple[Pkcs11Module, ...], BeforeValidator(from_json)] = Field((), max_length=16)
 
     @classmethod

@@ -141,6 +141,9 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Strict"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIGURATION.limits.console_body_octets
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+# documents stay in memory, where the whole body is already: nothing of them comes to a disk in clear
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = CONFIGURATION.limits.console_body_octets
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 # -- logging in: django-allauth, in the hands of console/login --

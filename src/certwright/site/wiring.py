@@ -20,12 +20,15 @@ from ..core.envelope import (
     parse_key_encryption_key,
 )
 from ..core.errors import CertwrightError, Malformed, NotFound
+from ..core.vetting import Ages
 from ..operations.check_caa import FindCaa
 from ..operations.context import Context
 from ..operations.keyring import Keyring
 from ..operations.registry import plugin
 from ..operations.validate import Perspectives, Validations
+from ..operations.vetting_settings import VettingSettings
 from ..plugins.resolver import Resolver, ResolverSettings, find_caa
+from ..plugins.scanner import Scanner
 from ..plugins.validators.common import ValidatorSettings
 from ..ports import KEY_PROVIDERS, VALIDATORS, KeyProvider, Validator
 from ..store.databases import open_database
@@ -122,20 +125,26 @@ async def open_context(
             keyring = Keyring(key_providers(configuration, key), key)
             lists = cache(partial(read_key_lists, configuration))
             yield Context(
-                database,
-                ledger,
-                snapshots,
-                keyring,
-                clock,
-                secrets.token_bytes,
+                *(database, ledger, snapshots, keyring, clock, secrets.token_bytes),
                 key_lists=lists,
                 find_caa=caa_finder(configuration),
                 services=configuration.service_urls,
+                vetting=vetting_settings(configuration),
             )
         finally:
             await ledger.close()
     finally:
         await database.close()
+
+
+def vetting_settings(configuration: Configuration) -> VettingSettings:
+    settings = configuration.vetting
+    command = settings.scan_command
+    return VettingSettings(
+        Ages(settings.identity_days, settings.domain_days),
+        configuration.limits.evidence_octets,
+        Scanner(command, settings.scan_seconds) if command else None,
+    )
 
 
 def egress_policy(configuration: Configuration) -> EgressPolicy:

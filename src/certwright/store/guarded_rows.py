@@ -20,8 +20,10 @@ from .rows import (
     columns_of,
     table_of,
 )
+from .vetting_rows import OrganizationRow
 
-Kept = AcmeAccountRow | AcmeAuthorizationRow
+_Ending = AcmeAccountRow | AcmeAuthorizationRow
+Kept = _Ending | OrganizationRow
 """What a change may stand on without changing it."""
 
 
@@ -78,7 +80,10 @@ async def moved_of(transaction: Transaction, kept: Sequence[Kept]) -> set[Kept]:
 
 
 def ends_standing(before: Row, after: Row) -> bool:
-    """Does an account or an authorization end by this, or does an account get another key?"""
+    """Does an account or an authorization end by this, does an account get another key, or is an organization
+    vetted otherwise than before?"""
+    if isinstance(before, OrganizationRow):
+        return True
     if isinstance(before, AcmeAccountRow) and isinstance(after, AcmeAccountRow):
         return _ends(before, after) or before.thumbprint != after.thumbprint
     if isinstance(before, AcmeAuthorizationRow) and isinstance(after, AcmeAuthorizationRow):
@@ -86,5 +91,5 @@ def ends_standing(before: Row, after: Row) -> bool:
     return False
 
 
-def _ends(before: Kept, after: Kept) -> bool:
+def _ends(before: _Ending, after: _Ending) -> bool:
     return (before.deactivated_at, before.revoked_at) != (after.deactivated_at, after.revoked_at)

@@ -30,6 +30,7 @@ from .people import ApiToken, RoleGrant, Team, TeamMember, User
 from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
 from .status import Crl, CrlShard, OcspRun, StatusChange
+from .vetting import Evidence, EvidenceChunk, Organization, VettingCheck
 from .work import Lease, Outbox, Remembered
 
 __all__ = [
@@ -60,12 +61,15 @@ __all__ = [
     "Crl",
     "CrlShard",
     "Endpoint",
+    "Evidence",
+    "EvidenceChunk",
     "Installation",
     "IssuanceIntent",
     "Lease",
     "Notice",
     "OcspRun",
     "OcspSigner",
+    "Organization",
     "Outbox",
     "Overview",
     "PerspectiveResult",
@@ -81,4 +85,5 @@ __all__ = [
     "Team",
     "TeamMember",
     "User",
+    "VettingCheck",
 ]

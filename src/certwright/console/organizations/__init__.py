@@ -1,0 +1,1 @@
+"""Pages on organizations, what was checked of them, and their documents."""
