@@ -3,7 +3,8 @@
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .configuration import DJANGO_SECRET, Configuration, read_secret_file
+from .configuration import DJANGO_SECRET, Configuration
+from .secret_files import read_secret_file
 
 CONFIGURATION = Configuration.load()
 PAGES = Path(__file__).parent / "pages"
