@@ -16,7 +16,7 @@ from ..core.source_groups import Difference, Gifts, difference, gifts
 from ..store.ledger import Change
 from ..store.people_rows import RoleGrantRow, TeamMemberRow, UserAccountRow
 from .context import Context, decide_again
-from .manage_users import NewUser, new_account
+from .manage_users import DISPLAY_NAME_MAX, MAIL, NewUser, new_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,12 @@ async def _made(
         raise Conflict(f"{text}; an administrator must sort out whose it is")
     if not source.create:
         raise Forbidden(f"{source.origin} vouches for {name}, who has no account here; ask an administrator")
+    email = vouched.email if MAIL.fullmatch(vouched.email) else ""
+    display_name = vouched.display_name[:DISPLAY_NAME_MAX] if vouched.display_name.isprintable() else ""
     return new_account(
         context,
         actor,
-        NewUser(
-            name, vouched.display_name, vouched.email, origin=source.origin, external_id=vouched.external_id
-        ),
+        NewUser(name, display_name, email, origin=source.origin, external_id=vouched.external_id),
     )
 
 

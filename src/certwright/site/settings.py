@@ -65,7 +65,10 @@ INSTALLED_APPS = [
     "certwright.store",
 ]
 AUTH_USER_MODEL = "store.User"
-AUTHENTICATION_BACKENDS = ["certwright.console.login.backend.ExpiringPasswords"]
+AUTHENTICATION_BACKENDS = [
+    "certwright.console.login.backend.ExpiringPasswords",
+    "certwright.console.login.backend.DirectoryPasswords",
+]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
