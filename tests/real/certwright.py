@@ -237,12 +237,18 @@ def _claim_port(run: Path) -> int:
     raise processes.ServerFailed("no free port in a hundred tries")
 
 
-def _toml(settings: Settings) -> str:
-    """Settings and tables of them; strings, numbers, truth values and lists are written as in JSON."""
-    plain = [f"{name} = {json.dumps(value)}" for name, value in settings.items() if not _is_table(value)]
+def _toml(settings: Settings, above: str = "") -> str:
+    """Settings and tables of them, within each other too; strings, numbers, truth values and lists are
+    written as in JSON."""
+    plain = [
+        f"{json.dumps(name)} = {json.dumps(value)}"
+        for name, value in settings.items()
+        if not _is_table(value)
+    ]
     for table, values in settings.items():
         if _is_table(values):
-            plain += [f"[{table}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+            name = f"{above}{json.dumps(table)}"
+            plain += [f"[{name}]", _toml(values, f"{name}.")]
     return "\n".join(plain) + "\n"
 
 

@@ -19,9 +19,9 @@ from certwright.site.configuration import (
     FILE_NAME,
     Configuration,
     create_django_secret,
-    read_secret_file,
 )
 from certwright.site.configuration_reference import reference
+from certwright.site.secret_files import read_secret_file
 from tests.site.running import REPOSITORY
 
 MODULE = '[[pkcs11]]\nname = "hsm"\nmodule = "/lib/p11.so"\ntoken = "t"\n'
@@ -304,3 +304,47 @@ def test_any_file_is_settings_or_malformed(document: bytes) -> None:
 def test_every_address_is_read_back(host: object, port: int) -> None:
     address = ListenAddress(str(host), port)
     assert parse_listen_address(str(address)) == address
+
+
+LDAP = '[login.ldap]\nservers = ["ldaps://dir.example"]\nca_file = "/ca.pem"\nbase = "dc=example"\n'
+OIDC = '[login.oidc.corp]\nissuer = "https://id.example/a"\nclient_id = "us"\n'
+
+
+def test_sources_of_accounts_come_from_file_and_variables(load: Load) -> None:
+    groups = 'groups = { "Admins" = ["administrator"], "pay" = ["team:pay", "operator@team:pay"] }\n'
+    made = load(
+        LDAP + 'user_dn = "uid={name},dc=example"\n' + groups + OIDC,
+        LOGIN__OIDC__CORP__CLIENT_SECRET="hush",
+        LOGIN__OIDC__CORP__GROUPS='{"a": ["auditor"]}',
+        LOGIN__LDAP__SERVERS="ldaps://one.example,ldap://two.example:3389",
+    ).login
+    assert made.ldap
+    assert made.ldap.servers == ("ldaps://one.example", "ldap://two.example:3389")
+    assert made.ldap.groups == {"Admins": ("administrator",), "pay": ("team:pay", "operator@team:pay")}
+    assert made.oidc["corp"].groups == {"a": ("auditor",)}
+    assert made.oidc["corp"].read_client_secret() == "hush"
+    assert "hush" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (LDAP, "exactly one of bind_dn and user_dn"),
+        (LDAP + 'user_dn = "uid=all"\n', "user_dn must hold {name}"),
+        (LDAP + 'bind_dn = "cn=us"\n', "exactly one of bind_password and bind_password_file"),
+        (LDAP.replace("ldaps", "http") + 'user_dn = "{name}"\n', "is not ldaps://host"),
+        (LDAP.replace('ca_file = "/ca.pem"\n', "") + 'user_dn = "{name}"\n', "ca_file must be given"),
+        (LDAP.replace("ca_file", "ca_flie"), "did you mean ca_file?"),
+        (OIDC, "exactly one of client_secret and client_secret_file"),
+        (OIDC + 'client_secret = "x"\nalgorithms = ["HS256"]\n', "'HS256' is none of RS256"),
+        (OIDC + 'client_secret = "x"\nalgorithms = ["none"]\n', "'none' is none of RS256"),
+        (OIDC + 'client_secret = "x"\ngroups = { "a" = ["root"] }\n', "'root' is no role and no team"),
+        (OIDC.replace("https", "http") + 'client_secret = "x"\n', "is not https://host"),
+        (OIDC.replace("corp", '"Corp/"') + 'client_secret = "x"\n', "login.oidc.Corp/"),
+    ],
+)
+def test_a_source_that_would_not_be_safe_is_refused(load: Load, file: str, told: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        load(file)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)

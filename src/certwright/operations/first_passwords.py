@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from ..core.access import Actor, Subject, Verb, require
 from ..core.passwords import SALT_OCTETS, hash_password
-from ..store.people_rows import UserAccountRow
+from ..store.people_rows import LOCAL, UserAccountRow
 from .context import Context
-from .manage_users import LOCAL, NewUser, create_user, set_password
+from .manage_users import NewUser, create_user, set_password
 
 PASSWORD_OCTETS = 15
 PASSWORD_LIFE = timedelta(hours=24)

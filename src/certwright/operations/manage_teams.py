@@ -8,7 +8,7 @@ from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.people_rows import TeamMemberRow, TeamRow
+from ..store.people_rows import LOCAL, TeamMemberRow, TeamRow
 from .context import Context, decide_again
 from .manage_users import MAIL, find_user
 
@@ -48,7 +48,7 @@ async def add_member(context: Context, actor: Actor, team: str, user: str) -> No
 
     async def add() -> None:
         row, account = context.snapshot.team(team), await find_user(context.database, user)
-        if team in context.snapshot.teams_of.get(user, ()):
+        if any(member.origin == LOCAL for member in await _memberships(context.database, row.id, account.id)):
             raise Conflict(f"{user} is in team {team} already")
         member = TeamMemberRow(context.ledger.new_id(), row.id, account.id)
         change = Change(inserted=[member], revision=context.snapshot.revision)
@@ -58,17 +58,20 @@ async def add_member(context: Context, actor: Actor, team: str, user: str) -> No
 
 
 async def remove_member(context: Context, actor: Actor, team: str, user: str) -> None:
-    """Raises Forbidden, NotFound."""
+    """One whose source puts them there is back at their next log-in. Raises Forbidden, NotFound."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
     row, account = context.snapshot.team(team), await find_user(context.database, user)
-    members = await context.database.select(
-        TeamMemberRow, '"team_id" = ? AND "user_id" = ?', row.id, account.id
-    )
+    members = await _memberships(context.database, row.id, account.id)
     if not members:
         raise NotFound(f"{user} is not in team {team}")
     await _commit(
         context, actor, row, Change(removed=[*members]), EventKind.TEAM_MEMBER_REMOVED, {"user": user}
     )
+
+
+async def _memberships(database: Database, team: int, user: int) -> list[TeamMemberRow]:
+    """One that somebody here has given, and one from where they log in, as far as there are."""
+    return await database.select(TeamMemberRow, '"team_id" = ? AND "user_id" = ?', team, user)
 
 
 async def list_teams(context: Context, actor: Actor) -> list[TeamRow]:
@@ -87,7 +90,7 @@ async def read_team(context: Context, actor: Actor, name: str) -> tuple[TeamRow,
 async def members_of(database: Database, team: TeamRow) -> list[str]:
     """Names of the accounts in it."""
     rows = await database.query(
-        'SELECT u."name" FROM "team_member" m JOIN "user_account" u ON u."id" = m."user_id" '
+        'SELECT DISTINCT u."name" FROM "team_member" m JOIN "user_account" u ON u."id" = m."user_id" '
         'WHERE m."team_id" = ? ORDER BY u."name"',
         team.id,
     )

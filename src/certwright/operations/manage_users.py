@@ -15,13 +15,12 @@ from ..core.errors import Conflict, Malformed, NotFound
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.people_rows import UserAccountRow
+from ..store.people_rows import LOCAL, UserAccountRow
 from .context import Context, decide_again
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")
 MAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
 DISPLAY_NAME_MAX = 200
-LOCAL = "local"
 HAND_OVER = "owner.hand-over"
 """Kind of follow-up; see `Successor`."""
 
@@ -71,6 +70,14 @@ class Successor:
 async def create_user(context: Context, actor: Actor, new: NewUser) -> UserAccountRow:
     """Raises Forbidden, Malformed, Conflict for a name in use."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
+    row, change = new_account(context, actor, new)
+    await context.ledger.commit(change)
+    return row
+
+
+def new_account(context: Context, actor: Actor, new: NewUser) -> tuple[UserAccountRow, Change]:
+    """The row of an account to be, and what puts it there and on record. Raises Malformed; the change raises
+    Conflict for a name in use."""
     if not NAME.fullmatch(new.name):
         raise Malformed(f"{new.name[:100]!r} is no account name: 1 to 100 of a-z, 0-9 and ._@-")
     _check(new.display_name, new.email)
@@ -93,13 +100,11 @@ async def create_user(context: Context, actor: Actor, new: NewUser) -> UserAccou
     )
     detail: dict[str, JsonValue] = {"service": new.service, "origin": new.origin, "email": new.email}
     taken = Conflict(f"there is an account {new.name} already; choose another name")
-    change = Change(
+    return row, Change(
         inserted=[row],
         absent=[Absent(UserAccountRow, "name", new.name, taken)],
         events=[_event(EventKind.USER_CREATED, actor, row, now, detail)],
     )
-    await context.ledger.commit(change)
-    return row
 
 
 async def change_user(

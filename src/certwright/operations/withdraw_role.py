@@ -12,7 +12,8 @@ from .context import Context
 
 
 async def withdraw_role(context: Context, actor: Actor, holder: str, grant: Grant) -> RoleGrantRow:
-    """The grant as it was; it counts no more from now on. Raises Forbidden, NotFound."""
+    """The grant as it was; it counts no more from now on. One that comes from where its holder logs in is
+    back at their next log-in, unless the group there is gone too. Raises Forbidden, NotFound."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
     rows = await context.database.select(
         RoleGrantRow, '"holder" = ? AND "role" = ? AND "scope" = ?', holder, grant.role.value, grant.scope
@@ -28,7 +29,7 @@ def withdrawal(rows: list[RoleGrantRow], actor: Actor, now: datetime) -> Change:
     """That these grants go, and what tells of it."""
     change = Change(removed=list(rows), configures=True)
     for row in rows:
-        detail = {"role": row.role, "scope": row.scope}
+        detail = {"role": row.role, "scope": row.scope, "origin": row.origin}
         change.events.append(
             Event(EventKind.GRANT_WITHDRAWN, now, actor.name, actor.source, row.holder, detail)
         )

@@ -54,8 +54,8 @@ class SiteWiring:
 
     def audit_trust(self, home: Path | None) -> AuditTrust:
         from ..core.checkpoint import parse_verifier_key
-        from .configuration import read_secret_file
         from .installation import held_checkpoint
+        from .secret_files import read_secret_file
 
         folder = _installation(home).home / "audit"
         key = read_secret_file(folder / "checkpoint-key.pub", "the audit log's public key")

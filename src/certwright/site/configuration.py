@@ -24,9 +24,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ..core.errors import Malformed, NotFound
+from ..core.errors import Malformed
 from .addresses import LOCALHOST, ListenAddress, default_url
-from .login_settings import Login
+from .login_settings import LdapSource, Login, OidcSource
+from .secret_files import read_secret_file
 from .setting_types import (
     Hosts,
     HttpsUrl,
@@ -188,6 +189,8 @@ TABLES: dict[str, type[Table]] = {
     "keys": Keys,
     "limits": Limits,
     "login": Login,
+    "login.ldap": LdapSource,
+    "login.oidc": OidcSource,
     "requests": Requests,
     "vetting": Vetting,
     "pkcs11": Pkcs11Module,
@@ -413,20 +416,6 @@ def create_django_secret(home: Path) -> None:
         file.write(secrets.token_urlsafe(48) + "\n")
 
 
-def read_secret_file(path: Path, what: str) -> str:
-    """The one line of a small file. Raises NotFound, Malformed."""
-    try:
-        with path.open() as file:
-            text = file.read(4096).strip()
-    except OSError as error:
-        raise NotFound(f"{what} cannot be read from {path}: {error.strerror}") from error
-    except ValueError as error:  # no UTF-8 in it, or a zero octet in its name
-        raise Malformed(f"{str(path)!r} is no text file that could hold {what}") from error
-    if not text:
-        raise Malformed(f"{path} is empty; it must hold {what}")
-    return text
-
-
 def _read_file(home: Path) -> dict[str, Any]:
     path = home / FILE_NAME
     try:
@@ -497,7 +486,7 @@ def _source(location: list[str], home: Path, given: Mapping[str, object]) -> str
 def _meant(location: list[str]) -> str:
     """The setting that a misspelt one was probably meant to be."""
     model: type[BaseModel] = Configuration
-    for part in location[:-1]:
-        model = TABLES.get(part, model)
+    for depth in range(1, len(location)):
+        model = TABLES.get(".".join(location[:depth]), model)
     near = get_close_matches(location[-1], list(model.model_fields), n=1)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -32,6 +32,12 @@ deny = ["10.99.0.0/16"]
 [validation]
 resolvers = ["10.0.0.53"]
 
+[login.oidc.corporate]
+issuer = "https://login.example/realms/staff"
+client_id = "certwright"
+client_secret_file = "/etc/certwright/oidc-secret"
+groups = {{ "pki-admins" = ["administrator"], "pay" = ["team:pay"] }}
+
 [[pkcs11]]
 name = "hsm"
 module = "/usr/lib/softhsm/libsofthsm2.so"
@@ -39,6 +45,8 @@ token = "certwright"
 pin_file = "/etc/certwright/pin"
 ```
 """
+MANY = {"pkcs11": "One table for each module.", "login.oidc": "One table for each provider."}
+TITLES = {"pkcs11": "[[pkcs11]]", "login.oidc": "[login.oidc.NAME]"}
 TABLE_HEAD = ("| setting | default | variable | |", "| --- | --- | --- | --- |")
 
 
@@ -46,8 +54,8 @@ def reference() -> str:
     """The page, as Markdown."""
     lines = [HEAD, "## At the top", "", *_rows(Configuration, "")]
     for name, table in TABLES.items():
-        many = "One table for each module." if name == "pkcs11" else ""
-        lines += ["", f"## {'[[' if many else '['}{name}{']]' if many else ']'}", ""]
+        many = MANY.get(name, "")
+        lines += ["", f"## {TITLES.get(name, f'[{name}]')}", ""]
         lines += [" ".join(filter(None, [_one_line(table.__doc__ or ""), many])), ""]
         lines += _rows(table, name)
     return "\n".join(lines) + "\n"
@@ -56,24 +64,27 @@ def reference() -> str:
 def _rows(model: type[BaseModel], table: str) -> Iterator[str]:
     yield from TABLE_HEAD
     for name, field in model.model_fields.items():
-        if name not in TABLES:
-            place = f"{table}.{name}" if table else name
+        place = f"{table}.{name}" if table else name
+        if place not in TABLES:
             yield f"| `{place}` | {_default(field)} | {_variable(table, name)} | {field.description} |"
 
 
 def _variable(table: str, name: str) -> str:
     if table == "pkcs11":
         return ""
-    return f"`{PREFIX}{f'{table}__' if table else ''}{name}`".upper()
+    parts = [*table.split("."), *(["NAME"] if table in MANY else []), name] if table else [name]
+    return f"`{PREFIX}{'__'.join(parts)}`".upper()
 
 
 def _default(field: FieldInfo) -> str:
     """Nothing for what is required, derived or has no value; those descriptions say more."""
     value: Any = field.default
-    if value in (PydanticUndefined, None, "") or "Default:" in (field.description or ""):
+    if value is PydanticUndefined or value in (None, "") or "Default:" in (field.description or ""):
         return ""
-    if value == ():
+    if value in ((), {}):
         return "none"
+    if type(value) is tuple:
+        return f"`{', '.join(value)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value}`"

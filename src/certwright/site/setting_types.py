@@ -104,6 +104,57 @@ def _resolver(value: object) -> str:
     return text
 
 
+def _ldap_url(value: object) -> str:
+    """A directory server: scheme, host and perhaps a port (RFC 4516), and nothing else."""
+    text = str(value).rstrip("/")
+    scheme, _, authority = text.partition("://")
+    if scheme not in ("ldap", "ldaps") or not host_name(authority) or not _has_port_in_range(text):
+        raise Malformed(f"{text.rpartition('@')[2]!r} is not ldaps://host[:port] or ldap://host[:port]")
+    return text
+
+
+def _provider_url(value: object) -> str:
+    """An OpenID provider's identifier (OpenID Connect Discovery 1.0, section 2), which is compared octet by
+    octet. Over plain HTTP a loopback address only."""
+    text = str(value)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise Malformed(f"{text.rpartition('@')[2]!r} is no URL") from None
+    plain = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1")
+    if not (parts.scheme == "https" or plain) or not host_name(parts.netloc) or parts.query or parts.fragment:
+        raise Malformed(f"{text.rpartition('@')[2]!r} is not https://host[:port][/path]")
+    return text
+
+
+def _algorithm(value: object) -> str:
+    """A signature by a key pair (RFC 7518 section 3.1, RFC 8037). One by a shared secret, or none, would let
+    anyone who knows the provider's public key speak for it."""
+    if value not in PUBLIC_KEY_ALGORITHMS:
+        raise Malformed(f"{str(value)[:20]!r} is none of {', '.join(PUBLIC_KEY_ALGORITHMS)}")
+    return str(value)
+
+
+def _gift(value: object) -> str:
+    from ..core.source_groups import (
+        read_gift,
+    )  # knows of keys, whose library most who read settings never need
+
+    read_gift(str(value))
+    return str(value)
+
+
+PUBLIC_KEY_ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+)  # fmt: skip
+Algorithms = Annotated[tuple[Annotated[str, _plain_error(_algorithm)], ...], BeforeValidator(_words)]
+LdapUrls = Annotated[tuple[Annotated[str, _plain_error(_ldap_url)], ...], BeforeValidator(_words)]
+ProviderUrl = Annotated[str, _plain_error(_provider_url)]
+GroupGifts = Annotated[
+    dict[str, tuple[Annotated[str, _plain_error(_gift)], ...]],
+    Field(max_length=500),
+    BeforeValidator(from_json),
+]
 Listen = Annotated[ListenAddress | None, _plain_error(listen_address)]
 HttpUrl = Annotated[str, _plain_error(lambda value: _base_url(("http", "https"), value))]
 HttpsUrl = Annotated[str, _plain_error(lambda value: _base_url(("https",), value))]

@@ -3,7 +3,8 @@
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from .configuration import DJANGO_SECRET, Configuration, read_secret_file
+from .configuration import DJANGO_SECRET, Configuration
+from .secret_files import read_secret_file
 
 CONFIGURATION = Configuration.load()
 PAGES = Path(__file__).parent / "pages"
@@ -64,7 +65,10 @@ INSTALLED_APPS = [
     "certwright.store",
 ]
 AUTH_USER_MODEL = "store.User"
-AUTHENTICATION_BACKENDS = ["certwright.console.login.backend.ExpiringPasswords"]
+AUTHENTICATION_BACKENDS = [
+    "certwright.console.login.backend.ExpiringPasswords",
+    "certwright.console.login.backend.DirectoryPasswords",
+]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -34,8 +34,9 @@ from ..ports import KEY_PROVIDERS, VALIDATORS, KeyProvider, Validator
 from ..store.databases import open_database
 from ..store.ledger import Ledger
 from ..store.snapshot import Snapshots
-from .configuration import Configuration, read_secret_file
+from .configuration import Configuration
 from .key_lists import read_key_lists
+from .secret_files import read_secret_file
 
 PASSPHRASE_PARAMETERS = "key-encryption-parameters"  # noqa: S105 - a file's name
 RECOVERY_PARAMETERS = "recovery-parameters"

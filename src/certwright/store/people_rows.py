@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import NamedTuple
 
+LOCAL = "local"
+"""The origin of accounts that are ours alone, and of roles and memberships that somebody here has given."""
+
 
 class UserAccountRow(NamedTuple):
     id: int
@@ -34,6 +37,7 @@ class TeamMemberRow(NamedTuple):
     id: int
     team_id: int
     user_id: int
+    origin: str = LOCAL
 
 
 class ApiTokenRow(NamedTuple):
@@ -53,6 +57,7 @@ class RoleGrantRow(NamedTuple):
     holder: str
     role: str
     scope: str
+    origin: str = LOCAL
 
 
 class CertificateRequestRow(NamedTuple):

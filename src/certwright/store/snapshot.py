@@ -351,7 +351,7 @@ async def _grants(database: Database) -> dict[str, tuple[Grant, ...]]:
     grants: dict[str, list[Grant]] = {}
     for row in await database.select(RoleGrantRow, "1 = 1"):
         grants.setdefault(row.holder, []).append(Grant(Role(row.role), row.scope))
-    return {holder: tuple(held) for holder, held in grants.items()}
+    return {holder: tuple(dict.fromkeys(held)) for holder, held in grants.items()}
 
 
 async def _tokens(database: Database, grants: dict[str, tuple[Grant, ...]]) -> dict[bytes, Token]:
@@ -367,7 +367,8 @@ async def _tokens(database: Database, grants: dict[str, tuple[Grant, ...]]) -> d
 
 async def _teams_of(database: Database) -> dict[str, tuple[str, ...]]:
     members = (
-        'SELECT u."name", t."name" FROM "team_member" m JOIN "user_account" u ON u."id" = m."user_id" '
+        'SELECT DISTINCT u."name", t."name" FROM "team_member" m '
+        'JOIN "user_account" u ON u."id" = m."user_id" '
         'JOIN "team" t ON t."id" = m."team_id" ORDER BY t."name"'
     )
     found: dict[str, list[str]] = {}

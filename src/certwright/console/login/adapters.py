@@ -12,12 +12,14 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.urls import reverse
 
 from ...core.audit import EventKind, JsonValue
 from ...core.envelope import RANDOM_BYTES
+from ...core.errors import CertwrightError, Unavailable
 from ...core.passwords import SALT_OCTETS, hash_password
 from ...operations.bridge import bridge
 from ...operations.manage_users import set_password
@@ -27,6 +29,7 @@ from ...store.models import User
 from ..acting import actor_for, run
 from .attempts import Attempt
 from .configured import factor_required, login_settings, service_host
+from .openid_views import PREFIX
 from .session_limits import begin_session
 
 FACTOR_CONTEXT = "login factor"
@@ -68,7 +71,13 @@ class AccountAdapter(DefaultAccountAdapter):
         attempt = Attempt(request, str(credentials.get("username", "")))
         if not attempt.begin():
             raise self.validation_error("too_many_login_attempts")
-        user: User | None = super().authenticate(request, **credentials)
+        try:
+            user: User | None = super().authenticate(request, **credentials)
+        except Unavailable as error:
+            raise ValidationError(error.detail) from error
+        except CertwrightError as error:  # the password is right, and its person may not come in here
+            attempt.failed()
+            raise ValidationError(error.detail) from error
         if user is None:
             attempt.failed()
         else:
@@ -111,6 +120,20 @@ class AccountAdapter(DefaultAccountAdapter):
         records = get_authentication_records(context.request, context.request.user)
         age = time.time() - records[-1]["at"] if records else -1
         return not 0 <= age < login_settings().fresh_seconds
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """Who comes from an OpenID provider proves it there."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not user.origin.startswith(PREFIX):
+            return methods
+        name = user.origin.removeprefix(PREFIX)
+        there = {
+            "id": "openid",
+            "description": f"Log in again with {name}",
+            "url": reverse("openid_begin", args=[name]),
+        }
+        methods = [one for one in methods if one["id"] != "reauthenticate"]
+        return [there, *methods] if name in login_settings().oidc else methods
 
     def send_notification_mail(
         self, template_prefix: str, user: User, *arguments: Any, **values: Any

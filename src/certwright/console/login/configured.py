@@ -1,9 +1,13 @@
 """What the settings say about logging in; `site/settings.py` hands it over."""
 
+from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
+
+from .ldap import Directory
+from .openid_requests import OpenIdSource
 
 
 class LoginSettings(Protocol):
@@ -25,6 +29,10 @@ class LoginSettings(Protocol):
     def lock_seconds(self) -> int: ...
     @property
     def lock_seconds_max(self) -> int: ...
+    @property
+    def ldap(self) -> Directory | None: ...
+    @property
+    def oidc(self) -> Mapping[str, OpenIdSource]: ...
 
 
 def login_settings() -> LoginSettings:

@@ -16,7 +16,10 @@ from ..errors import error_page
 from .configured import factor_required
 from .fresh import View, ask_again
 
-PUBLIC = frozenset({"start", "favicon", "account_login", "mfa_login_webauthn", "mfa_authenticate"})
+PUBLIC = frozenset(
+    {"start", "favicon", "account_login", "mfa_login_webauthn", "mfa_authenticate", "openid_begin"}
+    | {"openid_finish"}
+)
 REST = "api/"
 """Its routes ask for a token themselves."""
 PROOFS = frozenset(

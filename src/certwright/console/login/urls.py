@@ -5,10 +5,13 @@ from allauth.mfa.base import views as factors
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path
 
-from .views import PasswordView
+from . import openid_views
+from .views import LoginPage, PasswordView
 
 urlpatterns = [
-    path("", account.login, name="account_login"),
+    path("", LoginPage.as_view(), name="account_login"),
+    path("from/<str:name>/", openid_views.begin, name="openid_begin"),
+    path("from/<str:name>/done/", openid_views.finish, name="openid_finish"),
     path("factor/", factors.authenticate, name="mfa_authenticate"),
     path("passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
     path("out/", account.logout, name="account_logout"),

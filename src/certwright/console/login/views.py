@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allauth.account.views import PasswordChangeView
+from allauth.account.views import LoginView, PasswordChangeView
 from allauth.mfa.base.views import IndexView
 from allauth.usersessions.internal.flows.sessions import end_sessions
 from allauth.usersessions.models import UserSession
@@ -11,13 +11,32 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, resolve_url
 from django.views.decorators.http import require_POST
 
+from ...core.errors import Conflict
+from ...store.models import User
+from ...store.people_rows import LOCAL
 from ..acting import actor_of
-from .configured import factor_required
+from .configured import factor_required, login_settings
 from .forms import FirstPasswordForm
+
+
+class LoginPage(LoginView):
+    """By password or passkey, and by those who vouch for others."""
+
+    def get_context_data(self, **values: Any) -> dict[str, Any]:
+        sources = [(name, source.label or name) for name, source in login_settings().oidc.items()]
+        return super().get_context_data(**values) | {"sources": sources}
 
 
 class PasswordView(PasswordChangeView):
     """Another password. Who came with one that dies has just shown it, and is not asked for it again."""
+
+    def dispatch(self, request: HttpRequest, *arguments: Any, **values: Any) -> Any:
+        user = request.user
+        if isinstance(user, User) and user.origin != LOCAL:
+            raise Conflict(
+                f"account {user.name} has no password here: it is one of {user.origin}; change it there"
+            )
+        return super().dispatch(request, *arguments, **values)
 
     @property
     def first(self) -> bool:

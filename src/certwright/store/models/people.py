@@ -84,10 +84,11 @@ class TeamMember(models.Model):
     id = IdentifierField()
     team = models.ForeignKey(Team, on_delete=models.PROTECT)
     user = models.ForeignKey(User, on_delete=models.PROTECT)
+    origin = models.CharField(max_length=100, default="local", help_text="who says so, as of an account")
 
     class Meta:
         db_table = "team_member"
-        constraints = [models.UniqueConstraint(fields=["team", "user"], name="team_member_once")]
+        constraints = [models.UniqueConstraint(fields=["team", "user", "origin"], name="team_member_once")]
 
 
 class ApiToken(models.Model):
@@ -116,7 +117,10 @@ class RoleGrant(models.Model):
     holder = models.CharField(max_length=200, db_index=True)
     role = models.CharField(max_length=30)
     scope = models.TextField()
+    origin = models.CharField(max_length=100, default="local", help_text="who says so, as of an account")
 
     class Meta:
         db_table = "role_grant"
-        constraints = [models.UniqueConstraint(fields=["holder", "role", "scope"], name="role_grant_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["holder", "role", "scope", "origin"], name="role_grant_once")
+        ]
