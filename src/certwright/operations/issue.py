@@ -29,6 +29,7 @@ from ..core.plan import SERIAL_OCTETS, CertificatePlan, make_plan, make_serial
 from ..core.policy import EVERYTHING, Approved, EndpointPolicy, evaluate
 from ..core.profile import Profile
 from ..core.request import CertificateRequest
+from ..core.second_person import Kind
 from ..core.template import fast_tbs
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
@@ -45,6 +46,7 @@ from ..store.snapshot import Endpoint, Generation
 from .apply_rules import apply_rules, facts_of
 from .check_key import check_approved
 from .context import Context, decide_again
+from .second_person import refuse_beside
 
 NAMES_SHOWN, NAME_SHOWN, SUBJECT_SHOWN = 16, 200, 800
 REASONS_SHOWN, REASON_SHOWN = 8, 300
@@ -115,6 +117,8 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     order = responsible(order)
     subject = subject_of_issuance(generation, profile, order)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
+    if profile.is_authority:
+        refuse_beside(context, Kind.FOUND_AUTHORITY, "use `certwright authority sign-csr`")
     certified = await certify(
         context,
         generation,
