@@ -204,6 +204,17 @@ class EventKind(Described):
         "A key for external account binding was revoked.",
     )
 
+    PROPOSAL_MADE = "proposal.made", "A dangerous act was proposed, for another person to confirm."
+    PROPOSAL_CONFIRMED = "proposal.confirmed", "Another person confirmed a dangerous act."
+    PROPOSAL_WITHDRAWN = "proposal.withdrawn", "A proposed act was taken back."
+    PROPOSAL_CARRIED_OUT = "proposal.carried-out", "A confirmed act was done by who had proposed it."
+    BREAK_GLASS_OPENED = (
+        "break-glass.opened",
+        "The rule of the second person was suspended on the machine itself.",
+    )
+    BREAK_GLASS_USED = "break-glass.used", "A dangerous act was done while that rule was suspended."
+    BREAK_GLASS_ENDED = "break-glass.ended", "The rule of the second person is in force again."
+
     WORKER_RECOVERED = "worker.recovered", "A worker took over the unfinished work of a dead one."
     WORKER_JOB_FAILED = "worker.job-failed", "A piece of durable work failed for good."
     AUDIT_EXPORTED = "audit.exported", "The audit log was exported."

@@ -17,6 +17,7 @@ from ..core.errors import Conflict, Malformed, Reason, Refused
 from ..core.keys import PrivateKey
 from ..core.last_list import number_of_last_list
 from ..core.outside_authority import check_ordered, extension_request
+from ..core.second_person import Act, Kind
 from ..ports import KeyImporter
 from ..store.ledger import Change
 from ..store.rows import AuthorityGenerationRow, CounterRow
@@ -35,6 +36,7 @@ from .found_authority import (
     pending_generation,
 )
 from .issue import not_compromised
+from .second_person import permission
 
 CHAIN_MAX = 10
 NAME_SHOWN = 1000
@@ -126,7 +128,7 @@ async def import_authority(
     """Take over an authority with its key, into a provider that can import.
 
     `last_list` is the last CRL it has signed, PEM or DER; None where it has revoked nothing. Raises Conflict
-    when its name or key is an authority's here, and as `accept_certificate`.
+    when its name or key is an authority's here, SecondPersonNeeded, and as `accept_certificate`.
     """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.name))
     check_order(order)
@@ -162,7 +164,8 @@ async def import_authority(
             events=[event],
             configures=True,
         )
-        await decide_again(context, lambda: _bring(context, given, change))
+        act = _import_act(order, spki, given, last_list)
+        await decide_again(context, lambda: _bring(context, actor, given, change, act))
     return (await context.snapshots.refresh()).generations[generation.id]
 
 
@@ -174,10 +177,28 @@ def _with_certificate(
     )
 
 
-async def _bring(context: Context, given: Accepted, change: Change) -> None:
-    change.revision = context.snapshot.revision
+def _import_act(order: AuthorityOrder, spki: bytes, given: Accepted, last_list: bytes | None) -> Act:
+    arguments = {
+        "name": order.name,
+        "kind": order.kind,
+        "subject": str(order.subject),
+        "algorithm": order.algorithm.value,
+        "key_provider": order.key_provider,
+        "crl_shards": order.crl_shards,
+        "spki_sha256": hashlib.sha256(spki).hexdigest(),
+        "certificate_sha256": hashlib.sha256(given.certificate).hexdigest(),
+        "chain_sha256": [hashlib.sha256(der).hexdigest() for der in given.chain],
+        "last_list_sha256": hashlib.sha256(last_list).hexdigest() if last_list else "",
+    }
+    return Act(Kind.IMPORT_AUTHORITY, Verb.MANAGE_AUTHORITIES, (Subject(authority=order.name),), arguments)
+
+
+async def _bring(context: Context, actor: Actor, given: Accepted, change: Change, act: Act) -> None:
+    """Each time it is decided again, a second person's permission is looked for again."""
     await _check_not_revoked(context, given)
-    await context.ledger.commit(change)
+    whole = await permission(context, actor, act)
+    whole.join(change)
+    await context.ledger.commit(whole)
 
 
 async def _check_not_revoked(context: Context, given: Accepted) -> None:

@@ -30,7 +30,7 @@ async def create_with_password(context: Context, actor: Actor, new: NewUser) -> 
     require(actor, Verb.MANAGE_ACCESS, Subject())
     if new.service or new.origin != LOCAL:
         return FirstPassword(await create_user(context, actor, new), "", None)
-    password, kept, end = await _made(context)
+    (password, kept), end = await make_password(context), context.clock() + PASSWORD_LIFE
     row = await create_user(context, actor, replace(new, password=kept, password_expires_at=end))
     return FirstPassword(row, password, end)
 
@@ -39,15 +39,15 @@ async def reset_password(context: Context, actor: Actor, name: str) -> FirstPass
     """Another one-time password. Nobody gets one for themselves without `manage-access`: a token would become
     a log-in by it.
 
-    Raises Forbidden, NotFound, Conflict for accounts without a password, Moved.
+    Raises Forbidden, NotFound, Conflict for accounts without a password, Moved, SecondPersonNeeded.
     """
     require(actor, Verb.MANAGE_ACCESS, Subject())
-    password, kept, end = await _made(context)
+    (password, kept), end = await make_password(context), context.clock() + PASSWORD_LIFE
     return FirstPassword(await set_password(context, actor, name, kept, end), password, end)
 
 
-async def _made(context: Context) -> tuple[str, str, datetime]:
-    """A password, the same hashed, and when it dies. Hashing takes its time, so it is done in a thread."""
+async def make_password(context: Context) -> tuple[str, str]:
+    """A password, and the same hashed. Hashing takes its time, so it is done in a thread."""
     password = base64.urlsafe_b64encode(context.random(PASSWORD_OCTETS)).decode()
     kept = await asyncio.to_thread(hash_password, password, context.random(SALT_OCTETS))
-    return password, kept, context.clock() + PASSWORD_LIFE
+    return password, kept

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..core import keys
@@ -28,6 +28,7 @@ from ..core.plan import CertificatePlan
 from ..core.policy import EVERYTHING
 from ..core.profile import Profile, subject_rules
 from ..core.request import AuthorityTerms, CertificateRequest, request_for
+from ..core.second_person import Act, Kind
 from ..ports import KeyReference, KeySpec
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
@@ -38,6 +39,7 @@ from .context import Context, decide_again
 from .issue import IssueOrder, certify, exempt, record
 from .keyring import RECOVERY
 from .rehearse import rehearse
+from .second_person import permission
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 NAME_SHOWN = 1000
@@ -71,7 +73,9 @@ class AuthorityOrder:
 async def found_authority(context: Context, actor: Actor, order: AuthorityOrder) -> Generation:
     """Make the authority; its generation, in force unless an outside certificate is awaited.
 
-    Raises Forbidden, Malformed, Refused, Conflict when the name is taken, NotFound, Unavailable.
+    Raises Forbidden, Malformed, Refused, Conflict when the name is taken, NotFound, Unavailable,
+    SecondPersonNeeded. A second person's permission is used up when the key is on record; what is cut short
+    after that was permitted.
     """
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=order.name))
     if order.parent:
@@ -82,7 +86,7 @@ async def found_authority(context: Context, actor: Actor, order: AuthorityOrder)
     pending = _unfinished(snapshot, order)
     if pending is None:
         check_authority_name(snapshot, order.subject, b"")
-        await _register(context, actor, order)
+        await decide_again(context, lambda: _register(context, actor, order))
         pending = _unfinished(await context.snapshots.refresh(), order)
         if pending is None:
             raise _withdrawn(order.name)
@@ -196,6 +200,7 @@ def _withdrawn(name: str) -> Conflict:
 
 async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> None:
     """Make the key, and put authority and generation on record without a certificate."""
+    permitted = await permission(context, actor, _act(order))
     now = context.clock()
     spec = KeySpec(order.algorithm, f"authority/{order.name}/1")
     reference, public_key = await context.keyring.create(order.key_provider, spec)
@@ -212,9 +217,26 @@ async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> No
         events=[Event(EventKind.KEY_CREATED, now, actor.name, actor.source, subject, detail)],
         configures=True,
     )
+    change.join(permitted)
     async with destroyed_on_failure(context, order.key_provider, reference):
         _check_certifiable(context, order, public_key, now)
         await context.ledger.commit(change)
+
+
+def _act(order: AuthorityOrder) -> Act:
+    arguments = {
+        "name": order.name,
+        "kind": order.kind,
+        "subject": str(order.subject),
+        "algorithm": order.algorithm.value,
+        "key_provider": order.key_provider,
+        "parent": order.parent,
+        "profile": _profile_name(order),
+        "terms": terms_document(order.terms),
+        "crl_shards": order.crl_shards,
+    }
+    subjects = (Subject(authority=order.name), Subject(authority=order.parent or order.name))
+    return Act(Kind.FOUND_AUTHORITY, Verb.MANAGE_AUTHORITIES, tuple(dict.fromkeys(subjects)), arguments)
 
 
 @asynccontextmanager
@@ -362,8 +384,10 @@ async def _sign_subordinate(
     now = context.clock()
     signer = context.snapshot.issuing(parent)
     chosen = _for_authorities(context.snapshot, profile)
+    permitted = await permission(context, actor, _outside_act(parent, request, profile, now))
     certified = await certify(context, signer, chosen, EVERYTHING, request, actor, now, exempt)
     change = record(context, certified, signer, IssueOrder(actor, request), now)
+    change.join(permitted)
     row = change.inserted[0]
     assert isinstance(row, CertificateRow)
     detail: dict[str, JsonValue] = {
@@ -384,8 +408,23 @@ async def _sign_subordinate(
     return row, certified.der
 
 
+def _outside_act(parent: str, request: CertificateRequest, profile: str, now: datetime) -> Act:
+    days = None if request.not_after is None else round((request.not_after - now) / timedelta(days=1))
+    arguments = {
+        "parent": parent,
+        "profile": profile,
+        "subject": str(request.subject),
+        "algorithm": keys.algorithm_of(request.public_key).value,
+        "csr_spki_sha256": hashlib.sha256(keys.spki(request.public_key)).hexdigest(),
+        "terms": terms_document(request.terms),
+        "days": days,
+    }
+    return Act(Kind.FOUND_AUTHORITY, Verb.MANAGE_AUTHORITIES, (Subject(authority=parent),), arguments)
+
+
 async def retire_authority(context: Context, actor: Actor, name: str) -> AuthorityRow:
-    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict."""
+    """Issue no more under this authority; its status data goes on. Raises Forbidden, NotFound, Conflict,
+    SecondPersonNeeded."""
     require(actor, Verb.MANAGE_AUTHORITIES, Subject(authority=name))
     return await decide_again(context, lambda: _retire(context, actor, name))
 
@@ -394,11 +433,17 @@ async def _retire(context: Context, actor: Actor, name: str) -> AuthorityRow:
     authority = context.snapshot.authority(name)
     if authority.retired_at:
         raise Conflict(f"authority {name} is retired since {authority.retired_at:%Y-%m-%d} already")
-    return await commit_retirement(context, actor, authority)
+    act = Act(Kind.RETIRE_AUTHORITY, Verb.MANAGE_AUTHORITIES, (Subject(authority=name),), {"name": name})
+    permitted = await permission(context, actor, act)
+    return await commit_retirement(context, actor, authority, also=permitted)
 
 
 async def commit_retirement(
-    context: Context, actor: Actor, authority: AuthorityRow, guards: Sequence[Absent] = ()
+    context: Context,
+    actor: Actor,
+    authority: AuthorityRow,
+    guards: Sequence[Absent] = (),
+    also: Change | None = None,
 ) -> AuthorityRow:
     """It stands on the configuration: who has not seen what the authority is now does not retire it. Raises
     Reconfigured, and what guards name."""
@@ -412,6 +457,8 @@ async def commit_retirement(
         revision=context.snapshot.revision,
         configures=True,
     )
+    if also is not None:
+        change.join(also)
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return after

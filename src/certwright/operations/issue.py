@@ -29,6 +29,7 @@ from ..core.plan import SERIAL_OCTETS, CertificatePlan, make_plan, make_serial
 from ..core.policy import EVERYTHING, Approved, EndpointPolicy, evaluate
 from ..core.profile import Profile
 from ..core.request import CertificateRequest
+from ..core.second_person import Kind
 from ..core.template import fast_tbs
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
@@ -46,6 +47,7 @@ from ..store.vetting import Organization
 from .apply_rules import apply_rules, facts_of, require_validation
 from .check_key import check_approved
 from .context import Context, decide_again
+from .second_person import refuse_beside
 from .vetting_reached import organizations_for, reached_by
 
 NAMES_SHOWN, NAME_SHOWN, SUBJECT_SHOWN = 16, 200, 800
@@ -117,6 +119,8 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     order = responsible(order)
     subject = subject_of_issuance(generation, profile, order)
     require_for_certificate(order.actor, order.verb, subject, speaks_for_issuer(profile))
+    if profile.is_authority:
+        refuse_beside(context, Kind.FOUND_AUTHORITY, "use `certwright authority sign-csr`")
     revision = context.snapshot.revision
     vetted = await organizations_for(context, profile, order.team)
     if context.snapshot.revision != revision:

@@ -5,12 +5,14 @@ import re
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
 from ..core.errors import Conflict, Malformed, NotFound
+from ..core.second_person import Act, Kind
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
 from ..store.people_rows import LOCAL, TeamMemberRow, TeamRow
 from .context import Context, decide_again
 from .manage_users import MAIL, find_user
+from .second_person import permission
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 DESCRIPTION_MAX = 1000
@@ -43,7 +45,7 @@ async def change_team(context: Context, actor: Actor, name: str, description: st
 
 
 async def add_member(context: Context, actor: Actor, team: str, user: str) -> None:
-    """Raises Forbidden, NotFound, Conflict when they are in it already."""
+    """Raises Forbidden, NotFound, Conflict when they are in it already, SecondPersonNeeded."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
 
     async def add() -> None:
@@ -52,21 +54,38 @@ async def add_member(context: Context, actor: Actor, team: str, user: str) -> No
             raise Conflict(f"{user} is in team {team} already")
         member = TeamMemberRow(context.ledger.new_id(), row.id, account.id)
         change = Change(inserted=[member], revision=context.snapshot.revision)
+        change.join(await _permission(context, actor, "add", team, user))
         await _commit(context, actor, row, change, EventKind.TEAM_MEMBER_ADDED, {"user": user})
 
     await decide_again(context, add)
 
 
 async def remove_member(context: Context, actor: Actor, team: str, user: str) -> None:
-    """One whose source puts them there is back at their next log-in. Raises Forbidden, NotFound."""
+    """One whose source puts them there is back at their next log-in. Raises Forbidden, NotFound,
+    SecondPersonNeeded."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
+    await decide_again(context, lambda: _remove_member(context, actor, team, user))
+
+
+async def _remove_member(context: Context, actor: Actor, team: str, user: str) -> None:
     row, account = context.snapshot.team(team), await find_user(context.database, user)
     members = await _memberships(context.database, row.id, account.id)
     if not members:
         raise NotFound(f"{user} is not in team {team}")
-    await _commit(
-        context, actor, row, Change(removed=[*members]), EventKind.TEAM_MEMBER_REMOVED, {"user": user}
-    )
+    change = Change(removed=[*members])
+    change.join(await _permission(context, actor, "remove", team, user))
+    await _commit(context, actor, row, change, EventKind.TEAM_MEMBER_REMOVED, {"user": user})
+
+
+async def _permission(context: Context, actor: Actor, act: str, team: str, user: str) -> Change:
+    """Who comes into a team with roles, or leaves it, has other roles. Raises SecondPersonNeeded."""
+    grants = context.snapshot.grants.get(f"team:{team}", ())
+    if not grants:
+        return Change(revision=context.snapshot.revision)
+    told = sorted(f"{grant.role} {grant.scope}" for grant in grants)
+    arguments = {"act": act, "team": team, "user": user, "grants": told}
+    change = Act(Kind.CHANGE_ROLES, Verb.MANAGE_ACCESS, (Subject(),), arguments)
+    return await permission(context, actor, change)
 
 
 async def _memberships(database: Database, team: int, user: int) -> list[TeamMemberRow]:

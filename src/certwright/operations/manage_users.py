@@ -12,11 +12,13 @@ from datetime import datetime
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
 from ..core.errors import Conflict, Malformed, NotFound
+from ..core.second_person import Act, Kind
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
 from ..store.people_rows import LOCAL, UserAccountRow
 from .context import Context, decide_again
+from .second_person import permission
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")
 MAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
@@ -125,17 +127,32 @@ async def set_password(
     """Another password, hashed; everybody who is logged in with the old one is logged out.
 
     People set their own, which lasts; who manages access sets others', which should die soon. Raises
-    Forbidden, NotFound, Conflict for accounts without one, Moved.
+    Forbidden, NotFound, Conflict for accounts without one, Moved, SecondPersonNeeded.
     """
     if not actor.user or actor.user != name:
         require(actor, Verb.MANAGE_ACCESS, Subject())
+    return await decide_again(context, lambda: _set_password(context, actor, name, password, expires_at))
+
+
+async def _set_password(
+    context: Context, actor: Actor, name: str, password: str, expires_at: datetime | None
+) -> UserAccountRow:
     row = await find_user(context.database, name)
     if row.service or row.origin != LOCAL:
         reason = "a service's, which logs in nowhere" if row.service else f"one of {row.origin}"
         raise Conflict(f"account {name} has no password here: it is {reason}")
     detail: dict[str, JsonValue] = {"expires_at": expires_at.isoformat() if expires_at else None}
     after = row._replace(password=password, password_expires_at=expires_at)
-    return await _replace(context, actor, row, after, EventKind.USER_PASSWORD_SET, detail)
+    permitted = await _reset_of(context, actor, name, "password")
+    return await _replace(context, actor, row, after, EventKind.USER_PASSWORD_SET, detail, permitted)
+
+
+async def _reset_of(context: Context, actor: Actor, name: str, what: str) -> Change | None:
+    """Whoever resets the log-in of another could then be the other. Raises SecondPersonNeeded."""
+    if actor.user == name:
+        return None
+    act = Act(Kind.RESET_LOGIN, Verb.MANAGE_ACCESS, (Subject(),), {"act": what, "account": name})
+    return await permission(context, actor, act)
 
 
 async def disable_user(
@@ -211,11 +228,17 @@ async def list_users(database: Database, actor: Actor) -> list[UserAccountRow]:
 
 async def remove_factors(context: Context, actor: Actor, name: str) -> UserAccountRow:
     """Take authenticator, passkeys and recovery codes from who has lost them; all sessions end. On record
-    before they go, so that none goes unrecorded. Raises Forbidden, NotFound, Moved, Unavailable."""
+    before they go, so that none goes unrecorded. Raises Forbidden, NotFound, Moved, Unavailable,
+    SecondPersonNeeded."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
+    return await decide_again(context, lambda: _remove_factors(context, actor, name))
+
+
+async def _remove_factors(context: Context, actor: Actor, name: str) -> UserAccountRow:
     row = await find_user(context.database, name)
     after = row._replace(sessions_ended_at=context.clock())
-    changed = await _replace(context, actor, row, after, EventKind.MFA_REMOVED, {"factor": "all"})
+    permitted = await _reset_of(context, actor, name, "factors")
+    changed = await _replace(context, actor, row, after, EventKind.MFA_REMOVED, {"factor": "all"}, permitted)
     async with context.database.transaction(0) as transaction:
         await transaction.execute('DELETE FROM "mfa_authenticator" WHERE "user_id" = ?', (row.id,))
     return changed

@@ -7,16 +7,18 @@ the worker signs new lists.
 import json
 from datetime import datetime
 
-from ..core.access import Actor, Verb, require_for_certificate
+from ..core.access import Actor, Subject, Verb, require_for_certificate
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Moved
 from ..core.revocation import Reason, RevocationFacts, release, revoke
+from ..core.second_person import Act, Kind
 from ..store.databases import Duplicate
 from ..store.ledger import Change
 from ..store.rows import CertificateRow, CompromisedKeyRow, StatusChangeRow
 from .certificates_in_use import authority_of, speaks_for_us
 from .context import Context
 from .find_certificate import find_certificate, read_subject
+from .second_person import permission
 
 PUBLISH_CRL = "crl.publish"
 ATTEMPTS = 3
@@ -33,8 +35,8 @@ async def revoke_certificate(
 ) -> CertificateRow:
     """Revoke by fingerprint or serial; the certificate's row after it.
 
-    With an authority's certificate the authority is retired. Raises Forbidden, NotFound, Malformed, and
-    Conflict when it is revoked already in a way that stays.
+    With an authority's certificate the authority is retired. Raises Forbidden, NotFound, Malformed,
+    Conflict when it is revoked already in a way that stays, and for an authority's SecondPersonNeeded.
     """
     for _ in range(ATTEMPTS):
         row = await find_certificate(context.database, actor, reference)
@@ -67,7 +69,7 @@ async def revoke_row(
     held = facts.reason is Reason.CERTIFICATE_HOLD
     kind = EventKind.CERTIFICATE_HELD if held else EventKind.CERTIFICATE_REVOKED
     change.events.append(_event(kind, actor, row, wanted.revoked_at, {"reason": facts.reason.label}))
-    change.join(_out_of_service(context, row, facts, actor))
+    change.join(await _out_of_service(context, row, facts, actor))
     if also is not None:
         change.join(also)
     await context.ledger.commit(change)
@@ -114,9 +116,11 @@ async def _require(context: Context, actor: Actor, row: CertificateRow) -> None:
     require_for_certificate(actor, Verb.REVOKE, subject, speaks_for_us(context, row))
 
 
-def _out_of_service(context: Context, row: CertificateRow, facts: RevocationFacts, actor: Actor) -> Change:
+async def _out_of_service(
+    context: Context, row: CertificateRow, facts: RevocationFacts, actor: Actor
+) -> Change:
     """What goes with the revocation of a certificate that speaks for us: its authority issues no more, and
-    every process is told. Raises Conflict for a hold."""
+    every process is told. Raises Conflict for a hold, SecondPersonNeeded."""
     generation = authority_of(context, row)
     if generation is None or generation.row.retired_at:
         return _told(context, row)
@@ -133,6 +137,10 @@ def _out_of_service(context: Context, row: CertificateRow, facts: RevocationFact
     )
     change = _told(context, row)
     change.join(Change(replaced=[(generation.row, after)], events=[event]))
+    name, reason = generation.authority.name, facts.reason.label
+    arguments = {"name": name, "certificate": row.fingerprint.hex(), "reason": reason}
+    act = Act(Kind.RETIRE_AUTHORITY, Verb.MANAGE_AUTHORITIES, (Subject(authority=name),), arguments)
+    change.join(await permission(context, actor, act))
     return change
 
 

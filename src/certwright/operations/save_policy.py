@@ -8,15 +8,18 @@ from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.errors import Conflict, Malformed, Reason, Refused
 from ..core.rules import NeedsApproval, RuleSet, Stopped, stopped
-from ..core.rules_difference import difference
+from ..core.rules_difference import Difference, difference
 from ..core.rules_document import rules_to_document
 from ..core.rules_facts import StoredFacts
+from ..core.second_person import Act, Kind
 from ..store.databases import Database
 from ..store.ledger import Change
 from ..store.rows import CertificateNameRow, CertificateRow, PolicyRow
 from .apply_rules import rules_in_force
 from .context import Context, decide_again
 from .issue_ocsp_signer import PROFILE as OCSP_SIGNER
+from .read_policy import difference_document
+from .second_person import permission
 
 COMMENT_MAX = 2000
 NAMES_SHOWN, NAME_SHOWN = 50, 64
@@ -35,7 +38,8 @@ async def save_policy(
     """The rules as they are in force from now on. `based_on` is the number that they were made from.
 
     Raises Forbidden, Malformed, Conflict when there is a later version or nothing would change, and Refused
-    when they would stop us from renewing certificates of our own, unless that is wanted `anyway`.
+    when they would stop us from renewing certificates of our own, unless that is wanted `anyway`; and
+    SecondPersonNeeded.
     """
     return await decide_again(context, lambda: _save(context, actor, rules, comment, based_on, anyway))
 
@@ -67,9 +71,22 @@ async def _save(
     }
     event = Event(EventKind.POLICY_SAVED, now, actor.name, actor.source, f"policy:{row.number}", detail)
     change = Change(inserted=[row], events=[event], revision=snapshot.revision, configures=True)
+    change.join(await permission(context, actor, _act(rules, comment, current, anyway, changes)))
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return row
+
+
+def _act(rules: RuleSet, comment: str, current: int, anyway: bool, changes: Difference) -> Act:
+    """It stands on what is in force: after other rules, it is another act."""
+    arguments: dict[str, JsonValue] = {
+        "based_on": current,
+        "rules": rules_to_document(rules),
+        "comment": comment,
+        "anyway": anyway,
+        "changes": difference_document(changes),
+    }
+    return Act(Kind.CHANGE_POLICY, Verb.MANAGE_POLICY, (Subject(),), arguments)
 
 
 def _named(names: Iterable[str]) -> list[JsonValue]:

@@ -176,3 +176,41 @@ class NoticeRow(NamedTuple):
     created_at: datetime
     read_at: datetime | None
     version: int
+
+
+class SecondPersonRuleRow(NamedTuple):
+    id: int
+    kinds: str
+    hours: int
+    version: int
+
+
+class ProposalRow(NamedTuple):
+    id: int
+    kind: str
+    arguments: str
+    digest: bytes
+    verb: str
+    subjects: str
+    proposed_by: str
+    person: str
+    proposed_at: datetime
+    expires_at: datetime
+    confirmed_by: str
+    confirmed_at: datetime | None
+    withdrawn_by: str
+    withdrawn_at: datetime | None
+    done_at: datetime | None
+    version: int
+
+
+class BreakGlassRow(NamedTuple):
+    id: int
+    reason: str
+    account: str
+    opened_at: datetime
+    opened_by: str
+    ends_at: datetime
+    ended_at: datetime | None
+    ended_by: str
+    version: int

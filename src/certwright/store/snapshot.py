@@ -24,8 +24,16 @@ from ..core.issuer import Issuer, Pointers, issuer_of
 from ..core.policy import EndpointPolicy, endpoint_policy_from_document
 from ..core.profile import Profile
 from ..core.profile_document import from_document
+from ..core.second_person import NO_RULE, Kind, Rule
 from .databases import Database
-from .people_rows import ApiTokenRow, ApprovalDelegationRow, RoleGrantRow, TeamRow
+from .people_rows import (
+    ApiTokenRow,
+    ApprovalDelegationRow,
+    BreakGlassRow,
+    RoleGrantRow,
+    SecondPersonRuleRow,
+    TeamRow,
+)
 from .rows import (
     AuthorityGenerationRow,
     AuthorityRow,
@@ -131,8 +139,16 @@ class Snapshot:
     delegations: tuple[ApprovalDelegationRow, ...] = ()
     """Rights to approve that were handed on for a time, past and future ones too, without those of
     disabled accounts."""
+    second_person: Rule = NO_RULE
+    """For which dangerous acts a second person is needed."""
+    glass: BreakGlassRow | None = None
+    """While somebody on the machine has suspended that; its time may be over."""
     derived: dict[Any, Any] = field(default_factory=dict)
     """What others compute from this snapshot and want to forget with it."""
+
+    def broken_glass(self, now: datetime) -> BreakGlassRow | None:
+        """What suspends the rule of the second person at this moment."""
+        return self.glass if self.glass is not None and self.glass.ends_at > now else None
 
     def authority(self, name: str) -> AuthorityRow:
         try:
@@ -259,6 +275,8 @@ async def load_snapshot(database: Database) -> Snapshot:
         teams={row.name: row for row in await database.select(TeamRow, "1 = 1")},
         teams_of=await _teams_of(database),
         delegations=await _delegations(database),
+        second_person=await _second_person(database),
+        glass=next(iter(await database.select(BreakGlassRow, '"ended_at" IS NULL ORDER BY "id" DESC')), None),
     )
 
 
@@ -380,6 +398,12 @@ async def _teams_of(database: Database) -> dict[str, tuple[str, ...]]:
 async def _delegations(database: Database) -> tuple[ApprovalDelegationRow, ...]:
     enabled = '"user" IN (SELECT "name" FROM "user_account" WHERE "disabled_at" IS NULL)'
     return tuple(await database.select(ApprovalDelegationRow, f'{enabled} ORDER BY "id"'))
+
+
+async def _second_person(database: Database) -> Rule:
+    for row in await database.select(SecondPersonRuleRow, '"id" = 1'):
+        return Rule(frozenset(map(Kind, json.loads(row.kinds))), row.hours)
+    return NO_RULE
 
 
 class Snapshots:

@@ -29,6 +29,7 @@ from .console import Overview, SavedView
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
 from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
+from .second_person import BreakGlass, Proposal, SecondPersonRule
 from .status import Crl, CrlShard, OcspRun, StatusChange
 from .vetting import Evidence, EvidenceChunk, Organization, VettingCheck
 from .work import Lease, Outbox, Remembered
@@ -51,6 +52,7 @@ __all__ = [
     "AuditWriter",
     "Authority",
     "AuthorityGeneration",
+    "BreakGlass",
     "Certificate",
     "CertificateBody",
     "CertificateName",
@@ -77,10 +79,12 @@ __all__ = [
     "PracticeStatement",
     "PracticeText",
     "Profile",
+    "Proposal",
     "Remembered",
     "RequestApprover",
     "RoleGrant",
     "SavedView",
+    "SecondPersonRule",
     "StatusChange",
     "Team",
     "TeamMember",
