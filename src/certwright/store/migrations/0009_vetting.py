@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('store', '0006_attestation'),
+        ('store', '0008_second_person'),
     ]
 
     operations = [
