@@ -25,6 +25,7 @@ class Page:
 PAGES = (
     Page(_("Overview"), "console"),
     Page(_("Certificates"), "certificates", (Verb.VIEW,)),
+    Page(_("Policy"), "policy", (Verb.MANAGE_POLICY, Verb.VIEW_AUDIT)),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
 )
