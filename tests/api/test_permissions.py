@@ -197,6 +197,18 @@ def request_wishes(api: Api) -> dict[str, Wish]:
         "GET /policy": Wish("/policy"),
         "PUT /policy": Wish("/policy", lambda who: {"toml": RULES, "comment": who}),
         "GET /policy/versions": Wish("/policy/versions"),
+        **_replays(api),
+    }
+
+
+def _replays(api: Api) -> dict[str, Wish]:
+    kept = "/policy/replays/" + api.gives("POST", "/policy/replays", json={"toml": RULES})["id"]
+    return {
+        "POST /policy/check": Wish("/policy/check", lambda who: {"toml": RULES}),
+        "GET /policy/replays": Wish("/policy/replays"),
+        "POST /policy/replays": Wish("/policy/replays", lambda who: {"toml": RULES}),
+        "GET /policy/replays/{identifier}": Wish(kept),
+        "POST /policy/replays/{identifier}/cancel": Wish(f"{kept}/cancel", lambda who: {}),
     }
 
 

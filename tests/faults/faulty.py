@@ -67,7 +67,7 @@ class FaultyDatabase:
 
     def __init__(self, inner: Database, faults: Faults) -> None:
         self._inner, self._faults = inner, faults
-        self.lanes = inner.lanes
+        self.lanes, self.url = inner.lanes, inner.url
 
     async def select(self, row_type: Any, condition: str, *parameters: Any) -> Any:
         return await self._faults.around(lambda: self._inner.select(row_type, condition, *parameters))

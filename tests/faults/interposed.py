@@ -15,7 +15,7 @@ class Interposed:
 
     def __init__(self, inner: Database) -> None:
         self._inner = inner
-        self.lanes = inner.lanes
+        self.lanes, self.url = inner.lanes, inner.url
         self.steps: dict[str, list[Step]] = {}
 
     def at(self, point: str, *steps: Step) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 from pydantic import Field
 
 from ..core.approval import RequestStatus
+from ..operations.policy_replays import ReplayStatus
 from ..operations.read_policy import NUMBER_MAX
 from ..operations.request_certificate import COMMENT_MAX
-from .schemas import Answer, Body, Cursor, Limit, Line, Moment, Name, Next, Query, Time
+from .schemas import Answer, Body, Cursor, Digest, Limit, Line, Moment, Name, Next, Query, Time
 
 AnyObject = dict[str, Any]
 TOML_CHARACTERS_MAX = 120_000
@@ -102,7 +103,21 @@ class PolicyBody(Body):
     toml: str | None = Field(None, max_length=TOML_CHARACTERS_MAX)
     comment: str = Field("", max_length=COMMENT_MAX, description="Why they change.")
     based_on: int | None = Field(None, ge=0, le=NUMBER_MAX, description="Number these were made from.")
-    anyway: bool = Field(False, description="Even if they stop the renewal of certificates of our own.")
+    anyway: bool = Field(False, description="Even if there are warnings, as `/policy/check` gives them.")
+
+
+class RulesBody(Body):
+    """Rules as an object or as TOML."""
+
+    rules: AnyObject | None = None
+    toml: str | None = Field(None, max_length=TOML_CHARACTERS_MAX)
+
+
+class ReplayBody(RulesBody):
+    at: Moment | None = Field(
+        None, description="All is judged as if it were asked for at this moment. Without: now."
+    )
+    everything: bool = Field(False, description="Certificates that have ended or are revoked too.")
 
 
 class PolicyQuery(Query):
@@ -134,6 +149,36 @@ class PolicyChanges(Answer):
     removed: list[str]
     changed: list[ChangedRule]
     reordered: bool
+
+
+class PolicyWarning(Answer):
+    code: str
+    message: str
+
+
+class PolicyCheck(Answer):
+    based_on: int = Field(description="Number of the rules in force.")
+    changes: PolicyChanges
+    warnings: list[PolicyWarning] = Field(description="For which saving needs `anyway`.")
+
+
+class Replay(Answer):
+    id: str
+    status: str = Field(description=", ".join(f"`{status}`" for status in ReplayStatus) + ".")
+    digest: Digest
+    based_on: int
+    at: Time
+    everything: bool
+    created_at: Time
+    created_by: str
+    done: int
+    total: int
+    problem: str
+    result: AnyObject | None = Field(description="As docs/reference/policy.md has it.")
+
+
+class ReplayList(Answer):
+    replays: list[Replay]
 
 
 class PolicyVersion(Answer):

@@ -1,13 +1,14 @@
-"""`certwright policy`: show, save, check, history."""
+"""`certwright policy`: show, save, check, replay, history."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Session, anywhere, group, read_file
-from .output import columns
+from .options import Session, anywhere, group, parse_moment, read_file
+from .output import Progress, columns
 
 if TYPE_CHECKING:
     from ..core.access import Actor
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .wiring import Reading
 
 Document = dict[str, Any]
+POLL_SECONDS = 0.5
 app = group("The organisation's rules of issuance.")
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="TOML as docs/reference/policy.md has it; - is standard input.")
@@ -64,7 +66,7 @@ def save(
         ),
     ] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Even if they stop the renewal of certificates of our own.")
+        bool, typer.Option("--anyway", help="Even if `check` warns of what they would break.")
     ] = False,
 ) -> None:
     """Put rules in force, as a new version."""
@@ -90,16 +92,78 @@ def save(
 @app.command()
 @anywhere
 def check(session: Session, file: File) -> None:
-    """Read rules and show what they would change; nothing is saved."""
-    from ..core.rules_difference import difference
-    from ..core.rules_document import rules_from_document
+    """Read rules and show what they would change and break; nothing is saved."""
     from ..core.rules_toml import rules_from_toml
-    from ..operations.read_policy import difference_document
 
-    wanted = rules_from_toml(_text(file))
-    before = _read(session, None)
-    changes = difference_document(difference(rules_from_document(before["rules"]), wanted))
-    session.output.show({"based_on": before["number"], "changes": changes}, _changes(changes))
+    text = _text(file)
+    wanted = rules_from_toml(text)
+
+    async def act(reading: Reading) -> Document:
+        from ..operations.policy_warnings import check_policy
+
+        return await check_policy(reading.database, reading.snapshot, reading.actor, wanted, reading.now)
+
+    found = session.read(act, lambda remote: remote.post("/policy/check", {"toml": text}))
+    warnings = [f"warning: {one['message']} [{one['code']}]" for one in found["warnings"]]
+    session.output.show(found, "\n".join([_changes(found["changes"]), *warnings]))
+
+
+@app.command()
+@anywhere
+def replay(
+    session: Session,
+    file: File,
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", metavar="TIME", help="Judge all as if it were asked for then, 2027-03-15. Default: now."
+        ),
+    ] = "",
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Certificates that have ended or are revoked too.")
+    ] = False,
+) -> None:
+    """Run rules over all that is on record, and show whom they would affect; nothing is saved."""
+    from ..core.rules_toml import rules_from_toml
+    from .replay_text import replay_text
+
+    text = _text(file)
+    draft, moment = rules_from_toml(text), parse_moment("at", at) if at else None
+    with session.output.progress("Replay") as progress:
+
+        async def act(reading: Reading) -> Document:
+            from ..operations.apply_rules import rules_in_force
+            from ..operations.policy_replays import run_replay
+            from ..operations.replay_policy import ReplayOrder
+
+            current, now = rules_in_force(reading.snapshot), reading.now
+            order = ReplayOrder(current, draft, moment or now, everything)
+            return await run_replay(reading.database, reading.snapshot, reading.actor, order, now, progress)
+
+        def there(remote: Remote) -> Document:
+            body: Document = {"toml": text, "everything": everything}
+            return _replayed(remote, body | ({"at": moment.isoformat()} if moment else {}), progress)
+
+        found = session.read(act, there)
+    session.output.show(found, replay_text(found))
+
+
+def _replayed(remote: Remote, body: Document, progress: Progress) -> Document:
+    """Have a worker there do it, and wait. Raises Conflict when it was cancelled or has failed."""
+    from ..core.errors import Conflict
+    from .remote import path_of
+
+    replay = remote.post("/policy/replays", body)
+    path = path_of("policy", "replays", replay["id"])
+    while replay["status"] in ("waiting", "running"):
+        time.sleep(POLL_SECONDS)
+        replay = remote.get(path)
+        progress(replay["done"], replay["total"])
+    if replay["result"] is None:
+        reason = replay["problem"] or f"it is {replay['status']}"
+        raise Conflict(f"the replay has no result: {reason}")
+    found: Document = replay["result"]
+    return found
 
 
 @app.command()

@@ -31,6 +31,7 @@ PAGES = (
     Page(_("Ask for a certificate"), "ask", (Verb.ISSUE,)),
     Page(_("Requests"), "requests", number=waiting_number),
     Page(_("Organizations"), "organizations", (Verb.APPROVE, Verb.VIEW_AUDIT)),
+    Page(_("Policy"), "policy", (Verb.MANAGE_POLICY, Verb.VIEW_AUDIT)),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
 )

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ask/", include("certwright.console.asking.urls")),
     path("requests/", include("certwright.console.requests.urls")),
     path("organizations/", include("certwright.console.organizations.urls")),
+    path("policy/", include("certwright.console.policy.urls")),
     path("find/", views.find_some, name="find"),
     path("certificates/", views.certificates, name="certificates"),
     path("certificates/chosen/", views.act_on_chosen, name="certificates_chosen"),

@@ -33,7 +33,12 @@ def rules_in_force(snapshot: Snapshot) -> RuleSet:
 
 def origin_of(actor: Actor) -> str:
     """The protocol or surface that an actor comes by: `acme`, `rest`, `cli`, `console`, `system`."""
-    kind = actor.name.partition(":")[0]
+    return origin_named(actor.name)
+
+
+def origin_named(actor: str) -> str:
+    """The same by the actor's name."""
+    kind = actor.partition(":")[0]
     return ORIGINS.get(kind, kind)
 
 

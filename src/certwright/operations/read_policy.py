@@ -55,6 +55,16 @@ async def policy_history(
     ]
 
 
+async def rules_of(database: Database, number: int) -> RuleSet:
+    """The rules of a version, none for 0. Raises NotFound."""
+    if not number:
+        return NO_RULES
+    rows = await database.select(PolicyRow, '"number" = ?', number)
+    if not rows:
+        raise NotFound(f"there is no version {number} of the rules")
+    return _version(rows[0]).rules
+
+
 def _version(row: PolicyRow | None) -> PolicyVersion:
     return PolicyVersion(row, rules_from_document(json.loads(row.document)) if row else NO_RULES)
 

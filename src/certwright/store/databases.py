@@ -63,6 +63,8 @@ class Transaction(Protocol):
 
 
 class Database(Protocol):
+    url: str
+    """What it was opened by, for another process of ours. It may hold a password."""
     lanes: int
     """How many transactions of one process may be in flight."""
 
@@ -150,6 +152,7 @@ class SqliteDatabase:
     lanes = 1
 
     def __init__(self, path: Path) -> None:
+        self.url = f"sqlite:///{path}"
         self._reader = self._connect(path)
         self._writer = self._connect(path)
         self._writer.execute("PRAGMA busy_timeout=0")
@@ -385,7 +388,8 @@ class PostgresqlDatabase:
 
     lanes = 2
 
-    def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[Any]", url: str) -> None:
+        self.url = url
         self._pool = pool
         self._asked: dict[tuple[type[Row], str], _Together] = {}
 
@@ -404,7 +408,7 @@ class PostgresqlDatabase:
         except (*_LOST, asyncpg.PostgresError) as error:
             text = " ".join(str(error).split()) or type(error).__name__
             raise Unavailable(f"the database cannot be reached: {text}") from error
-        return cls(pool)
+        return cls(pool, url)
 
     async def select(self, row_type: type[RowType], condition: str, *parameters: Any) -> list[RowType]:
         if condition in _BY_KEY:

@@ -66,6 +66,25 @@ class PolicyRow(NamedTuple):
     created_by: str
 
 
+class PolicyReplayRow(NamedTuple):
+    id: int
+    draft: str
+    digest: bytes
+    based_on: int
+    at: datetime
+    everything: bool
+    created_at: datetime
+    created_by: str
+    done: int
+    total: int
+    seen_at: datetime | None
+    ended_at: datetime | None
+    cancelled_by: str
+    problem: str
+    result: str
+    version: int
+
+
 class PracticeStatementRow(NamedTuple):
     id: int
     kind: str

@@ -25,6 +25,7 @@ from ..operations.context import Context
 from ..operations.hand_over import hand_over_follow_up
 from ..operations.issue_approved import ISSUE_APPROVED, issue_approved
 from ..operations.manage_users import HAND_OVER
+from ..operations.policy_replays import REPLAY, replay_follow_up
 from ..operations.remind import fill_campaign
 from ..operations.renew_answers import RENEW_SIGNER, renew_signer
 from ..operations.renew_lists import renew_list
@@ -88,6 +89,7 @@ KINDS: Mapping[str, Act] = {
     ISSUE_APPROVED: _issue_approved,
     HAND_OVER: hand_over_follow_up,
     FILL: fill_campaign,
+    REPLAY: replay_follow_up,
 }
 """What is done for each kind of follow-up. Each may be done twice, and judges by the facts whether there is
 anything to do."""

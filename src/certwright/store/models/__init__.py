@@ -24,7 +24,7 @@ from .certificates import (
     CompromisedKey,
     IssuanceIntent,
 )
-from .configuration import Counter, Endpoint, Installation, Policy, Profile
+from .configuration import Counter, Endpoint, Installation, Policy, PolicyReplay, Profile
 from .console import Overview, SavedView
 from .people import ApiToken, RoleGrant, Team, TeamMember, User
 from .practice import PracticeStatement, PracticeText
@@ -76,6 +76,7 @@ __all__ = [
     "Overview",
     "PerspectiveResult",
     "Policy",
+    "PolicyReplay",
     "PracticeStatement",
     "PracticeText",
     "Profile",

@@ -57,6 +57,31 @@ class Policy(models.Model):
         db_table = "policy"
 
 
+class PolicyReplay(models.Model):
+    """A draft of the rules, and what it would do to all that is on record. Status is computed from these
+    facts, never stored."""
+
+    id = IdentifierField()
+    draft = models.TextField(help_text="JSON, as the document of a policy")
+    digest = models.BinaryField(help_text="SHA-256 of the draft")
+    based_on = models.BigIntegerField(help_text="number of the policy it is beside; 0 for none")
+    at = models.DateTimeField(help_text="everything is judged as if it were asked for at this moment")
+    everything = models.BooleanField(help_text="certificates that have ended or are revoked too")
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=256)
+    done = models.BigIntegerField(help_text="how many are judged, when last somebody told")
+    total = models.BigIntegerField()
+    seen_at = models.DateTimeField(null=True, help_text="when last a worker told how far it is")
+    ended_at = models.DateTimeField(null=True)
+    cancelled_by = models.CharField(max_length=256)
+    problem = models.TextField(help_text="why it could not be run, in one line")
+    result = models.TextField(help_text="JSON, see operations/replay_documents.py; empty before the end")
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "policy_replay"
+
+
 class Endpoint(models.Model):
     """Binds a protocol to an authority, profiles and who may use it."""
 
