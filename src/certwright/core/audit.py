@@ -161,6 +161,7 @@ class EventKind(Described):
     ATTESTATION_ANSWERED = "attestation.answered", "It was said whether a certificate is needed still."
     ATTESTATION_REMINDED = "attestation.reminded", "Who had not answered was reminded, or told of to others."
     ATTESTATION_CLOSED = "attestation.closed", "A campaign takes no answers any more."
+    NOTICE_FAILED = "notice.failed", "A notice could not be mailed; it stands in the console alone."
 
     CRL_PUBLISHED = "crl.published", "A CRL, whole, delta or shard, was signed and published."
     OCSP_PRODUCED = "ocsp.produced", "A batch of OCSP answers was signed ahead."

@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ..core.errors import Malformed, NotFound
 from .addresses import LOCALHOST, ListenAddress, default_url
 from .login_settings import Login
+from .mail_settings import Mail
 from .setting_types import (
     Hosts,
     HttpsUrl,
@@ -169,6 +170,7 @@ TABLES: dict[str, type[Table]] = {
     "keys": Keys,
     "limits": Limits,
     "login": Login,
+    "mail": Mail,
     "pkcs11": Pkcs11Module,
 }
 
@@ -259,6 +261,7 @@ class Configuration(BaseSettings):
     keys: Keys = Keys()
     limits: Limits = Limits()
     login: Login = Login()
+    mail: Mail = Mail()
     pkcs11: Annotated[tuple[Pkcs11Module, ...], BeforeValidator(from_json)] = Field((), max_length=16)
 
     @classmethod

@@ -170,4 +170,12 @@ class NoticeRow(NamedTuple):
     link: str
     created_at: datetime
     read_at: datetime | None
+    mail_at: datetime | None
+    mail_attempts: int
+    mailed_at: datetime | None
     version: int
+
+
+class NoMailRow(NamedTuple):
+    id: int
+    account: str
