@@ -17,6 +17,7 @@ from .core.names import Identifier
 
 KEY_PROVIDERS = "certwright.keys"
 VALIDATORS = "certwright.validators"
+NOTIFIERS = "certwright.notifiers"
 
 SECRET: Mapping[str, Any] = MappingProxyType({"secret": True})
 
@@ -116,3 +117,31 @@ class Validator(Protocol):
     kind: str
 
     async def check(self, challenge: Challenge, now: datetime) -> Evidence: ...
+
+
+# -- notices -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A plain text for one person. `to` is a mail address. `identifier` (letters, digits, `.`, `_`, `-`) is
+    the same each time the same message is sent, and no other message's."""
+
+    to: str
+    subject: str
+    text: str
+    identifier: str
+    at: datetime
+
+
+class Notifier(Protocol):
+    """Takes notices to people. Bounded in time, and may be cancelled.
+
+    Nothing in a message gets beyond its place: no subject or text makes a header or a recipient.
+    """
+
+    async def send(self, message: Message) -> None:
+        """Returns once others are responsible for it. Raises Unavailable for what may pass or be mended (no
+        answer, a certificate that is not trusted, a failed log-in, "not now"), Refused for what trying
+        again does not mend ("not to this address"); of what the other side said, at most 100 printable
+        characters."""

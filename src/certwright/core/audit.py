@@ -166,6 +166,7 @@ class EventKind(Described):
     ATTESTATION_ANSWERED = "attestation.answered", "It was said whether a certificate is needed still."
     ATTESTATION_REMINDED = "attestation.reminded", "Who had not answered was reminded, or told of to others."
     ATTESTATION_CLOSED = "attestation.closed", "A campaign takes no answers any more."
+    NOTICE_FAILED = "notice.failed", "A notice could not be mailed; it stands in the console alone."
 
     ORGANIZATION_SAVED = "organization.saved", "The record of an organization was made or changed."
     VETTING_CHECKED = "vetting.checked", "Somebody checked something of an organization."

@@ -22,6 +22,7 @@ from .find_certificate import find_certificate, subject_of
 from .list_certificates import CertificateFilter, filter_condition, scope_condition
 from .manage_teams import members_of
 from .manage_users import require_in_use
+from .tell_of_owner import tell_new_owner
 
 REFERENCES_MAX = 500
 CHUNK = 200
@@ -84,6 +85,7 @@ async def _decide(
     for one in await _with_tags(context, unique):
         subject = await judge.permit(one)
         after[one.row.id] = judge.record(change, one, subject)
+    await tell_new_owner(context, actor, change)
     return change, [after[row.id] for row in rows]
 
 
@@ -128,12 +130,14 @@ async def _chunk(
         judge = await _Judge.of(walk.context, walk.actor, wanted)
         rows = await walk.rows(size + 1)
         told, change = await judge.all(await _with_tags(walk.context, rows[:size]))
+        tells = not walk.told and await tell_new_owner(walk.context, walk.actor, change)
         try:
             if change.replaced and not rehearse:
                 await walk.context.ledger.commit(change)
         except Moved:
             await walk.context.snapshots.refresh()
             continue
+        walk.told = walk.told or tells
         for word in told:
             counts[word] += 1
         if rows:
@@ -150,6 +154,8 @@ class _Walk:
     actor: Actor
     selected: CertificateFilter
     place: int
+    told: bool = False
+    """Does who answers from now on know?"""
 
     async def count(self) -> int:
         where, values = self._where()

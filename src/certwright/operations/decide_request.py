@@ -7,6 +7,7 @@ from ..core.access import Actor, Verb, may
 from ..core.approval import RequestFacts, RequestStatus, approve, current_step, reject, request_status
 from ..core.audit import EventKind, JsonValue, shown
 from ..core.errors import Conflict, Malformed, Moved, Unavailable
+from ..core.notices import Telling
 from ..store.approvals import Request, decision_row, load_request
 from ..store.ledger import Change
 from .context import DECISIONS_MAX, Context
@@ -14,6 +15,7 @@ from .end_request import ended, grown, request_event
 from .find_request import people_before, request_before, subject_of_request
 from .issue_approved import ISSUE_APPROVED, approved_payload, issue_approved
 from .request_certificate import COMMENT_SHOWN, check_comment
+from .tell_of_request import tell_deciders, tell_requester
 
 Attempt = Callable[[Request], Awaitable[None]]
 
@@ -30,6 +32,8 @@ async def approve_request(context: Context, actor: Actor, identifier: int, comme
         person, others = people_before(context, actor, request.row)
         facts = approve(request.facts, person, others, context.clock())
         change = _decided(context, actor, request, facts, comment, EventKind.REQUEST_APPROVED)
+        if current_step(facts) != current_step(request.facts):
+            await tell_deciders(context, change, request.row, facts)
         if facts.approved_at is not None:
             change.follow_ups.append((ISSUE_APPROVED, approved_payload(identifier)))
         await context.ledger.commit(change)
@@ -64,6 +68,7 @@ async def reject_request(context: Context, actor: Actor, identifier: int, reason
         problem = f"the request was rejected: {reason}"
         end = await ended(context.database, request, facts, (EventKind.REQUEST_REJECTED, actor), now, problem)
         change.replaced = end.replaced
+        await tell_requester(context, change, request.row, Telling.REQUEST_REJECTED, reason, actor)
         await context.ledger.commit(change)
 
     await at_its_step(context, actor, identifier, attempt)

@@ -4,12 +4,14 @@ has no certificate yet."""
 from ..core.approval import RequestStatus, expire, request_status
 from ..core.audit import EventKind
 from ..core.errors import Moved
+from ..core.notices import Telling
 from ..store.approvals import OPEN, Request, with_decisions
 from ..store.people_rows import CertificateRequestRow
 from .context import Context
 from .end_request import ended
 from .issue_approved import ISSUE_APPROVED, SYSTEM, approved_payload
 from .take_outbox import ask_for
+from .tell_of_request import tell_requester
 
 CHUNK = 100
 
@@ -29,6 +31,7 @@ async def _expire(context: Context, request: Request) -> bool:
     step = "the request has expired: nobody decided on it in time"
     event = (EventKind.REQUEST_EXPIRED, SYSTEM)
     change = await ended(context.database, request, expire(request.facts, now), event, now, step)
+    await tell_requester(context, change, request.row, Telling.REQUEST_EXPIRED)
     try:
         await context.ledger.commit(change)
     except Moved:

@@ -21,6 +21,7 @@ from .acme_request import Signed
 from .context import Context
 from .issue import IssueOrder, issue
 from .request_certificate import make_request, require_room
+from .tell_of_request import tell_deciders
 
 
 async def finalize_order(
@@ -88,7 +89,8 @@ async def _wait(
     facts = replace(facts, expires_at=max(facts.expires_at, longest))
     after = with_order_facts(order.row, facts)._replace(expires_at=facts.expires_at)
     await require_room(context, issuance.actor)
-    _, change = make_request(context, issuance, needed, acme_order=order.row.id)
+    request, change = make_request(context, issuance, needed, acme_order=order.row.id)
+    await tell_deciders(context, change, request.row, request.facts)
     change.join(_ending(account, order, after, signed))
     await context.ledger.commit(change)
     return Order(after._replace(version=order.row.version + 1), facts, order.authorizations)

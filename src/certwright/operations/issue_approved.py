@@ -21,6 +21,7 @@ from ..core.approval import (
 from ..core.audit import EventKind, JsonValue, shown
 from ..core.distinguished_name import parse_name
 from ..core.errors import CertwrightError, Conflict, Forbidden, Malformed, Moved, NotFound, Refused
+from ..core.notices import Telling
 from ..store.approvals import Request, load_request, with_request_facts
 from ..store.enrolment import order_facts, read_identifiers, with_order_facts
 from ..store.ledger import Change
@@ -32,6 +33,7 @@ from .issue import IssueOrder, issue
 from .request_certificate import approvers_named, asked_again, steps_approvers
 from .requester import requester_of
 from .still_authorized import still_authorized
+from .tell_of_request import tell_deciders, tell_requester
 
 ISSUE_APPROVED = "issue-approved"
 SYSTEM = Actor("system:requests")
@@ -72,6 +74,7 @@ async def _order(context: Context, request: Request) -> IssueOrder:
         also.kept += await still_authorized(context, order, row.endpoint)
         facts = orders.issue(order_facts(order, ()), now, str(identifier))
         also.replaced.append((order, with_order_facts(order, facts)._replace(certificate=identifier)))
+    await tell_requester(context, also, row, Telling.REQUEST_ISSUED)
     subject = parse_name(row.subject)
     granted = Granted(row.id, request.facts.steps, read_identifiers(row.names), subject, row.lifetime)
     return replace(
@@ -102,6 +105,7 @@ async def _extend(context: Context, request: Request, needed: ApprovalNeeded) ->
         events=[request_event(EventKind.REQUEST_EXTENDED, request, SYSTEM, now, detail)],
         revision=needed.revision,
     )
+    await tell_deciders(context, change, request.row, facts)
     await context.ledger.commit(change)
 
 
@@ -109,6 +113,7 @@ async def _fail(context: Context, request: Request, error: CertwrightError) -> N
     now, problem = context.clock(), shown(error.detail, REASON_SHOWN)
     facts, event = fail(request.facts, now, problem), (EventKind.REQUEST_FAILED, SYSTEM)
     change = await ended(context.database, request, facts, event, now, problem, _problem_type(error))
+    await tell_requester(context, change, request.row, Telling.REQUEST_FAILED, problem)
     await context.ledger.commit(change)
 
 

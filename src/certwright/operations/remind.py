@@ -4,15 +4,17 @@ Each step is one commit that stands on the campaign's version, so it can be done
 without asking or reminding anybody twice.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 
 from ..core.access import EVERYTHING, Actor, Role
 from ..core.attestation import Stage, next_begins, stage_at
 from ..core.audit import EventKind, JsonValue
 from ..core.errors import Conflict
+from ..core.notices import Telling, number_told, told
 from ..store.ledger import Change
-from ..store.people_rows import AttestationCampaignRow, AttestationItemRow, NoticeRow
+from ..store.people_rows import AttestationCampaignRow, AttestationItemRow
 from ..store.rows import CertificateRow
 from .attestation import (
     CampaignOrder,
@@ -24,6 +26,7 @@ from .attestation import (
 )
 from .context import Context
 from .list_certificates import filter_condition
+from .tell import add_notices, people_of, teams_of
 
 CHUNK = 500
 LEAST = -(2**63)
@@ -62,14 +65,39 @@ async def _next_certificates(context: Context, row: AttestationCampaignRow) -> l
 
 
 async def _ask(context: Context, row: AttestationCampaignRow) -> None:
-    now = context.clock()
-    change = Change(replaced=[(row, row._replace(filled_at=now))])
+    change = Change(replaced=[(row, row._replace(filled_at=context.clock()))])
+    numbers = Counter[tuple[str, ...]]()
     for account, team, number in await _unanswered(context, row):
-        if not (account or team):
-            continue
-        text = f"{row.title}: are {number} certificates that you answer for needed still?"
-        change.inserted.append(_notice(context, row, now, account, "" if account else team, text))
+        numbers[_holder(account, team)] += number
+    await _tell(context, change, row, Telling.ATTESTATION_ASKED, numbers)
     await context.ledger.commit(change)
+
+
+def _holder(account: str, team: str) -> tuple[str, ...]:
+    """The owner; the team where there is none; nobody where there is neither."""
+    return (f"user:{account}",) if account else (f"team:{team}",) if team else ()
+
+
+async def _tell(
+    context: Context,
+    change: Change,
+    row: AttestationCampaignRow,
+    telling: Telling,
+    numbers: Mapping[tuple[str, ...], int],
+) -> int:
+    """How many certificates it is, to each group of holders; how many notices. Each person is told once, of
+    all that it is for them."""
+    people, teams = Counter[str](), Counter[str]()
+    for holders, number in numbers.items():
+        people.update(dict.fromkeys(people_of(context.snapshot, holders), number))
+        teams.update(dict.fromkeys(teams_of(holders), number))
+    done = 0
+    for number in sorted({*people.values(), *teams.values()}):
+        facts = {"title": row.title, "number": number_told(number), "due": f"{row.due_at:%Y-%m-%d}"}
+        some, of_teams = ([name for name, of in names.items() if of == number] for names in (people, teams))
+        link = f"/console/attestation/{row.id}/"
+        done += await add_notices(context, change, some, of_teams, told(telling, facts), link)
+    return done
 
 
 async def remind(context: Context) -> int:
@@ -94,57 +122,42 @@ async def _remind(context: Context, row: AttestationCampaignRow, now: datetime) 
     if row.closed_at is not None or row.filled_at is None or stage <= row.stage:
         return False
     left = await _unanswered(context, row)
-    notices = [
-        _notice(context, row, now, account, team, text)
-        for account, team, text in _told(context, row, stage, left)
-        if account or team
-    ]
-    detail: dict[str, JsonValue] = {"stage": stage.name.lower().replace("_", "-"), "notices": len(notices)}
+    detail: dict[str, JsonValue] = {"stage": stage.name.lower().replace("_", "-")}
     detail["unanswered"] = sum(number for _, _, number in left)
-    event = campaign_event(EventKind.ATTESTATION_REMINDED, now, WORKER, row, detail)
-    after = row._replace(stage=int(stage))
-    await context.ledger.commit(Change(inserted=[*notices], replaced=[(row, after)], events=[event]))
+    change = Change(replaced=[(row, row._replace(stage=int(stage)))])
+    telling, numbers = _told(context, stage, left)
+    detail["notices"] = await _tell(context, change, row, telling, numbers)
+    change.events.append(campaign_event(EventKind.ATTESTATION_REMINDED, now, WORKER, row, detail))
+    await context.ledger.commit(change)
     return True
 
 
 def _told(
-    context: Context, row: AttestationCampaignRow, stage: Stage, left: list[tuple[str, str, int]]
-) -> Iterable[tuple[str, str, str]]:
-    """Account, team (one of them empty) and text of each notice."""
-    due = f"{row.due_at:%Y-%m-%d}"
+    context: Context, stage: Stage, left: list[tuple[str, str, int]]
+) -> tuple[Telling, Mapping[tuple[str, ...], int]]:
+    """What is told, and of how many certificates to each group of holders."""
+    numbers = Counter[tuple[str, ...]]()
     if stage is Stage.OFFICERS_TOLD:
         number = sum(number for _, _, number in left)
-        text = f"{row.title}: nobody has answered for {number} certificates, which was due on {due}"
-        return [(account, team, text) for account, team in _officers(context) if number]
-    if stage is Stage.TEAM_TOLD:
-        sums: dict[tuple[str, str], int] = {}
-        for account, team, number in left:
-            key = ("", team) if team else (account, "")
-            sums[key] = sums.get(key, 0) + number
-        late = f"certificates have no answer yet, which was due on {due}"
-        return [(account, team, f"{row.title}: {number} {late}") for (account, team), number in sums.items()]
-    soon = f"certificates have no answer yet, which is due on {due}"
-    return [
-        (account, "" if account else team, f"{row.title}: {number} {soon}") for account, team, number in left
-    ]
+        return Telling.ATTESTATION_ESCALATED, {_officers(context): number} if number else {}
+    overdue = stage is Stage.TEAM_TOLD
+    for account, team, number in left:
+        numbers[_holder("", team) if overdue and team else _holder(account, team)] += number
+    return Telling.ATTESTATION_OVERDUE if overdue else Telling.ATTESTATION_REMINDED, numbers
 
 
-def _officers(context: Context) -> list[tuple[str, str]]:
+def _officers(context: Context) -> tuple[str, ...]:
     """Who is a security officer everywhere, accounts and teams; the administrators where nobody is."""
     for role in (Role.SECURITY_OFFICER, Role.ADMINISTRATOR):
-        holders = [
-            holder.partition(":")
-            for holder, grants in sorted(context.snapshot.grants.items())
-            if any(one.role is role and one.scope == EVERYTHING for one in grants)
-        ]
         found = [
-            (name, "") if kind == "user" else ("", name)
-            for kind, _, name in holders
-            if kind in ("user", "team")
+            holder
+            for holder, grants in sorted(context.snapshot.grants.items())
+            if holder.startswith(("user:", "team:"))
+            and any(one.role is role and one.scope == EVERYTHING for one in grants)
         ]
         if found:
-            return found
-    return []
+            return tuple(found)
+    return ()
 
 
 async def _unanswered(context: Context, row: AttestationCampaignRow) -> list[tuple[str, str, int]]:
@@ -173,9 +186,3 @@ async def _repeat(context: Context, row: AttestationCampaignRow, now: datetime) 
     following = campaign_row(context, asker, order, now, row.id)
     await context.ledger.commit(opening(WORKER, following))
     return True
-
-
-def _notice(
-    context: Context, row: AttestationCampaignRow, now: datetime, account: str, team: str, text: str
-) -> NoticeRow:
-    return NoticeRow(context.ledger.new_id(), account, team, text, f"/attestation/{row.id}", now, None, 1)

@@ -29,6 +29,7 @@ from ..store.people_rows import CertificateRequestRow, RequestApproverRow
 from .apply_rules import origin_of
 from .context import DECISIONS_MAX, Context
 from .issue import NAME_SHOWN, NAMES_SHOWN, SUBJECT_SHOWN, Issued, IssueOrder, issue
+from .tell_of_request import tell_deciders
 
 COMMENT_MAX = 2000
 COMMENT_SHOWN = 500
@@ -66,6 +67,7 @@ async def request_certificate(
 async def _wait(context: Context, order: IssueOrder, needed: ApprovalNeeded, words: Words) -> Request:
     await require_room(context, order.actor)
     request, change = make_request(context, order, needed, words)
+    await tell_deciders(context, change, request.row, request.facts)
     await context.ledger.commit(change)
     return request
 

@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ..core.errors import Malformed
 from .addresses import LOCALHOST, ListenAddress, default_url
 from .login_settings import LdapSource, Login, OidcSource
+from .mail_settings import Mail
 from .secret_files import read_secret_file
 from .setting_types import (
     Hosts,
@@ -193,6 +194,7 @@ TABLES: dict[str, type[Table]] = {
     "login.oidc": OidcSource,
     "requests": Requests,
     "vetting": Vetting,
+    "mail": Mail,
     "pkcs11": Pkcs11Module,
 }
 
@@ -285,6 +287,7 @@ class Configuration(BaseSettings):
     login: Login = Login()
     requests: Requests = Requests()
     vetting: Vetting = Vetting()
+    mail: Mail = Mail()
     pkcs11: Annotated[tuple[Pkcs11Module, ...], BeforeValidator(from_json)] = Field((), max_length=16)
 
     @classmethod

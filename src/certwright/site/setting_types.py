@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..core.errors import CertwrightError, Malformed
+from ..core.notices import ADDRESS
 from ..protocols.asgi import host_name
 from .addresses import ListenAddress, parse_listen_address
 
@@ -65,6 +66,17 @@ def _host(value: object) -> str:
             ip_address(text)
         except ValueError:
             raise Malformed(f"{text!r} is no host name and no IP address") from None
+    return text
+
+
+def _host_or_none(value: object) -> str:
+    return _host(value) if value else ""
+
+
+def _mail_address(value: object) -> str:
+    text = str(value)
+    if text and not ADDRESS.fullmatch(text):
+        raise Malformed(f"{text!r} is no mail address like certwright@pki.example")
     return text
 
 
@@ -160,6 +172,8 @@ HttpUrl = Annotated[str, _plain_error(lambda value: _base_url(("http", "https"),
 HttpsUrl = Annotated[str, _plain_error(lambda value: _base_url(("https",), value))]
 Resolvers = Annotated[tuple[Annotated[str, _plain_error(_resolver)], ...], BeforeValidator(_words)]
 Hosts = Annotated[tuple[Annotated[str, _plain_error(_host)], ...], BeforeValidator(_words)]
+HostName = Annotated[str, _plain_error(_host_or_none)]
+MailAddress = Annotated[str, _plain_error(_mail_address)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Networks = Annotated[
     tuple[Annotated[Network, _plain_error(_network)], ...],

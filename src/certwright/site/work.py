@@ -26,6 +26,7 @@ from .installation import held_checkpoint, keep_checkpoint, read_checkpoint_key
 from .instruments import LedgerMeter
 from .listener_certificate import due, issue_listener_certificate
 from .logs import configure_logging, report_validation
+from .mail import post_of
 from .metrics import use_metrics_folder
 from .supervisor import EX_CONFIG, HEART_VARIABLE
 from .wiring import open_context, require_initialized, validations
@@ -80,6 +81,7 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
         partial(keep_checkpoint, folder),
         renew_listener,
         timedelta(days=configuration.requests.kept_days),
+        post_of(configuration),
     )
 
 

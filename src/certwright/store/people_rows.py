@@ -175,6 +175,9 @@ class NoticeRow(NamedTuple):
     link: str
     created_at: datetime
     read_at: datetime | None
+    mail_at: datetime | None
+    mail_attempts: int
+    mailed_at: datetime | None
     version: int
 
 
@@ -214,3 +217,8 @@ class BreakGlassRow(NamedTuple):
     ended_at: datetime | None
     ended_by: str
     version: int
+
+
+class NoMailRow(NamedTuple):
+    id: int
+    account: str

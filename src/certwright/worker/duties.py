@@ -17,6 +17,7 @@ from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
 from ..operations.renew_lists import crl_payload, lasting, lists_due
 from ..operations.revoke import PUBLISH_CRL
+from ..operations.send_notices import Post, send_notices
 from ..operations.sequence_audit import sequence_audit
 from ..operations.take_outbox import ask_for
 from ..operations.validate import Validations
@@ -32,6 +33,7 @@ LOST = timedelta(seconds=60)
 """A challenge that is not settled so long after the client's response was lost with its process."""
 SEQUENCE_TURNS_MAX = 100
 PURGE_TURNS_MAX = 50
+MAIL_TURNS_MAX = 10
 COUNT_PAUSE = 50
 
 
@@ -39,7 +41,8 @@ COUNT_PAUSE = 50
 class Surroundings:
     """What the worker is given. `answers`: this host's folder of OCSP answers; `held_checkpoint` gives the
     newest signed note that `keep_checkpoint` has kept outside the database; `renew_listener` renews this
-    host's listener certificate when it is due; `requests_kept` is how long requests stay after their end."""
+    host's listener certificate when it is due; `requests_kept` is how long requests stay after their end;
+    without `post` no mails leave from here."""
 
     context: Context
     validations: Validations
@@ -51,6 +54,7 @@ class Surroundings:
     keep_checkpoint: Callable[[str, datetime], None]
     renew_listener: Callable[[datetime], Awaitable[None]]
     requests_kept: timedelta = REQUESTS_KEPT
+    post: Post | None = None
 
 
 class Duties:
@@ -81,6 +85,8 @@ class Duties:
             Task("numbers", 10.0, self.measure),
             Task("overview", 10.0, self.count, "overview", bound=600.0),
         ]
+        if self._at.post is not None:
+            found.append(Task("mail", 5.0, self.mail, "mail", bound=600.0))
         return found + self._validation_tasks()
 
     def _validation_tasks(self) -> list[Task]:
@@ -126,6 +132,12 @@ class Duties:
 
     async def remind(self) -> None:
         await remind(self._context)
+
+    async def mail(self) -> None:
+        assert self._at.post is not None
+        for _ in range(MAIL_TURNS_MAX):
+            if not await send_notices(self._context, self._at.post):
+                return
 
     async def sweep_lost(self) -> None:
         await self._at.validations.sweep(self._context.clock() - LOST, anyone=True)

@@ -13,7 +13,7 @@ from .acme import (
     AcmeOrder,
     PerspectiveResult,
 )
-from .attestation import AttestationCampaign, AttestationItem, Notice
+from .attestation import AttestationCampaign, AttestationItem, NoMail, Notice
 from .audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditNode, AuditWriter
 from .authorities import Authority, AuthorityGeneration, OcspSigner
 from .certificates import (
@@ -68,6 +68,7 @@ __all__ = [
     "Installation",
     "IssuanceIntent",
     "Lease",
+    "NoMail",
     "Notice",
     "OcspRun",
     "OcspSigner",

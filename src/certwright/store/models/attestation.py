@@ -48,20 +48,38 @@ class AttestationItem(models.Model):
 
 
 class Notice(models.Model):
-    """Something that an account, or all of a team, should know."""
+    """Something that an account should know; or, where it is a team's, one that goes to its mail address."""
 
     id = IdentifierField()
     account = models.CharField(max_length=100, help_text="name of the account, or empty")
     team = models.CharField(max_length=100, help_text="name of the team, or empty")
     text = models.TextField()
     link = models.CharField(max_length=500, help_text="path of the page that it is about, or empty")
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_index=True)
     read_at = models.DateTimeField(null=True)
+    mail_at = models.DateTimeField(null=True, help_text="when to mail it; never where it is empty")
+    mail_attempts = models.BigIntegerField()
+    mailed_at = models.DateTimeField(null=True)
     version = models.BigIntegerField()
 
     class Meta:
         db_table = "notice"
         indexes = [
             models.Index(fields=["account", "id"], condition=~models.Q(account=""), name="notice_account"),
-            models.Index(fields=["team", "id"], condition=~models.Q(team=""), name="notice_team"),
+            models.Index(
+                fields=["account"],
+                condition=models.Q(read_at=None) & ~models.Q(account=""),
+                name="notice_unread",
+            ),
+            models.Index(fields=["mail_at"], condition=~models.Q(mail_at=None), name="notice_due"),
         ]
+
+
+class NoMail(models.Model):
+    """An account that wants its notices in the console alone."""
+
+    id = IdentifierField()
+    account = models.CharField(max_length=100, unique=True)
+
+    class Meta:
+        db_table = "no_mail"
