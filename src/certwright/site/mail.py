@@ -7,8 +7,9 @@ import structlog
 from ..operations.registry import plugin
 from ..operations.send_notices import Post
 from ..ports import NOTIFIERS
-from .configuration import Configuration, read_secret_file
+from .configuration import Configuration
 from .mail_settings import Mail
+from .secret_files import read_secret_file
 
 log = structlog.get_logger(__name__)
 

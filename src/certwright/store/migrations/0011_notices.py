@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("store", "0006_attestation"),
+        ("store", "0010_policy_replay"),
     ]
 
     operations = [
