@@ -11,7 +11,7 @@ from tests.real.certwright import Site
 
 @pytest.fixture
 def browser(certwright: Site) -> Iterator[Browser]:
-    with chromium(certwright) as opened:
+    with chromium(certwright.ports["https"]) as opened:
         yield opened
 
 

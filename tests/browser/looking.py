@@ -25,10 +25,10 @@ SETTLED = "window.axe.run(document, {runOnly: %s}).then((found) => found.violati
 
 
 @contextmanager
-def chromium(site: Site) -> Iterator[Browser]:
-    """A browser that trusts this installation's listener."""
+def chromium(port: int) -> Iterator[Browser]:
+    """A browser that trusts the listener at this port and nothing else without a public certificate."""
     packages.need("chromium")
-    trusted = f"--ignore-certificate-errors-spki-list={_key_digest(site)}"
+    trusted = f"--ignore-certificate-errors-spki-list={_key_digest(port)}"
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", trusted])
         yield opened
@@ -74,9 +74,9 @@ def looking(
     context.close()
 
 
-def _key_digest(site: Site) -> str:
+def _key_digest(port: int) -> str:
     """SHA-256 of the listener's public key in base64, as Chromium wants it."""
-    pem = ssl.get_server_certificate(("localhost", site.ports["https"]))
+    pem = ssl.get_server_certificate(("localhost", port))
     key = x509.load_pem_x509_certificate(pem.encode()).public_key()
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(hashlib.sha256(der).digest()).decode()

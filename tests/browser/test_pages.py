@@ -46,7 +46,7 @@ def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         fingerprint = home.run(_fill)
         session = make_person(home, "alice", Grant(Role.ADMINISTRATOR), display_name="Alice Example")
-        with home.served() as site, chromium(site) as browser:
+        with home.served() as site, chromium(site.ports["https"]) as browser:
             yield Looks(site, browser, session, fingerprint)
 
 

@@ -36,7 +36,7 @@ def desk(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[De
         prepare(home)
         make_person(home, "oscar", Role.RA_OFFICER)
         requests = [ask(home, f"{name}.pay.test", HOSTILE) for name in ("approved", "rejected", "looked-at")]
-        with home.served() as site, chromium(site) as opened:
+        with home.served() as site, chromium(site.ports["https"]) as opened:
             sessions = {name: session_of(site, name) for name in ("olga", "rita")}
             yield Desk(site, opened, sessions, requests)
 

@@ -31,7 +31,7 @@ def up(
     home: Path, log: Path, *more: str, ready: str = READY, environment: Mapping[str, str] | None = None
 ) -> Server:
     command = [*CERTWRIGHT, "up", "--home", str(home), "--workers", "1", *more]
-    return start(command, log=log, ready=ready, seconds=60, environment=environment)
+    return start(command, log=log, ready=ready, seconds=180, environment=environment)
 
 
 @dataclass(frozen=True, slots=True)
