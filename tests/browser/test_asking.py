@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, Page
 from certwright.core.access import Grant, Role
 from certwright.operations.context import Context
 from certwright.operations.decide_request import approve_request
-from certwright.operations.issue_approved import issue_approved
 from tests.api.callers import csr
 from tests.browser.looking import Looked, chromium, looking
 from tests.conftest import RUN
@@ -56,10 +55,18 @@ def test_pages_are_sound(asking: Asking, path: str, scheme: str, width: int) -> 
 
 def sound(looked: Looked, name: str) -> None:
     looked.keep(name)
-    assert looked.complaints == []
+    assert complaints(looked) == []
     assert looked.violations() == []
+    looked.complaints.clear()  # axe itself applies styles that the policy forbids
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert looked.page.evaluate(overflow) <= 0
+
+
+def complaints(looked: Looked) -> list[str]:
+    """Without htmx's word about a preview that a page change has cut short."""
+    return [
+        said for said in looked.complaints if not said.startswith(("htmx:afterRequest", "htmx:sendAbort"))
+    ]
 
 
 def test_the_preview_follows_what_is_written(asking: Asking) -> None:
@@ -106,7 +113,7 @@ def test_a_key_made_in_the_browser_becomes_a_file(asking: Asking, tmp_path: Path
         assert not any(secret_of(pem) in body or password.encode() in body for body in sent)
         page.reload(wait_until="networkidle")
         assert page.locator("[data-kept-key]").is_hidden()
-        assert looked.complaints == []
+        assert complaints(looked) == []
 
 
 def ask_by_browser(page: Page, name: str, algorithm: str = "ecdsa-p256") -> None:
@@ -153,7 +160,6 @@ def test_the_key_waits_for_the_approval(asking: Asking, tmp_path: Path) -> None:
 
         async def approve(context: Context) -> None:
             await approve_request(context, ALICE, identifier, "as agreed")
-            await issue_approved(context, identifier)
 
         asking.site.home.run(approve)
         page.goto(place, wait_until="networkidle")
