@@ -19,6 +19,7 @@ export async function makeKey (algorithm) {
   const kind = KINDS[algorithm]
   const pair = await crypto.subtle.generateKey(kind, true, ['sign', 'verify'])
   const request = new pki.CertificationRequest()
+  request.subject.valueBeforeDecode = Uint8Array.of(0x30, 0x00).buffer // no name at all: pkijs writes an empty part otherwise
   await request.subjectPublicKeyInfo.importKey(pair.publicKey)
   request.attributes = []
   await request.sign(pair.privateKey, kind.namedCurve === 'P-384' ? 'SHA-384' : 'SHA-256')
@@ -29,7 +30,7 @@ export async function makeKey (algorithm) {
   }
 }
 
-/** A PKCS #12 file: the key under PBES2 with AES-256, the certificates likewise, a MAC by SHA-256. `chain` is DER, the key's own first. */
+/** A PKCS #12 file: key and certificates under PBES2 with AES-256, a MAC by SHA-256. `chain` is DER, the key's own first. */
 export async function makePkcs12 (pkcs8, chain, password, name) {
   const secret = new TextEncoder().encode(password).buffer
   const keyId = await crypto.subtle.digest('SHA-256', chain[0])

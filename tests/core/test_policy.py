@@ -90,6 +90,12 @@ def test_all_reasons_at_once() -> None:
     ]
 
 
+def test_keys_that_we_make_where_the_profile_says_so() -> None:
+    asked = replace(request("tls-client"), server_made=True)
+    assert approve(asked, profile("tls-client")).request.server_made
+    assert codes(replace(request(), server_made=True), profile()) == ["policy.key.server-made"]
+
+
 def test_counts_and_wildcards() -> None:
     assert codes(request(names=()), profile()) == ["policy.name.count"]
     many = replace(request(), identifiers=identifiers(*[f"dns:n{n}.test" for n in range(101)]))

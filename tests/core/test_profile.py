@@ -124,6 +124,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("name_constraints.permitted", ["fax:1"], "name constraint"),
         ("pointers", ["ldap"], "profile.pointers"),
         ("must_staple", "maybe", "profile.must_staple"),
+        ("server_made_keys", "yes", "profile.server_made_keys"),
         ("extensions", [{"oid": "2.5.29.15", "der": "0500"}], r"profile.extensions\[0\].oid"),
         ("extensions", [{"oid": "2.999.1", "der": "05"}], r"profile.extensions\[0\].der"),
         ("extensions", [{"oid": "2.999.1", "der": "zz"}], r"profile.extensions\[0\].der"),
@@ -138,6 +139,12 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 def test_errors_name_the_field(path: str, value: Any, named: str) -> None:
     with pytest.raises(Malformed, match=named):
         from_document(changed(path, value))
+
+
+def test_keys_are_never_made_for_authorities() -> None:
+    document = to_document(built_in_profiles()["issuing-authority"]) | {"server_made_keys": True}
+    with pytest.raises(Malformed, match="server_made_keys is for end entities"):
+        from_document(document)
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 1, {}])

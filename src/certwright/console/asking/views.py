@@ -27,7 +27,7 @@ from ...store.approvals import Request
 from ..acting import actor_of, run
 from ..errors import told
 from . import words
-from .forms import PREFIX, AskForm, Offer
+from .forms import AskForm, Offer, subject_asked, subject_field
 from .previewed import previewed, refusal
 
 FIRST = "tls-server"
@@ -87,12 +87,14 @@ def _initial(offer: Offer) -> dict[str, Any]:
 
 
 def _page(request: HttpRequest, form: AskForm, status: int = 200, **facts: Any) -> HttpResponse:
-    profile = form.offer.profile
+    profile, rules = form.offer.profile, subject_asked(form.offer.profile)
     page = {
         "form": form,
         "profile": profile,
         "what_for": words.what_for(profile),
-        "asked": [form[name] for name in form.fields if name.startswith(PREFIX)],
+        "asked": [form[subject_field(rule)] for rule in rules if rule.required],
+        "more": [form[subject_field(rule)] for rule in rules if not rule.required],
+        "more_is_set": any(form[subject_field(rule)].value() for rule in rules if not rule.required),
         "one_authority": len(form.offer.choice.authorities) == 1,
         "ways": form.offer.ways,
     }
