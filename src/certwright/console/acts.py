@@ -19,8 +19,8 @@ Operation = Callable[[Context, Actor, str, dict[str, Any]], Coroutine[Any, Any, 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What one of the forms does to the object with that name, and what is said when it is done: text, or what
-    becomes it in the language of who reads it."""
+    """What one of the forms does to the object with that name, and what is said when it is done: text, or
+    what becomes it in the language of who reads it."""
 
     run: Operation
     done: object
