@@ -84,7 +84,7 @@ def requester(served: Site) -> Iterator[Browser]:
 
 
 def waiting_in_navigation(page: httpx.Response) -> int:
-    found = re.search(r'badge bg-blue-lt">([0-9]+)<', page.text)
+    found = re.search(r'class="count">([0-9]+)<', page.text)
     return int(found[1]) if found else 0
 
 

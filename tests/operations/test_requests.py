@@ -240,7 +240,7 @@ def test_whoever_asked_must_still_be_somebody(database: Database) -> None:
         request = await waiting(context, actor=gone)
         failed = await approve_request(context, ALICE, request.row.id)
         assert status(context, failed) is RequestStatus.FAILED
-        assert "token gone, which asked for it" in failed.row.problem
+        assert "token gone has expired or was revoked" in failed.row.problem
         assert not await certificates(context)
 
     with_installation(database, body)

@@ -8,7 +8,7 @@ people.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .errors import Forbidden, Malformed
@@ -79,13 +79,15 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts: `name` as it stands in the audit (`user:alice`, `local:alice`, `token:deploy`,
-    `acme:<thumbprint>`). `user` is the account behind it, if there is one, `teams` those it is in."""
+    `acme:<thumbprint>`). `user` is the account behind it, if there is one, `teams` those it is in. `revision`
+    is that of the configuration whose roles these are, 0 where they come from nowhere else."""
 
     name: str
     grants: tuple[Grant, ...] = ()
     source: str = ""
     user: str = ""
     teams: tuple[str, ...] = ()
+    revision: int = field(default=0, compare=False)
 
     @property
     def account(self) -> str:

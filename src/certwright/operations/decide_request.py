@@ -16,8 +16,9 @@ from .find_request import people_before, request_before, subject_of_request
 from .issue_approved import ISSUE_APPROVED, approved_payload, issue_approved
 from .request_certificate import COMMENT_SHOWN, check_comment
 from .tell_of_request import tell_deciders, tell_requester
+from .requester import refreshed
 
-Attempt = Callable[[Request], Awaitable[None]]
+Attempt = Callable[[Actor, Request], Awaitable[None]]
 
 
 async def approve_request(context: Context, actor: Actor, identifier: int, comment: str = "") -> Request:
@@ -28,7 +29,7 @@ async def approve_request(context: Context, actor: Actor, identifier: int, comme
     """
     check_comment(comment)
 
-    async def attempt(request: Request) -> None:
+    async def attempt(actor: Actor, request: Request) -> None:
         person, others = people_before(context, actor, request.row)
         facts = approve(request.facts, person, others, context.clock())
         change = _decided(context, actor, request, facts, comment, EventKind.REQUEST_APPROVED)
@@ -59,7 +60,7 @@ async def reject_request(context: Context, actor: Actor, identifier: int, reason
     if not reason.strip():
         raise Malformed("say why it is rejected; the requester reads it")
 
-    async def attempt(request: Request) -> None:
+    async def attempt(actor: Actor, request: Request) -> None:
         now = context.clock()
         person, others = people_before(context, actor, request.row)
         officer = may(actor, Verb.APPROVE, subject_of_request(request.row))
@@ -97,15 +98,18 @@ def _decided(
 
 async def at_its_step(context: Context, actor: Actor, identifier: int, attempt: Attempt) -> None:
     """Decide, and again when others have changed the request or the configuration meanwhile; but nobody's
-    word on one step becomes their word on another. Raises Conflict for that, and what the attempt raises."""
-    await context.snapshots.refresh()
+    word on one step becomes their word on another, and nobody decides by a role that they have lost.
+
+    Raises Conflict for the former, Forbidden for who is nobody any more, and what the attempt raises.
+    """
+    actor = await refreshed(context, actor)
     request = await request_before(context, actor, identifier)
     seen = current_step(request.facts)
     for _ in range(DECISIONS_MAX):
         try:
-            return await attempt(request)
+            return await attempt(actor, request)
         except Moved:
-            await context.snapshots.refresh()
+            actor = await refreshed(context, actor)
         request = await request_before(context, actor, identifier)
         if current_step(request.facts) != seen:
             raise Conflict("others have decided the step meanwhile; look at the request again")

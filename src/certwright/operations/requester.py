@@ -1,5 +1,7 @@
 """Who asked for something, as they stand now: a request outlives its requester's session, not their right."""
 
+from dataclasses import replace
+
 from ..core.access import Actor, Grant, Role
 from ..core.errors import Forbidden
 from ..store.people_rows import CertificateRequestRow
@@ -24,6 +26,18 @@ async def requester_of(context: Context, row: CertificateRequestRow) -> tuple[Ac
     raise Forbidden(f"{row.requester} asks for nothing any more")
 
 
+async def refreshed(context: Context, actor: Actor) -> Actor:
+    """Whoever acts, with their roles as they are in the newest configuration, which the context has after
+    this. Raises Forbidden, NotFound when they are nobody any more."""
+    await context.snapshots.refresh()
+    if actor.revision in (0, context.snapshot.revision):
+        return actor
+    if actor.account:
+        return replace(await _user(context, actor.account), source=actor.source)
+    kind, _, name = actor.name.partition(":")
+    return replace(_token(context, name), source=actor.source) if kind == "token" else actor
+
+
 async def _acme(
     context: Context, row: CertificateRequestRow, identifier: int
 ) -> tuple[Actor, list[AcmeAccountRow]]:
@@ -40,10 +54,10 @@ def _token(context: Context, name: str) -> Actor:
             actor = context.snapshot.token_actor(digest, context.clock(), "")
             if actor is not None:
                 return actor
-    raise Forbidden(f"token {name}, which asked for it, has expired or was revoked")
+    raise Forbidden(f"token {name} has expired or was revoked meanwhile")
 
 
 async def _user(context: Context, name: str) -> Actor:
     if (await find_user(context.database, name)).disabled_at is not None:
-        raise Forbidden(f"account {name}, which asked for it, is disabled")
+        raise Forbidden(f"account {name} is disabled by now")
     return context.snapshot.user_actor(name, "")

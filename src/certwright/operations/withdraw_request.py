@@ -17,7 +17,7 @@ async def withdraw_request(context: Context, actor: Actor, identifier: int) -> R
     found = await request_before(context, actor, identifier)
     require_own(actor, found)
 
-    async def attempt(request: Request) -> None:
+    async def attempt(actor: Actor, request: Request) -> None:
         now = context.clock()
         facts, event = withdraw(request.facts, now), (EventKind.REQUEST_WITHDRAWN, actor)
         problem = "the request was withdrawn"

@@ -227,7 +227,7 @@ class Snapshot:
         if token is None or token.row.revoked_at or (token.row.expires_at and token.row.expires_at <= now):
             return None
         teams = self.teams_of.get(token.user, ())
-        return Actor(f"token:{token.row.name}", token.grants, source, token.user, teams)
+        return Actor(f"token:{token.row.name}", token.grants, source, token.user, teams, self.revision)
 
     def user_actor(self, name: str, source: str) -> Actor:
         """The person with this account, who has proved to be it: their own roles, those of their teams, and
@@ -236,7 +236,7 @@ class Snapshot:
         holders = (f"user:{name}", *(f"team:{team}" for team in teams))
         given = [grant for holder in holders for grant in self.grants.get(holder, ())]
         own = Grant(Role.OWNER, f"{OWNER_SCOPE}:{name}")
-        return Actor(f"user:{name}", tuple(dict.fromkeys([*given, own])), source, name, teams)
+        return Actor(f"user:{name}", tuple(dict.fromkeys([*given, own])), source, name, teams, self.revision)
 
 
 def _names(known: dict[str, Any]) -> str:
