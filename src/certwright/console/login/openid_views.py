@@ -101,7 +101,7 @@ def _let_in(request: HttpRequest, begun: Begun, user: User, proved: float) -> Ht
     if begun.again:
         record_authentication(request, user, method, at=proved, reauthenticated=True)
         return HttpResponseRedirect(begun.back)
-    user.backend = BACKEND  # type: ignore[attr-defined]
+    user.backend = BACKEND
     record_authentication(request, user, method, at=proved)
     answer: HttpResponseBase = perform_login(request, user, redirect_url=begun.back)
     return answer
