@@ -103,10 +103,11 @@ def test_a_certificate_opens_its_owners_account(site: Site) -> None:
 
 def test_a_header_is_no_certificate(site: Site) -> None:
     path, _ = issued(site, "carl", "carl")
-    der = x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER)
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    der, pem = (certificate.public_bytes(form) for form in (Encoding.DER, Encoding.PEM))
     for name, value in (
         ("Client-Cert", f":{base64.b64encode(der).decode()}:"),
-        ("X-SSL-Client-Cert", path.read_text().replace("\n", " ")),
+        ("X-SSL-Client-Cert", pem.decode().strip().replace("\n", " ")),
     ):
         with browser(site) as thief:
             thief.client.headers[name] = value
@@ -164,3 +165,20 @@ def test_a_second_factor_is_asked_for_all_the_same(site: Site) -> None:
     with showing(site, path) as finn:
         assert post(finn).headers["location"] == "/login/factor/"
         assert not finn.logged_in()
+
+
+def test_a_certificate_may_be_both_factors(founded: Home, tmp_path: Path) -> None:
+    with real_certwright.copy(founded, tmp_path / "home", Path(os.environ[RUN])) as home:
+        login = {"certificate_profiles": ["tls-client"], "certificate_is_second_factor": True}
+        home.configure({"login": login})
+        with home.served() as both:
+            make_person(home, "gerd")
+            path, _ = issued(both, "gerd", "gerd")
+            with browser(both) as gerd:
+                gerd.log_in("gerd")
+                gerd.add_authenticator()
+                gerd.send("/login/out/")
+                assert gerd.log_in("gerd").headers["location"] == "/login/factor/"
+            with showing(both, path) as gerd:
+                assert post(gerd).headers["location"] == "/console/"
+                assert gerd.logged_in()
