@@ -13,7 +13,7 @@ from tests.console.browsing import Browser
 from tests.real.certwright import CHECKOUT, Home
 
 PUBLIC = {"/", "/favicon.ico", "/login/", "/login/passkey/", "/login/factor/"}
-PUBLIC |= {"/login/from/name/", "/login/from/name/done/"}
+PUBLIC |= {"/login/from/name/", "/login/from/name/done/", "/login/certificate/"}
 LIST = """
 import json, django
 django.setup()

@@ -82,6 +82,7 @@ def test_there_are_several_ways_in(directory: Directory) -> None:
     [
         ("alice", "wrong"),
         ("alice", ""),
+        ("alice", "\u00ad"),  # of which SASLprep leaves nothing
         ("", PASSWORD),
         ("", ""),
         ("nobody", PASSWORD),

@@ -102,3 +102,24 @@ def test_the_first_log_in_twice_at_once_makes_one_account(database: Database) ->
         assert "user:alice" not in context.snapshot.grants
 
     with_installation(database, body)
+
+
+def test_an_account_may_be_made_ahead_for_whom_a_source_means(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        ahead = NewUser("al", origin="ldap", external_id="1")
+        await create_user(context, ADMINISTRATOR, ahead)
+        assert await enter(context, source=Source("ldap", groups=RULES)) == "al"
+        with pytest.raises(Conflict, match="has an account already"):
+            await create_user(context, ADMINISTRATOR, NewUser("other", origin="ldap", external_id="1"))
+        for wrong in (
+            NewUser("x", origin="ldap"),
+            NewUser("x", external_id="2"),
+            NewUser("x", origin="oidc:", external_id="2"),
+            NewUser("x", origin="ldap", external_id="a\nb"),
+            NewUser("x", origin="ldap", external_id="2", service=True),
+            NewUser("x", origin="ldap", external_id="2", password="hashed"),
+        ):
+            with pytest.raises(Malformed):
+                await create_user(context, ADMINISTRATOR, wrong)
+
+    with_installation(database, body)

@@ -38,7 +38,14 @@ def list_all_users(request: HttpRequest) -> Document:
 @router.post("/users", response={201: schemas.UserWithPassword}, tags=["users"], operation_id="create_user")
 def make_user(request: HttpRequest, body: schemas.NewUserBody) -> Document:
     """Make an account. A person's gets a one-time password, which is shown once."""
-    new = NewUser(body.name, body.display_name, body.email, service=body.service)
+    new = NewUser(
+        body.name,
+        body.display_name,
+        body.email,
+        service=body.service,
+        origin=body.origin,
+        external_id=body.external_id,
+    )
 
     async def act(context: Context, actor: Actor) -> Document:
         return _with_password(context, await create_with_password(context, actor, new))

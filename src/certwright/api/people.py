@@ -114,4 +114,4 @@ def _held(row: RoleGrantRow) -> Grant:
 
 
 def _held_grant(row: RoleGrantRow) -> Document:
-    return {"holder": row.holder, "role": str(row.role), "scope": row.scope}
+    return {"holder": row.holder, "role": str(row.role), "scope": row.scope, "origin": row.origin}

@@ -425,6 +425,9 @@ class Grant(Answer):
 
 class HeldGrant(Grant):
     holder: str
+    origin: str = Field(
+        description="`local`, or from where its holder logs in: it goes with the group there."
+    )
 
 
 class GrantList(Answer):

@@ -19,6 +19,8 @@ users = group("Accounts of people and services.")
 teams = group("Teams, which answer for certificates together.")
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name of the account.")]
 Team = Annotated[str, typer.Argument(metavar="TEAM", help="Name of the team.")]
+ORIGIN = "Who vouches, in place of a password here: ldap, oidc:NAME."
+EXTERNAL_ID = "Whom they mean: the provider's subject, the directory's id_attribute."
 Email = Annotated[str, typer.Option("--email", metavar="ADDRESS", help="Mail address.")]
 Display = Annotated[str, typer.Option("--display-name", metavar="TEXT", help="What the person is called.")]
 Description = Annotated[str, typer.Option("--description", metavar="TEXT", help="What the team is for.")]
@@ -61,6 +63,8 @@ def create_user(
     display_name: Display = "",
     email: Email = "",
     service: Annotated[bool, typer.Option("--service", help="It has tokens and never logs in.")] = False,
+    origin: Annotated[str, typer.Option("--origin", metavar="SOURCE", help=ORIGIN)] = "local",
+    external_id: Annotated[str, typer.Option("--external-id", metavar="ID", help=EXTERNAL_ID)] = "",
 ) -> None:
     """Make an account; a person's one-time password is shown once."""
 
@@ -69,11 +73,12 @@ def create_user(
         from ..operations.manage_users import NewUser
         from ..operations.people_documents import user_document
 
-        new = NewUser(account, display_name, email, service=service)
+        new = NewUser(account, display_name, email, service=service, origin=origin, external_id=external_id)
         made = await create_with_password(context, actor, new)
         return user_document(context.snapshot, made.row) | {"password": made.password or None}
 
     body = {"name": account, "display_name": display_name, "email": email, "service": service}
+    body |= {"origin": origin, "external_id": external_id}
     made = session.run(act, lambda remote: remote.post("/users", body))
     session.output.show(made, made["password"] or f"Made account {account}")
 

@@ -13,7 +13,7 @@ from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
 from ..core.errors import Conflict, Malformed, NotFound
 from ..core.second_person import Act, Kind
-from ..store.databases import Database
+from ..store.databases import Database, Duplicate
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
 from ..store.people_rows import LOCAL, UserAccountRow
@@ -23,6 +23,8 @@ from .second_person import permission
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")
 MAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
 DISPLAY_NAME_MAX = 200
+EXTERNAL_ID_MAX = 500
+ORIGIN = re.compile(rf"{LOCAL}|ldap|oidc:[a-z0-9][a-z0-9-]{{0,39}}")
 HAND_OVER = "owner.hand-over"
 """Kind of follow-up; see `Successor`."""
 
@@ -73,7 +75,12 @@ async def create_user(context: Context, actor: Actor, new: NewUser) -> UserAccou
     """Raises Forbidden, Malformed, Conflict for a name in use."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
     row, change = new_account(context, actor, new)
-    await context.ledger.commit(change)
+    try:
+        await context.ledger.commit(change)
+    except Duplicate as error:
+        raise Conflict(
+            f"whom {new.origin} means by {new.external_id[:100]!r} has an account already"
+        ) from error
     return row
 
 
@@ -83,6 +90,7 @@ def new_account(context: Context, actor: Actor, new: NewUser) -> tuple[UserAccou
     if not NAME.fullmatch(new.name):
         raise Malformed(f"{new.name[:100]!r} is no account name: 1 to 100 of a-z, 0-9 and ._@-")
     _check(new.display_name, new.email)
+    _check_origin(new)
     now = context.clock()
     row = UserAccountRow(
         id=context.ledger.new_id(),
@@ -291,6 +299,20 @@ def _check(display_name: str, email: str) -> None:
         raise Malformed(f"a display name is at most {DISPLAY_NAME_MAX} printable characters")
     if email and not MAIL.fullmatch(email):
         raise Malformed(f"{email[:100]!r} is no mail address")
+
+
+def _check_origin(new: NewUser) -> None:
+    """Who is vouched for elsewhere is a person, has no password here, and is known there by an identifier."""
+    if not ORIGIN.fullmatch(new.origin):
+        raise Malformed(f"{new.origin[:60]!r} vouches for nobody: write {LOCAL}, ldap or oidc:NAME")
+    if (new.origin == LOCAL) != (not new.external_id):
+        raise Malformed(
+            f"an account of {new.origin} has {'no' if new.origin == LOCAL else 'an'} external identifier"
+        )
+    if len(new.external_id) > EXTERNAL_ID_MAX or not new.external_id.isprintable():
+        raise Malformed(f"an external identifier is at most {EXTERNAL_ID_MAX} printable characters")
+    if new.origin != LOCAL and (new.service or new.password):
+        raise Malformed(f"an account of {new.origin} is a person's, and has no password here")
 
 
 def _event(

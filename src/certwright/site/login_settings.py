@@ -175,5 +175,14 @@ class Login(Table):
         60, ge=1, le=HOUR, description="The first wait; it doubles with each further failure."
     )
     lock_seconds_max: int = Field(HOUR, ge=1, le=DAY, description="The longest wait.")
+    certificate_profiles: Words = Field(
+        (),
+        max_length=16,
+        description="Profiles whose certificates open the account of their owner, whose name is their common "
+        "name, on the mTLS listener. Whoever issues under one and says whose it is can be anyone.",
+    )
+    certificate_is_second_factor: bool = Field(
+        False, description="Ask who logs in by certificate for no second factor."
+    )
     ldap: LdapSource | None = None
     oidc: Annotated[dict[SourceName, OidcSource], BeforeValidator(from_json)] = Field({}, max_length=8)

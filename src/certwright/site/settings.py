@@ -154,6 +154,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 CERTWRIGHT_LOGIN = CONFIGURATION.login
 CERTWRIGHT_SERVICE_URL = CONFIGURATION.service_url
+CERTWRIGHT_MTLS_PORT = CONFIGURATION.mtls.port if CONFIGURATION.mtls else 0
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "console"
 CACHES = {"default": {"BACKEND": "certwright.console.login.cache.SharedCache"}}

@@ -28,6 +28,7 @@ from ...protocols.asgi import client_address
 from ...store.models import User
 from ..acting import actor_for, run
 from .attempts import Attempt
+from .certificate_views import PROVED
 from .configured import factor_required, login_settings, service_host
 from .openid_views import PREFIX
 from .session_limits import begin_session
@@ -42,6 +43,7 @@ CHANGES = {
     "mfa/email/recovery_codes_generated": (EventKind.MFA_ENROLLED, "recovery-codes"),
 }
 """What django-allauth wants people told of, which is what goes on record."""
+FACTOR_STAGE = "allauth.mfa.stages.AuthenticateStage"
 WRONG = "The name or the password is wrong."
 WAIT = "Too many log-ins have failed. Wait a while, then try again."
 
@@ -120,6 +122,12 @@ class AccountAdapter(DefaultAccountAdapter):
         records = get_authentication_records(context.request, context.request.user)
         age = time.time() - records[-1]["at"] if records else -1
         return not 0 <= age < login_settings().fresh_seconds
+
+    def get_login_stages(self) -> list[str]:
+        """Where a certificate counts as second factor, none is asked for."""
+        stages: list[str] = super().get_login_stages()
+        proved = getattr(self.request, PROVED, False)
+        return [stage for stage in stages if not (proved and stage == FACTOR_STAGE)]
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
         """Who comes from an OpenID provider proves it there."""

@@ -11,6 +11,7 @@ from ...store.people_rows import LOCAL
 from .configured import login_settings
 from .entering import enter
 from .ldap import source_of, vouch
+from .waiting import waiting_for_others
 
 
 class ExpiringPasswords(ModelBackend):
@@ -47,5 +48,6 @@ class DirectoryPasswords(ModelBackend):
             return None
         if User.objects.filter(name=username.strip().lower(), origin=LOCAL).exists():
             return None
-        vouched = vouch(directory, username.strip(), password)
+        with waiting_for_others():
+            vouched = vouch(directory, username.strip(), password)
         return None if vouched is None else enter(request, source_of(directory), vouched)

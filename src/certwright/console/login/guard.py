@@ -18,7 +18,7 @@ from .fresh import View, ask_again
 
 PUBLIC = frozenset(
     {"start", "favicon", "account_login", "mfa_login_webauthn", "mfa_authenticate", "openid_begin"}
-    | {"openid_finish"}
+    | {"openid_finish", "login_by_certificate"}
 )
 REST = "api/"
 """Its routes ask for a token themselves."""

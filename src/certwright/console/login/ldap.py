@@ -142,7 +142,7 @@ class _Asking:
         connection = Connection(
             self._server(),
             user=dn,
-            password=password,
+            password=password.encode(),  # as typed: ldap3 would prepare text, and refuse some (RFC 4013)
             client_strategy=SYNC,
             receive_timeout=self._directory.seconds,
             auto_referrals=False,

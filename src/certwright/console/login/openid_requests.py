@@ -16,6 +16,7 @@ import httpx
 
 from ...core.errors import CertwrightError, Unavailable
 from .openid import Provider, metadata_url, read_metadata
+from .waiting import waiting_for_others
 
 ANSWER_OCTETS_MAX = 256 * 1024
 FRESH_SECONDS, RETRY_SECONDS = 300.0, 5.0
@@ -110,6 +111,7 @@ def ask(
         trust = ssl.create_default_context(cafile=source.ca_file)
         fields = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         with (
+            waiting_for_others(),
             httpx.Client(
                 verify=trust, timeout=source.seconds, trust_env=False, follow_redirects=False
             ) as client,

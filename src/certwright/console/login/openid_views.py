@@ -83,17 +83,24 @@ def begin(request: HttpRequest, name: str) -> HttpResponseBase:
 @require_safe
 def finish(request: HttpRequest, name: str) -> HttpResponseBase:
     """Back from it. What does not fit goes on record as a failed log-in."""
-    source, begun = find_source(name), _take(request, name)
+    source = find_source(name)
     try:
-        claims = _claims(source, begun, request.GET)
-        vouched = person(claims, source.name_claim, source.groups_claim)
-        user = enter(request, Source(f"{PREFIX}{name}", source.create, source.groups), vouched)
-        if begun.again and user != request.user:
-            raise Conflict(f"the provider vouches for {user.name}, not for {request.user.get_username()}")
+        begun = _take(request, name)
+        user, proved = _person(request, source, begun)
     except CertwrightError:
         record_failure(request, "", False, f"{PREFIX}{name}")
         raise
-    return _let_in(request, begun, user, min(proved_at(claims), time.time()))
+    return _let_in(request, begun, user, proved)
+
+
+def _person(request: HttpRequest, source: OpenIdSource, begun: Begun) -> tuple[User, float]:
+    """The account of who comes back, and when they have proved who they are. Raises what is wrong."""
+    claims = _claims(source, begun, request.GET)
+    vouched = person(claims, source.name_claim, source.groups_claim)
+    user = enter(request, Source(f"{PREFIX}{begun.name}", source.create, source.groups), vouched)
+    if begun.again and user != request.user:
+        raise Conflict(f"the provider vouches for {user.name}, not for {request.user.get_username()}")
+    return user, min(proved_at(claims), time.time())
 
 
 def _let_in(request: HttpRequest, begun: Begun, user: User, proved: float) -> HttpResponseBase:
@@ -101,7 +108,7 @@ def _let_in(request: HttpRequest, begun: Begun, user: User, proved: float) -> Ht
     if begun.again:
         record_authentication(request, user, method, at=proved, reauthenticated=True)
         return HttpResponseRedirect(begun.back)
-    user.backend = BACKEND  # type: ignore[attr-defined]
+    user.backend = BACKEND
     record_authentication(request, user, method, at=proved)
     answer: HttpResponseBase = perform_login(request, user, redirect_url=begun.back)
     return answer

@@ -6,10 +6,12 @@ from allauth.mfa.webauthn import views as passkeys
 from django.urls import path
 
 from . import openid_views
+from .certificate_views import by_certificate
 from .views import LoginPage, PasswordView
 
 urlpatterns = [
     path("", LoginPage.as_view(), name="account_login"),
+    path("certificate/", by_certificate, name="login_by_certificate"),
     path("from/<str:name>/", openid_views.begin, name="openid_begin"),
     path("from/<str:name>/done/", openid_views.finish, name="openid_finish"),
     path("factor/", factors.authenticate, name="mfa_authenticate"),

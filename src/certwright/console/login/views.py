@@ -15,6 +15,7 @@ from ...core.errors import Conflict
 from ...store.models import User
 from ...store.people_rows import LOCAL
 from ..acting import actor_of
+from .certificate_views import certificate_address
 from .configured import factor_required, login_settings
 from .forms import FirstPasswordForm
 
@@ -24,7 +25,10 @@ class LoginPage(LoginView):
 
     def get_context_data(self, **values: Any) -> dict[str, Any]:
         sources = [(name, source.label or name) for name, source in login_settings().oidc.items()]
-        return super().get_context_data(**values) | {"sources": sources}
+        return super().get_context_data(**values) | {
+            "sources": sources,
+            "certificate_address": certificate_address(),
+        }
 
 
 class PasswordView(PasswordChangeView):
