@@ -160,7 +160,12 @@ def check(
         return told
 
     def there(remote: Remote) -> Document:
-        body = {"kind": kind, "note": note, "documents": list(map(str, documents)), "domain": domain}
+        body: Document = {
+            "kind": kind,
+            "note": note,
+            "documents": list(map(str, documents)),
+            "domain": domain,
+        }
         moment = {"since": begins.isoformat()} if begins else {}
         return remote.post(path_of("organizations", str(organization), "checks"), body | moment)
 
