@@ -1,5 +1,6 @@
 """Every route as everyone, against the table in docs/reference/permissions.md; and ways around it, closed."""
 
+import base64
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -66,6 +67,32 @@ PEOPLE = {
     "PUT /teams/{name}/members/{user}": Wish("/teams/of-CALLER/members/change-CALLER"),
     "DELETE /teams/{name}/members/{user}": Wish("/teams/of-CALLER/members/in-CALLER"),
 }
+
+
+def organization_wishes(api: Api) -> dict[str, Wish]:
+    """Of one organization of all teams, with a document and a check for each caller to revoke."""
+    made = api.gives("POST", "/organizations", json={"legal_name": "Known", "country": "DE"})
+    own = f"/organizations/{made['id']}"
+    content = base64.b64encode(b"plain text").decode()
+    document = api.gives("POST", f"{own}/documents", json={"name": "a.txt", "content": content})["id"]
+    body = {"kind": "signatory", "note": "seen", "documents": [document]}
+    checks: dict[str, str] = {}
+    for who in (*GIVEN_ROLES, *STRANGERS):
+        checks[who or "nobody"] = api.gives("POST", f"{own}/checks", json=body)["checks"][-1]["id"]
+    return {
+        "GET /organizations": Wish("/organizations"),
+        "POST /organizations": Wish("/organizations", lambda who: {"legal_name": who, "country": "DE"}),
+        "GET /organizations/{identifier}": Wish(own),
+        "PUT /organizations/{identifier}": Wish(own, lambda who: {"legal_name": who, "country": "DE"}),
+        "POST /organizations/{identifier}/checks": Wish(f"{own}/checks", lambda who: body),
+        "POST /organizations/{identifier}/checks/{check}/revoke": Wish(
+            lambda who: f"{own}/checks/{checks[who]}/revoke", lambda who: {"why": "wrong"}
+        ),
+        "POST /organizations/{identifier}/documents": Wish(
+            f"{own}/documents", lambda who: {"name": f"{who}.txt", "content": content}
+        ),
+        "GET /organizations/{identifier}/documents/{document}": Wish(f"{own}/documents/{document}"),
+    }
 
 
 def _answering(own: str) -> dict[str, Wish]:
@@ -162,6 +189,7 @@ def wishes(api: Api) -> dict[str, Wish]:
         "GET /endpoints/acme/{endpoint}/accounts": Wish("/endpoints/acme/for-kept/accounts"),
         "DELETE /endpoints/acme/{endpoint}/accounts/{account}": Wish("/endpoints/acme/for-kept/accounts/1"),
         **PRACTICE,
+        **organization_wishes(api),
         "GET /whoami": Wish("/whoami"),
         "GET /tokens": Wish("/tokens"),
         "POST /tokens": Wish("/tokens", lambda who: {"name": f"by-{who}", "grants": [held]}),
@@ -182,6 +210,7 @@ def request_wishes(api: Api) -> dict[str, Wish]:
     return {
         "GET /requests": Wish("/requests"),
         "GET /requests/{identifier}": Wish(waiting),
+        "GET /requests/{identifier}/validation": Wish(f"{waiting}/validation"),
         "POST /requests/{identifier}/approve": Wish(f"{waiting}/approve", lambda who: {}),
         "POST /requests/{identifier}/reject": Wish(
             lambda who: f"{rejected[who]}/reject", lambda who: {"reason": "no"}

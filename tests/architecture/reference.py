@@ -33,7 +33,7 @@ def ports(known: dict[str, Module]) -> list[str]:
 
 def settings(known: dict[str, Module]) -> list[str]:
     """The fields of Configuration, those of its tables written table.field."""
-    names = ("configuration", "login_settings", "mail_settings")
+    names = ("configuration", "login_settings", "mail_settings", "vetting_settings")
     files = [f"certwright.site.{name}" for name in names]
     classes = {node.name: node for name in files for node in _classes(known, name)}
     return list(_fields(classes["Configuration"], classes)) if "Configuration" in classes else []

@@ -125,6 +125,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("pointers", ["ldap"], "profile.pointers"),
         ("must_staple", "maybe", "profile.must_staple"),
         ("server_made_keys", "yes", "profile.server_made_keys"),
+        ("validation", "ov", "profile.validation"),
         ("extensions", [{"oid": "2.5.29.15", "der": "0500"}], r"profile.extensions\[0\].oid"),
         ("extensions", [{"oid": "2.999.1", "der": "05"}], r"profile.extensions\[0\].der"),
         ("extensions", [{"oid": "2.999.1", "der": "zz"}], r"profile.extensions\[0\].der"),
@@ -192,3 +193,13 @@ def test_any_text_is_a_name_constraint_that_reads_back_or_malformed(text: str) -
     except Malformed:
         return
     assert parse_subtree(f"{tree.kind}:{tree.base}") == tree
+
+
+def test_validation_is_asked_of_what_authorities_issue() -> None:
+    document = deepcopy(next(one for one in DOCUMENTS if one["name"] == "tls-server"))
+    asked = from_document(document | {"validation": "organization"})
+    assert from_document(to_document(asked)).validation == "organization"
+    assert "validation" not in to_document(from_document(document | {"validation": "none"}))
+    authority = deepcopy(DOCUMENTS[13]) | {"validation": "organization"}
+    with pytest.raises(Malformed, match="validation is for what authorities issue"):
+        from_document(authority)

@@ -32,7 +32,7 @@ def test_null_is_absent() -> None:
     nothing = dict.fromkeys(["description", "when", "unless", "limits", "approval"])
     assert rules(rule(**nothing, refuse="no")) == rules(rule(refuse="no"))
     conditions = dict.fromkeys(
-        ["profiles", "tags", "fields", "names", "all_names", "wildcard", "from", "until"]
+        ["profiles", "tags", "fields", "names", "all_names", "wildcard", "validation_below", "from", "until"]
     )
     assert rules(rule(when=conditions)) == rules(rule())
     limits = {**dict.fromkeys(["keys", "names", "require"]), "maximum_lifetime": "1d"}
@@ -86,6 +86,7 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
         f"{PLACE}.when.names.ip: pattern '10.0.0.1/8' is no IP network",
     ),
     ({"when": {"wildcard": "yes"}}, f"{PLACE}.when.wildcard must be true or false"),
+    ({"when": {"validation_below": "none"}}, f"{PLACE}.when.validation_below must be one of domain"),
     ({"when": {"from": "soon"}}, f"{PLACE}.when.from: 'soon' is no time"),
     ({"when": {"from": 2026}}, f"{PLACE}.when.from must be a day or time like 2026-03-15"),
     ({"when": {"from": "2027-01-01", "until": "2026-01-01"}}, f"{PLACE}.when.until must be later than from"),

@@ -119,6 +119,7 @@ def _conditions(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, A
         st.sampled_from(["stage", "cost-center", "X_1"]), _some(_GLOB), min_size=1, max_size=2
     )
     rest = {"requesters": _some(_GLOB), "tags": _some(_GLOB), "fields": custom, "wildcard": st.booleans()}
+    rest["validation_below"] = st.sampled_from(["domain", "organization", "extended"])
     dates = {"from": _moment(2020, 2026), "until": _moment(2027, 2030), "all_names": _patterns()}
     return st.fixed_dictionaries({}, optional={**texts, **rest, **dates, **more})
 

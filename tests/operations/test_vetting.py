@@ -192,8 +192,8 @@ def test_who_vets_who_reads_and_who_knows_nothing(
         await refused(Forbidden, save_organization(context, AUDITOR, FIELDS, "", pay.id))
         await refused(Forbidden, list_organizations(context, CAROL))
         for nobody in (CAROL, person("rita", Role.REQUESTER), person("olga", Role.OPERATOR)):
-            await refused(NotFound, find_organization(context, nobody, pay.id))
-            await refused(NotFound, download_evidence(context, nobody, pay.id, document.id))
+            await refused(Forbidden, find_organization(context, nobody, pay.id))
+            await refused(Forbidden, download_evidence(context, nobody, pay.id, document.id))
         first = await list_organizations(context, ALICE, limit=2)
         rest = await list_organizations(context, ALICE, after=first.next)
         ours = [one.row.id for one in (*first.organizations, *rest.organizations)]

@@ -22,6 +22,7 @@ from . import (
     authorities,
     certificates,
     configuration,
+    organizations,
     people,
     policy,
     practice,
@@ -73,6 +74,7 @@ def _make_api() -> NinjaAPI:
         acme,
         people,
         accounts,
+        organizations,
         practice,
         audit,
     ):

@@ -36,13 +36,18 @@ log = structlog.get_logger(__name__)
 
 
 class BearerToken(HttpAuthBase):
-    """The same look at the token as on the fast lane; then the body is read, within its bound.
+    """The same look at the token as on the fast lane; then the body is read, within the bound that `most`
+    gives.
 
     It is read here, in Django's thread: an operation that read it on the loop would wait for itself.
     """
 
     openapi_scheme = "bearer"
     openapi_description = "A token made by `certwright token create` or `POST /api/v1/tokens`."
+
+    def __init__(self, most: Callable[[], int] = lambda: BODY_OCTETS_MAX) -> None:
+        super().__init__()
+        self._most = most
 
     def __call__(self, request: HttpRequest) -> Actor:
         scope = request.META["asgi.scope"]
@@ -51,8 +56,9 @@ class BearerToken(HttpAuthBase):
         except Unauthenticated:
             actor = bridge().call(lambda context: bearer(context, scope))
         request.auth = actor  # type: ignore[attr-defined]
-        if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_OCTETS_MAX:
-            raise TooLarge(f"the request body is larger than {BODY_OCTETS_MAX} octets")
+        most = self._most()
+        if int(request.META.get("CONTENT_LENGTH") or 0) > most:
+            raise TooLarge(f"the request body is larger than {most} octets")
         _ = request.body
         return actor
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "acme": ("acme", "app", "ACME."),
     "token": ("token", "app", "Bearer tokens of the REST API."),
     "practice": ("practice", "app", "Certificate policy and certification practice statement."),
+    "organization": ("organization", "app", "Organizations and their vetting."),
     "owner": ("owner", "app", "Who answers for certificates."),
     "user": ("people", "users", "Accounts of people and services."),
     "team": ("people", "teams", "Teams, which answer for certificates together."),

@@ -155,17 +155,17 @@ def anywhere(command: Callable[..., None]) -> Callable[..., None]:
 # -- reading what options name -------------------------------------------------------------------
 
 
-def read_file(name: str | Path) -> bytes:
+def read_file(name: str | Path, most: int = FILE_OCTETS_MAX) -> bytes:
     """The content of a file, or of standard input for `-`. Raises TooLarge, OSError."""
     from ..core.errors import TooLarge
 
     if str(name) == "-":
-        content = sys.stdin.buffer.read(FILE_OCTETS_MAX + 1)
+        content = sys.stdin.buffer.read(most + 1)
     else:
         with Path(name).open("rb") as file:
-            content = file.read(FILE_OCTETS_MAX + 1)
-    if len(content) > FILE_OCTETS_MAX:
-        raise TooLarge(f"{name} is larger than {FILE_OCTETS_MAX} octets")
+            content = file.read(most + 1)
+    if len(content) > most:
+        raise TooLarge(f"{name} is larger than {most} octets")
     return content
 
 

@@ -325,6 +325,10 @@ def _check_coherence(profile: Profile) -> None:
             "an authority needs key_identifiers.subject",
         ),
         (
+            profile.is_authority and profile.validation is not Validation.NONE,
+            "validation is for what authorities issue, not for authorities; leave it out",
+        ),
+        (
             profile.is_authority and not profile.subject,
             "an authority needs a subject (RFC 5280 section 4.1.2.6)",
         ),

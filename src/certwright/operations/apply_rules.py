@@ -5,13 +5,11 @@ from datetime import datetime
 
 from ..core.access import Actor
 from ..core.approval import ApprovalNeeded, Granted, check_granted, missing_steps
-from ..core.errors import Reason, Refused
+from ..core.errors import Refused
 from ..core.lifetimes import lifetime_of
 from ..core.policy import Approved
-from ..core.profile import Profile
 from ..core.rules import NO_RULES, NeedsApproval, Refuse, RuleSet, decide
 from ..core.rules_document import rules_from_document
-from ..core.rules_effects import what_to_do
 from ..core.rules_facts import IssuanceFacts
 from ..core.vetted_subject import Reached
 from ..store.snapshot import Snapshot
@@ -70,15 +68,6 @@ def facts_of(
         validation=reached.validation,
         missing=reached.missing,
     )
-
-
-def require_validation(profile: Profile, reached: Reached) -> None:
-    """Raises Refused where the profile wants more."""
-    wanted = profile.validation
-    if not reached.validation.reaches(wanted):
-        text = f"profile {profile.name} requires validation {wanted}, and {reached.validation} was reached"
-        why = what_to_do(reached.missing, wanted)
-        raise Refused((Reason("policy.validation", f"{text}; {why}"),))
 
 
 def apply_rules(snapshot: Snapshot, facts: IssuanceFacts, granted: Granted | None) -> None:

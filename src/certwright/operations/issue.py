@@ -44,11 +44,11 @@ from ..store.rows import (
 )
 from ..store.snapshot import Endpoint, Generation
 from ..store.vetting import Organization
-from .apply_rules import apply_rules, facts_of, require_validation
+from .apply_rules import apply_rules, facts_of
 from .check_key import check_approved
 from .context import Context, decide_again
 from .second_person import refuse_beside
-from .vetting_reached import organizations_for, reached_by
+from .vetting_reached import organizations_for, reached_by, require_validation
 
 NAMES_SHOWN, NAME_SHOWN, SUBJECT_SHOWN = 16, 200, 800
 REASONS_SHOWN, REASON_SHOWN = 8, 300
@@ -190,7 +190,7 @@ def rule(
     `organizations_for` gives. Raises Refused, ApprovalNeeded."""
     snapshot = context.snapshot
     reached = reached_by(context, approved, order.actor, vetted, now)
-    require_validation(approved.profile, reached)
+    require_validation(approved.profile, order.actor, reached)
     if snapshot.policy is None and order.granted is None:
         return
     endpoint = order.endpoint.path if order.endpoint else ""

@@ -140,7 +140,8 @@ def may_vet(actor: Actor, row: OrganizationRow) -> bool:
 
 
 async def find_organization(context: Context, actor: Actor, identifier: int) -> Organization:
-    """Raises NotFound, also when the actor may not see it."""
+    """Raises Forbidden to who vets and audits nowhere, NotFound, also when the actor may not see it."""
+    _seen(actor)
     found = await load_organization(context.database, identifier)
     if not may_read(actor, found.row):
         raise NotFound(f"there is no organization {identifier}")

@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from ..core.access import Actor
+from ..core.errors import Reason, Refused
 from ..core.policy import Approved
 from ..core.profile import Profile
+from ..core.rules_effects import what_to_do
 from ..core.rules_facts import Validation
 from ..core.vetted_subject import Reached, reached
 from ..store.databases import Database
@@ -14,6 +16,7 @@ from .apply_rules import origin_of, rules_in_force
 from .context import Context
 from .organizations import PER_TEAM_MAX
 
+SYSTEM = "system"
 PROVES_NAMES = frozenset({"acme"})
 """Origins of requests whose every name was proved by a challenge before."""
 
@@ -49,3 +52,12 @@ def reached_by(
     proved = origin_of(actor) in PROVES_NAMES
     records = [one.vetted for one in vetted]
     return reached(approved.subject, approved.names, proved, records, context.vetting.ages, now)
+
+
+def require_validation(profile: Profile, actor: Actor, found: Reached) -> None:
+    """Raises Refused where the profile wants more. What we renew for ourselves, nobody is there to vet."""
+    wanted = profile.validation
+    if origin_of(actor) != SYSTEM and not found.validation.reaches(wanted):
+        text = f"profile {profile.name} requires validation {wanted}, and {found.validation} was reached"
+        why = what_to_do(found.missing, wanted)
+        raise Refused((Reason("policy.validation", f"{text}; {why}"),))
