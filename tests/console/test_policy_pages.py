@@ -1,18 +1,14 @@
 """Rules of issuance in the console: read, compared, drafted, tried, run, put in force; what is refused."""
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from certwright.core.access import Role
 from certwright.operations.context import Context
 from certwright.operations.policy_replays import list_replays, replay_follow_up
-from tests.conftest import RUN
-from tests.console.browsing import PROXIED, Browser, alerts, browser, make_person
-from tests.real import certwright as real_certwright
+from tests.console.browsing import Browser, alerts, browser, make_person
 from tests.real.certwright import ADMINISTRATOR, Home, Site
 
 PAY = """[[rule]]
@@ -26,19 +22,11 @@ NOTHING = '[[rule]]\nname = "nothing"\nrefuse = "Nothing <script>today</script>.
 
 
 @pytest.fixture(scope="module")
-def home(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    folder = tmp_path_factory.mktemp("policy") / "home"
-    with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
-        for name, role in (("officer", Role.SECURITY_OFFICER), ("auditor", Role.AUDITOR)):
-            make_person(home, name, role)
-        make_person(home, "nobody")
-        yield home
-
-
-@pytest.fixture(scope="module")
-def site(home: Home) -> Iterator[Site]:
-    with home.served(**PROXIED) as site:
-        yield site
+def site(home: Home, served: Site) -> Site:
+    for name, role in (("officer", Role.SECURITY_OFFICER), ("auditor", Role.AUDITOR)):
+        make_person(home, name, role)
+    make_person(home, "nobody")
+    return served
 
 
 @pytest.fixture(scope="module")
