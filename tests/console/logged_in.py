@@ -17,7 +17,9 @@ from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home, Site
 COOKIE = "__Host-certwright"
 MAKE_SESSION = """
 import sys, django
+from types import SimpleNamespace
 django.setup()
+from certwright.console.login.session_limits import begin_session
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.sessions.backends.db import SessionStore
@@ -27,6 +29,7 @@ session = SessionStore()
 session[auth.SESSION_KEY] = str(user.pk)
 session[auth.BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
 session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
+begin_session(SimpleNamespace(session=session))
 session.create()
 print(session.session_key)
 """
