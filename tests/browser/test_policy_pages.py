@@ -91,6 +91,7 @@ async def _fill(context: Context) -> dict[str, int]:
 def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> None:
     with looking(looks.browser, looks.site, looks.session, scheme, width) as looked:
         looked.page.goto(PAGES[name].format(**looks.drafts), wait_until="load")
+        assert "/console/policy/" in looked.page.url.partition("?")[0]
         looked.keep(f"{name}-{scheme}-{width}")
         assert looked.complaints == []
         assert looked.violations() == []
