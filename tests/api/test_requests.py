@@ -158,3 +158,20 @@ def test_rules_that_would_stop_our_own_listeners(api: Api) -> None:
     passing = body["toml"].replace("approval", 'unless.requesters = ["system:*"]\napproval')
     assert api.gives("PUT", "/policy", json={"toml": passing})
     assert api.gives("PUT", "/policy", json={**body, "anyway": True})
+
+
+def test_rules_are_checked_and_run_before_they_are_saved(api: Api) -> None:
+    body = {"toml": '[[rule]]\nname = "all"\nrefuse = "Nothing."\n'}
+    checked = api.gives("POST", "/policy/check", json=body)
+    assert checked["changes"]["added"] == ["all"]
+    codes = {one["code"] for one in checked["warnings"]}
+    assert codes == {"policy.own-renewal", "policy.endpoint-shut", "policy.profile-shut"}
+    asked = api.ask("POST", "/policy/replays", json={**body, "at": "2030-01-01T00:00:00Z"})
+    assert asked.status_code == 202
+    path = asked.headers["location"].removeprefix("/api/v1")
+    assert api.gives("GET", path)["at"] == "2030-01-01T00:00:00+00:00"
+    assert path.endswith(api.gives("GET", "/policy/replays")["replays"][0]["id"])
+    assert api.gives("POST", f"{path}/cancel", json={})["status"] == "cancelled"
+    assert api.ask("POST", f"{path}/cancel", json={}).status_code == 409
+    for unknown in ("1", "x", "9" * 30):
+        assert api.ask("GET", f"/policy/replays/{unknown}").status_code == 404

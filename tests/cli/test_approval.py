@@ -58,6 +58,21 @@ def test_rules_that_stop_the_listeners_are_saved_anyway_only(shell: Shell, rules
     shell.does("policy", "save", rules, "--anyway", *here)
 
 
+def test_a_draft_is_run_over_all_that_is_on_record(shell: Shell, rules: Path) -> None:
+    """The listener's own certificate is the one there is."""
+    rules.write_text('[[rule]]\nname = "all"\nrefuse = "Nothing."\n')
+    here = ("--home", shell.home)
+    assert "warning: rule all would refuse our own certificate" in shell.does("policy", "check", rules, *here)
+    text = shell.does("policy", "replay", rules, *here)
+    found = shell.gives("policy", "replay", rules, "--at", "2030-01-01", "--everything", *here)
+    refused = found["certificates"]["after"]["refused"]
+    assert found["certificates"]["judged"] == refused > 0
+    assert f"{refused} would be refused" in text
+    assert "rules: all" in text
+    assert "0 requests" in text
+    assert "--at" in shell.refuses("policy", "replay", rules, "--at", "soon", *here)
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_request_from_issue_to_its_files(
     shell: Shell, served: Elsewhere, rules: Path, elsewhere: bool

@@ -227,7 +227,7 @@ def test_everything_is_judged_as_of_a_moment(database: Database) -> None:
     with_installation(database, body)
 
 
-def test_who_may_and_how_many(database: Database) -> None:
+def test_who_may_and_how_many(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
         draft = rules_from_toml(NO_PAY)
         auditor = Actor("token:x", (Grant(Role.AUDITOR),))
@@ -236,6 +236,8 @@ def test_who_may_and_how_many(database: Database) -> None:
         with pytest.raises(Forbidden):
             await start_replay(context, Actor("token:x", (Grant(Role.SECURITY_OFFICER, "team:x"),)), draft)
         made = [await start_replay(context, ADMINISTRATOR, draft) for _ in range(RUNNING_MAX)]
+        for row in await list_replays(context.database, auditor):
+            assert row._replace(draft=made[0].draft) == next(one for one in made if one.id == row.id)
         with pytest.raises(Conflict, match="are under way"):
             await start_replay(context, ADMINISTRATOR, draft)
         assert {row.id for row in await list_replays(context.database, auditor)} == {row.id for row in made}
@@ -247,9 +249,12 @@ def test_who_may_and_how_many(database: Database) -> None:
         with pytest.raises(NotFound):
             await find_replay(context.database, auditor, 7)
         await start_replay(context, ADMINISTRATOR, draft)
+        monkeypatch.setattr(policy_replays, "_BEHIND", 'ORDER BY "created_at" DESC LIMIT 9 OFFSET 0')
         later(clock, minutes=6)
         assert replay_status(made[1], clock()) is ReplayStatus.STALLED
         await start_replay(context, ADMINISTRATOR, draft)
+        with pytest.raises(NotFound, match="are kept"):
+            await find_replay(context.database, ADMINISTRATOR, made[0].id)
 
     with_installation(database, body)
 

@@ -77,7 +77,7 @@ def list_policy_replays(request: HttpRequest) -> Document:
 
     async def act(context: Context, actor: Actor) -> Document:
         rows, now = await list_replays(context.database, actor), context.clock()
-        return {"replays": [replay_document(row._replace(result=""), now) for row in rows]}
+        return {"replays": [replay_document(row, now) for row in rows]}
 
     return run(request, act)
 

@@ -14,7 +14,7 @@ from ..core.audit import Event, EventKind, JsonValue
 from ..core.errors import CertwrightError, Conflict, Moved, NotFound, Unavailable
 from ..core.rules import RuleSet
 from ..core.rules_document import rules_from_document, rules_to_document
-from ..store.databases import Database
+from ..store.databases import Database, moment_of
 from ..store.ledger import Change
 from ..store.rows import PolicyReplayRow
 from ..store.snapshot import Snapshot
@@ -27,6 +27,8 @@ REPLAY = "policy.replay"
 """Kind of follow-up."""
 RUNNING_MAX = 5
 KEPT = 50
+LARGE = ("draft", "result")
+_BEHIND = f'ORDER BY "created_at" DESC, "id" DESC LIMIT 100 OFFSET {KEPT}'
 PROGRESS_SECONDS = 1.0
 STALLED = timedelta(minutes=5)
 Document = dict[str, Any]
@@ -60,7 +62,7 @@ async def start_replay(
     else now. Raises Forbidden, Conflict when too many are under way."""
     require(actor, Verb.MANAGE_POLICY, Subject())
     now, snapshot = context.clock(), context.snapshot
-    open_ones = await context.database.select(PolicyReplayRow, '"ended_at" IS NULL')
+    open_ones = await _outlines(context.database, '"ended_at" IS NULL')
     running = [row for row in open_ones if replay_status(row, now) is not ReplayStatus.STALLED]
     if len(running) >= RUNNING_MAX:
         raise Conflict(f"{len(running)} replays are under way; wait for one, or cancel one")
@@ -83,13 +85,10 @@ async def start_replay(
         result="",
         version=1,
     )
-    old = await context.database.select(
-        PolicyReplayRow,
-        f'"ended_at" IS NOT NULL ORDER BY "created_at" DESC, "id" DESC LIMIT 100 OFFSET {KEPT}',
-    )
+    old = await _outlines(context.database, f'"ended_at" IS NOT NULL {_BEHIND}')
     follow_up = (REPLAY, json.dumps({"replay": str(row.id)}))
     await context.ledger.commit(
-        Change(inserted=[row], removed=list(old), events=[_event(row, actor)], follow_ups=[follow_up])
+        Change(inserted=[row], removed=[*old], events=[_event(row, actor)], follow_ups=[follow_up])
     )
     return row
 
@@ -126,10 +125,23 @@ async def _find(database: Database, identifier: int) -> PolicyReplayRow:
 
 
 async def list_replays(database: Database, actor: Actor) -> list[PolicyReplayRow]:
-    """All that are kept, the newest first. Raises Forbidden."""
+    """All that are kept, the newest first, without their drafts and results. Raises Forbidden."""
     require(actor, Verb.VIEW, Subject())
-    condition = f'1 = 1 ORDER BY "created_at" DESC, "id" DESC LIMIT {KEPT}'
-    return await database.select(PolicyReplayRow, condition)
+    return await _outlines(database, f'1 = 1 ORDER BY "created_at" DESC, "id" DESC LIMIT {KEPT}')
+
+
+async def _outlines(database: Database, condition: str) -> list[PolicyReplayRow]:
+    """Rows without what makes them large, which is empty text here."""
+    columns = [f"'' AS \"{name}\"" if name in LARGE else f'"{name}"' for name in PolicyReplayRow._fields]
+    rows = await database.query(f'SELECT {", ".join(columns)} FROM "policy_replay" WHERE {condition}')
+    return [_outline(PolicyReplayRow(*row)) for row in rows]
+
+
+def _outline(row: PolicyReplayRow) -> PolicyReplayRow:
+    """With the types that `query` does not know of."""
+    seen, ended = (at if at is None else moment_of(at) for at in (row.seen_at, row.ended_at))
+    created, at, everything = moment_of(row.created_at), moment_of(row.at), bool(row.everything)
+    return row._replace(created_at=created, at=at, seen_at=seen, ended_at=ended, everything=everything)
 
 
 async def cancel_replay(context: Context, actor: Actor, identifier: int) -> PolicyReplayRow:

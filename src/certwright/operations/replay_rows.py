@@ -37,8 +37,7 @@ class Scope:
 
     def condition(self) -> tuple[str, list[Any]]:
         """SQL for our own certificates that are within."""
-        marks = ",".join("?" * len(self.exempt))
-        condition = f'"generation_id" IS NOT NULL AND "profile" NOT IN ({marks})'
+        condition = " AND ".join(['"generation_id" IS NOT NULL', *['"profile" <> ?'] * len(self.exempt)])
         if self.everything:
             return condition, [*self.exempt]
         live = f'{condition} AND "revoked_at" IS NULL AND "not_after" > ?'

@@ -167,13 +167,15 @@ def save(request: HttpRequest, identifier: str) -> HttpResponse:
     """Put a draft in force, if nobody has saved others since it was made."""
     row = _row(request, identifier)
     rules = draft_of(row)
-    form = SaveForm(request.POST or None)
-    facts = {"row": row, "form": form, **_checked(request, rules)}
+    facts = {"row": row, **_checked(request, rules)}
+    form = facts["form"] = SaveForm(request.POST or None)
+    if not facts["checked"]["warnings"]:
+        del form.fields["anyway"]
     if request.method != "POST":
         return render(request, "policy/save.html", facts)
 
     async def put(context: Context, actor: Actor) -> None:
-        comment, anyway = form.cleaned_data["comment"], form.cleaned_data["anyway"]
+        comment, anyway = form.cleaned_data["comment"], form.cleaned_data.get("anyway", False)
         await save_policy(context, actor, rules, comment, based_on=row.based_on, anyway=anyway)
 
     if status := submit(request, form, put):
