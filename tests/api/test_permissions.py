@@ -68,6 +68,16 @@ PEOPLE = {
 }
 
 
+PROPOSALS = {
+    "GET /proposals": Wish("/proposals"),
+    "GET /proposals/{number}": Wish("/proposals/1"),
+    **{f"POST /proposals/{{number}}/{act}": Wish(f"/proposals/1/{act}") for act in ("confirm", "withdraw")},
+    "POST /proposals/{number}/carry-out": Wish("/proposals/1/carry-out"),
+    "GET /second-person": Wish("/second-person"),
+    "PUT /second-person": Wish("/second-person", lambda who: {"kinds": ["change-policy"]}),
+}
+
+
 def _answering(own: str) -> dict[str, Wish]:
     """Who answers for the certificate at this path, and for others."""
     return {
@@ -170,6 +180,7 @@ def wishes(api: Api) -> dict[str, Wish]:
         "POST /grants": Wish("/grants", lambda who: {"holder": f"user:by-{who}", **held}),
         "DELETE /grants": Wish("/grants", query="?holder=user:by-CALLER&role=auditor"),
         **PEOPLE,
+        **PROPOSALS,
         **_audit(event),
     }
 

@@ -16,7 +16,7 @@ from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home, Site
 
 COOKIE = "__Host-certwright"
 MAKE_SESSION = """
-import sys, django
+import sys, time, django
 django.setup()
 from django.conf import settings
 from django.contrib import auth
@@ -27,6 +27,8 @@ session = SessionStore()
 session[auth.SESSION_KEY] = str(user.pk)
 session[auth.BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
 session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
+proved = {"method": "password", "at": time.time(), "username": user.name}
+session["account_authentication_methods"] = [proved]
 session.create()
 print(session.session_key)
 """

@@ -476,4 +476,5 @@ class Problem(Answer):
     status: int
     detail: str
     reasons: list[Reason] | None = Field(None, description="Of a refusal: every reason.")
+    proposal: str | None = Field(None, description="Number of what waits for a second person.")
     request_id: str | None = Field(None, description="Under which the log has more.")

@@ -27,6 +27,11 @@ PAGES = (
     Page(_("Certificates"), "certificates", (Verb.VIEW,)),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
+    Page(
+        _("Second person"),
+        "proposals",
+        (Verb.MANAGE_ACCESS, Verb.MANAGE_AUTHORITIES, Verb.MANAGE_POLICY, Verb.REVOKE),
+    ),
 )
 
 
