@@ -1,4 +1,4 @@
-"""A dangerous act by two people with browsers, what asks for a fresh proof, and broken glass on every page."""
+"""A dangerous act by two people with browsers, what asks for a fresh proof, and broken glass for all."""
 
 import os
 import re
