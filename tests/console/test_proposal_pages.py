@@ -5,19 +5,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from certwright.core.access import Role
+from certwright.core.access import Grant, Role
 from certwright.core.second_person import Kind, Rule
 from certwright.operations.break_glass import break_glass, end_break_glass
 from certwright.operations.context import Context
 from certwright.operations.save_second_person import save_second_person
+from certwright.operations.withdraw_role import withdraw_role
 from tests.architecture.source import CHECKOUT
 from tests.conftest import RUN
-from tests.console.browsing import PROXIED, Browser, alerts, browser, events, make_person
+from tests.console.browsing import PROXIED, Browser, alerts, browser, element, events, make_person
 from tests.console.sessions import alter
 from tests.real import certwright as real_certwright
 from tests.real.certwright import ADMINISTRATOR, Home, Site
+from tests.site.running import until
 
 FRESH = {
     "certificates_chosen": "/console/certificates/chosen/",
@@ -27,6 +30,8 @@ FRESH = {
     "new_password": "/console/people/of/chief/password/",
     "new_team": "/console/teams/new/",
     "team": "/console/teams/of/ops/",
+    "own_tokens": "/console/account/tokens/",
+    "service_tokens": "/console/people/of/robot/tokens/",
     "proposal": "/console/proposals/1/",
 }
 HARMLESS = {"certificate_views", "console", "find", "certificates", "certificates_export", "certificate"}
@@ -171,3 +176,55 @@ def test_every_dangerous_page_asks_for_a_fresh_proof(hasty: Site) -> None:
             answer = someone.send(path, page="/console/certificates/")
             assert answer.status_code == 302, name
             assert answer.headers["location"].startswith("/login/again/"), name
+
+
+# -- tokens --------------------------------------------------------------------------------------
+
+
+def made_token(by: Browser, page: str, **fields: str) -> str:
+    """The secret that the page shows."""
+    made = by.send(page, act="make", scope="*", days="30", **fields)
+    assert made.status_code == 201, alerts(made)
+    return element(made, "token_secret")
+
+
+def ask(site: Site, secret: str, path: str) -> httpx.Response:
+    with site.client() as client:
+        return client.get(site.url("https", f"/api/v1{path}"), headers={"Authorization": f"Bearer {secret}"})
+
+
+def test_ones_own_token_permits_what_one_has_oneself(chief: Browser, ruled: Home, served: Site) -> None:
+    name = make_person(ruled, "holder", Role.AUDITOR)
+    page = "/console/account/tokens/"
+    with browser(served) as holder:
+        holder.log_in(name)
+        refused = holder.send(page, act="make", name="too-much", role="ra-officer", scope="*", days="1")
+        assert refused.status_code == 403
+        secret = made_token(holder, page, name="mine", role="auditor")
+        assert secret not in holder.get(page).text
+        assert ask(served, secret, "/audit/events").status_code == 200
+        assert ask(served, secret, "/whoami").json()["grants"] == [{"role": "auditor", "scope": "*"}]
+
+        async def withdraw(context: Context) -> None:
+            await break_glass(context, ADMINISTRATOR, "for the test")
+            await withdraw_role(context, ADMINISTRATOR, "user:holder", Grant(Role.AUDITOR))
+            await end_break_glass(context, ADMINISTRATOR)
+
+        ruled.run(withdraw)
+        until(lambda: ask(served, secret, "/whoami").json()["grants"] == [], 10)
+        assert holder.send(page, act="revoke", token="mine").status_code == 302
+        until(lambda: ask(served, secret, "/whoami").status_code == 401, 10)
+        assert holder.get("/console/people/of/chief/tokens/").status_code == 403
+    assert chief.send("/console/people/of/holder/tokens/", act="make", **TOKEN).status_code == 403
+
+
+TOKEN = {"name": "theirs", "role": "auditor", "scope": "*", "days": "1"}
+
+
+def test_a_service_has_tokens_that_die_with_it(chief: Browser, ruled: Home, served: Site) -> None:
+    chief.send("/console/people/new/", name="robot", service="on")
+    page = "/console/people/of/robot/tokens/"
+    secret = made_token(chief, page, name="robots", role="requester")
+    assert ask(served, secret, "/whoami").json()["name"] == "token:robots"
+    chief.send("/console/people/of/robot/", act="disable")
+    until(lambda: ask(served, secret, "/whoami").status_code == 401, 10)

@@ -440,6 +440,7 @@ class TokenBody(Body):
     name: Name
     grants: list[GrantBody] = Field(min_length=1, max_length=50)
     expires_at: Moment | None = None
+    account: AccountName | None = Field(None, description="A service's, with which it dies.")
 
 
 class Token(Answer):
@@ -448,6 +449,7 @@ class Token(Answer):
     created_by: str
     expires_at: Time | None
     revoked_at: Time | None
+    account: str = Field(description="Whose it is; empty: nobody's.")
     grants: list[Grant]
 
 
