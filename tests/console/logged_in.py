@@ -17,7 +17,9 @@ from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home, Site
 COOKIE = "__Host-certwright"
 MAKE_SESSION = """
 import sys, time, django
+from types import SimpleNamespace
 django.setup()
+from certwright.console.login.session_limits import begin_session
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.sessions.backends.db import SessionStore
@@ -27,8 +29,8 @@ session = SessionStore()
 session[auth.SESSION_KEY] = str(user.pk)
 session[auth.BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
 session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
-proved = {"method": "password", "at": time.time(), "username": user.name}
-session["account_authentication_methods"] = [proved]
+begin_session(SimpleNamespace(session=session))
+session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "username": user.name}]
 session.create()
 print(session.session_key)
 """
