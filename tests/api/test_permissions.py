@@ -95,6 +95,16 @@ def organization_wishes(api: Api) -> dict[str, Wish]:
     }
 
 
+PROPOSALS = {
+    "GET /proposals": Wish("/proposals"),
+    "GET /proposals/{number}": Wish("/proposals/1"),
+    **{f"POST /proposals/{{number}}/{act}": Wish(f"/proposals/1/{act}") for act in ("confirm", "withdraw")},
+    "POST /proposals/{number}/carry-out": Wish("/proposals/1/carry-out"),
+    "GET /second-person": Wish("/second-person"),
+    "PUT /second-person": Wish("/second-person", lambda who: {"kinds": ["change-policy"]}),
+}
+
+
 def _answering(own: str) -> dict[str, Wish]:
     """Who answers for the certificate at this path, and for others."""
     return {
@@ -198,6 +208,7 @@ def wishes(api: Api) -> dict[str, Wish]:
         "POST /grants": Wish("/grants", lambda who: {"holder": f"user:by-{who}", **held}),
         "DELETE /grants": Wish("/grants", query="?holder=user:by-CALLER&role=auditor"),
         **PEOPLE,
+        **PROPOSALS,
         **_audit(event),
     }
 

@@ -16,7 +16,7 @@ from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home, Site
 
 COOKIE = "__Host-certwright"
 MAKE_SESSION = """
-import sys, django
+import sys, time, django
 from types import SimpleNamespace
 django.setup()
 from certwright.console.login.session_limits import begin_session
@@ -30,6 +30,7 @@ session[auth.SESSION_KEY] = str(user.pk)
 session[auth.BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
 session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
 begin_session(SimpleNamespace(session=session))
+session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "username": user.name}]
 session.create()
 print(session.session_key)
 """

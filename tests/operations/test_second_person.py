@@ -12,11 +12,11 @@ import pytest
 
 from certwright.core.access import Actor, Grant, Role
 from certwright.core.distinguished_name import parse_name
-from certwright.core.errors import CertwrightError, Conflict, Forbidden, NotFound
+from certwright.core.errors import CertwrightError, Conflict, Forbidden, NotFound, SecondPersonNeeded
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.revocation import Reason
 from certwright.core.rules_toml import rules_from_toml
-from certwright.core.second_person import CHOSEN, Kind, Rule, SecondPersonNeeded, State
+from certwright.core.second_person import CHOSEN, Kind, Rule, State
 from certwright.operations.break_glass import break_glass, end_break_glass, end_expired_break_glass
 from certwright.operations.carry_out import carry_out
 from certwright.operations.context import Context

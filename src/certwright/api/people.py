@@ -5,12 +5,12 @@ from datetime import datetime
 from django.http import HttpRequest
 from ninja import Path, Query, Router
 
-from ..core.access import Actor, Grant, Role
+from ..core.access import Actor, Grant
 from ..operations.context import Context
 from ..operations.grant_role import grant_role
-from ..operations.manage_tokens import ListedToken, create_token, list_tokens, revoke_token
+from ..operations.manage_tokens import ListedToken, NewToken, create_token, list_tokens, revoke_token
 from ..operations.withdraw_role import list_grants, withdraw_role
-from ..store.people_rows import ApiTokenRow, RoleGrantRow
+from ..store.people_rows import RoleGrantRow
 from . import schemas
 from .web import Document, actor_of, require_known_parameters, run
 
@@ -38,17 +38,20 @@ def list_all_tokens(request: HttpRequest) -> Document:
     async def act(context: Context, actor: Actor) -> list[ListedToken]:
         return await list_tokens(context.database, actor)
 
-    return {"tokens": [_token(one.row, one.grants) for one in run(request, act)]}
+    return {"tokens": list(map(_token, run(request, act)))}
 
 
 @router.post("/tokens", response={201: schemas.NewToken}, operation_id="create_token")
 def make_token(request: HttpRequest, body: schemas.TokenBody) -> Document:
     """Make a token. It can do no more than its maker."""
     grants = tuple(dict.fromkeys(Grant(one.role, one.scope) for one in body.grants))
-    made = run(
-        request, lambda context, actor: create_token(context, actor, body.name, grants, body.expires_at)
-    )
-    return _token(made.row, grants) | {"secret": made.secret}
+    account = body.account or ""
+
+    async def act(context: Context, actor: Actor) -> NewToken:
+        return await create_token(context, actor, body.name, grants, body.expires_at, account)
+
+    made = run(request, act)
+    return _token(ListedToken(made.row, grants, account)) | {"secret": made.secret}
 
 
 @router.delete("/tokens/{name}", response=schemas.Token, operation_id="revoke_token")
@@ -56,22 +59,23 @@ def delete_token(request: HttpRequest, name: Path[schemas.Name]) -> Document:
     """Revoke a token, at once and everywhere. Its name is not given out again."""
 
     async def act(context: Context, actor: Actor) -> ListedToken:
-        row = await revoke_token(context, actor, name)
-        grants = [one for one in await list_grants(context.database, actor) if one.holder == f"token:{name}"]
-        return ListedToken(row, tuple(_held(one) for one in grants))
+        await revoke_token(context, actor, name)
+        [gone] = [one for one in await list_tokens(context.database, actor) if one.row.name == name]
+        return gone
 
-    gone = run(request, act)
-    return _token(gone.row, gone.grants)
+    return _token(run(request, act))
 
 
-def _token(row: ApiTokenRow, grants: tuple[Grant, ...]) -> Document:
+def _token(token: ListedToken) -> Document:
+    row = token.row
     return {
         "name": row.name,
         "created_at": row.created_at.isoformat(),
         "created_by": row.created_by,
         "expires_at": _or_none(row.expires_at),
         "revoked_at": _or_none(row.revoked_at),
-        "grants": [_grant(one) for one in grants],
+        "account": token.account,
+        "grants": [_grant(one) for one in token.grants],
     }
 
 
@@ -107,10 +111,6 @@ def withdraw(request: HttpRequest, wanted: Query[schemas.GrantQuery]) -> Documen
     return _held_grant(
         run(request, lambda context, actor: withdraw_role(context, actor, wanted.holder, grant))
     )
-
-
-def _held(row: RoleGrantRow) -> Grant:
-    return Grant(Role(row.role), row.scope)
 
 
 def _held_grant(row: RoleGrantRow) -> Document:

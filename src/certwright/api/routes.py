@@ -26,6 +26,7 @@ from . import (
     people,
     policy,
     practice,
+    proposals,
     requests,
     schemas,
 )
@@ -45,6 +46,23 @@ DESCRIPTION = (
     "Authorities, certificates and their status, and who may do what. Every route takes a bearer token; "
     "every error is a problem document (RFC 9457) that says what was wrong, where, and what to do."
 )
+
+
+DANGEROUS = {
+    "found_authority",
+    "sign_subordinate",
+    "retire_authority",
+    "revoke_certificate",
+    "save_policy",
+    "grant_role",
+    "withdraw_role",
+    "add_team_member",
+    "remove_team_member",
+    "reset_password",
+    "save_second_person",
+    "carry_out_proposal",
+}
+"""What may be held for a second person, each answered by 202 then."""
 
 
 class _Api(NinjaAPI):
@@ -76,6 +94,7 @@ def _make_api() -> NinjaAPI:
         accounts,
         organizations,
         practice,
+        proposals,
         audit,
     ):
         api.add_router("", room.router)
@@ -114,6 +133,8 @@ def _settle(operation: Document) -> None:
     for parameter in operation["parameters"]:
         parameter["schema"] = _of_parameter(parameter["schema"])
     problem = {"$ref": "#/components/responses/Problem"}
+    if operation["operationId"] in DANGEROUS:
+        operation["responses"][202] = {**_PROBLEM, "description": "It waits for a second person."}
     operation["responses"] = {
         **{str(status): response for status, response in operation["responses"].items()},
         "4XX": problem,

@@ -443,6 +443,7 @@ class TokenBody(Body):
     name: Name
     grants: list[GrantBody] = Field(min_length=1, max_length=50)
     expires_at: Moment | None = None
+    account: AccountName | None = Field(None, description="A service's, with which it dies.")
 
 
 class Token(Answer):
@@ -451,6 +452,7 @@ class Token(Answer):
     created_by: str
     expires_at: Time | None
     revoked_at: Time | None
+    account: str = Field(description="Whose it is; empty: nobody's.")
     grants: list[Grant]
 
 
@@ -479,4 +481,5 @@ class Problem(Answer):
     status: int
     detail: str
     reasons: list[Reason] | None = Field(None, description="Of a refusal: every reason.")
+    proposal: str | None = Field(None, description="Number of what waits for a second person.")
     request_id: str | None = Field(None, description="Under which the log has more.")

@@ -12,12 +12,12 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from ..core.errors import CertwrightError, Refused
+from ..core.errors import CertwrightError, Refused, SecondPersonNeeded
 from .options import Discrepancies, group
 from .output import one_line
 from .wiring import Wiring
 
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+FAILED, MISUSED, PROPOSED, INTERRUPTED = 1, 2, 3, 130
 
 # name -> module, its function or group, and what `certwright --help` says: nothing else is loaded for that
 COMMANDS = {
@@ -41,6 +41,9 @@ COMMANDS = {
     "owner": ("owner", "app", "Who answers for certificates."),
     "user": ("people", "users", "Accounts of people and services."),
     "team": ("people", "teams", "Teams, which answer for certificates together."),
+    "proposal": ("proposal", "app", "Dangerous acts that wait for a second person."),
+    "second-person": ("proposal", "rule", "For which dangerous acts a second person is needed."),
+    "break-glass": ("proposal", "glass", "Suspend the rule of the second person in an emergency."),
     "crl": ("crl", "app", "Certificate revocation lists."),
     "audit": ("audit", "app", "The audit log."),
 }
@@ -89,16 +92,18 @@ def certwright(
 
 
 def run(wiring: Wiring, arguments: Sequence[str]) -> int:
-    """Carry out one command; its exit status: 0, 1 when it failed, 2 when it was not understood."""
+    """Carry out one command; its exit status: 0, 1 when it failed, 2 when it was not understood, 3 when it
+    waits for a second person."""
     try:
         status = app(list(arguments), prog_name="certwright", standalone_mode=False, obj=wiring)
         sys.stdout.flush()
     except Refused as refused:
         return _failed(*(f"{reason.message} [{reason.code}]" for reason in refused.reasons))
-    except CertwrightError as error:
-        return _failed(error.detail)
-    except Discrepancies as found:
-        return _failed(str(found))
+    except SecondPersonNeeded as needed:
+        _failed(needed.detail, f"another person confirms by `certwright proposal confirm {needed.number}`")
+        return PROPOSED
+    except (CertwrightError, Discrepancies) as error:
+        return _failed(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on, nor at exit
         return FAILED

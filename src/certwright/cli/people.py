@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Session, anywhere, group
+from .options import Home, Json, Session, anywhere, begin, group
 from .output import columns
 
 if TYPE_CHECKING:
@@ -162,6 +162,20 @@ def reset(session: Session, account: Account) -> None:
 
     made = session.run(act, lambda remote: remote.post(path_of("users", account, "password")))
     session.output.show(made, made["password"])
+
+
+@users.command("remove-factors")
+def factors(context: typer.Context, account: Account, home: Home = None, as_json: Json = False) -> None:
+    """Take authenticator, passkeys and recovery codes from who has lost them; all sessions end."""
+    session = begin(context, home, as_json)
+
+    async def act(there: Context, actor: Actor) -> Document:
+        from ..operations.manage_users import remove_factors
+        from ..operations.people_documents import user_document
+
+        return user_document(there.snapshot, await remove_factors(there, actor, account))
+
+    session.output.show(session.run(act), f"Account {account} has no second factor any more")
 
 
 # -- teams ---------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ..core.errors import (
     NotFound,
     Reason,
     Refused,
+    SecondPersonNeeded,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -88,7 +89,10 @@ class Remote:
             raise Unavailable(f"{self.url} cannot be reached: {error}") from error
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise _told(answer.status, content)
-        return self._document(content)
+        document = self._document(content)
+        if answer.status == HTTPStatus.ACCEPTED and document.get("proposal"):
+            raise SecondPersonNeeded(int(document["proposal"]))
+        return document
 
     def _trust(self) -> ssl.SSLContext:
         try:

@@ -12,7 +12,7 @@ from .output import columns
 if TYPE_CHECKING:
     from ..core.access import Actor, Grant, Role
     from ..operations.context import Context
-    from ..store.people_rows import ApiTokenRow
+    from ..operations.manage_tokens import ListedToken
     from .wiring import Reading
 
 Document = dict[str, Any]
@@ -53,10 +53,13 @@ def create(
         ),
     ] = None,
     expires: Annotated[str, typer.Option("--expires", metavar="90d", help="Dies after this time.")] = "",
+    account: Annotated[
+        str, typer.Option("--account", metavar="NAME", help="Of a service, with which it dies.")
+    ] = "",
 ) -> None:
     """Make a token; its secret is shown once."""
     from ..core.access import EVERYTHING, Grant
-    from ..operations.manage_tokens import create_token
+    from ..operations.manage_tokens import ListedToken, create_token
     from .remote import end_of
 
     grants = tuple(Grant(_role(one), within) for one in role for within in scope or [EVERYTHING])
@@ -64,10 +67,11 @@ def create(
 
     async def act(context: Context, actor: Actor) -> Document:
         end = context.clock() + life if life else None
-        made = await create_token(context, actor, name, grants, end)
-        return _document(made.row, grants) | {"secret": made.secret}
+        made = await create_token(context, actor, name, grants, end, account)
+        return _document(ListedToken(made.row, grants, account)) | {"secret": made.secret}
 
-    body = {"name": name, "grants": _grants(grants)} | ({"expires_at": end_of(life)} if life else {})
+    body: Document = {"name": name, "grants": _grants(grants)}
+    body |= ({"expires_at": end_of(life)} if life else {}) | ({"account": account} if account else {})
     document = session.run(act, lambda remote: remote.post("/tokens", body))
     session.output.show(document, document["secret"])
 
@@ -88,19 +92,20 @@ def list_all(session: Session) -> None:
     from ..operations.manage_tokens import list_tokens
 
     async def act(reading: Reading) -> list[Document]:
-        return [_document(one.row, one.grants) for one in await list_tokens(reading.database, reading.actor)]
+        return list(map(_document, await list_tokens(reading.database, reading.actor)))
 
     found = session.read(act, lambda remote: list(remote.rows("/tokens", "tokens")))
     rows = [
         (
             one["name"],
+            one["account"],
             "revoked" if one["revoked_at"] else "good",
             (one["expires_at"] or "")[:16].replace("T", " "),
             ", ".join(f"{grant['role']} within {grant['scope']}" for grant in one["grants"]),
         )
         for one in found
     ]
-    session.output.show({"tokens": found}, columns(("NAME", "STATUS", "UNTIL", "ROLES"), rows))
+    session.output.show({"tokens": found}, columns(("NAME", "ACCOUNT", "STATUS", "UNTIL", "ROLES"), rows))
 
 
 @app.command()
@@ -111,22 +116,24 @@ def revoke(session: Session, name: Name) -> None:
     from .remote import path_of
 
     async def act(context: Context, actor: Actor) -> Document:
-        row = await revoke_token(context, actor, name)
-        had = [one.grants for one in await list_tokens(context.database, actor) if one.row.name == name]
-        return _document(row, had[0])
+        await revoke_token(context, actor, name)
+        [gone] = [one for one in await list_tokens(context.database, actor) if one.row.name == name]
+        return _document(gone)
 
     document = session.run(act, lambda remote: remote.delete(path_of("tokens", name)))
     session.output.show(document, f"Revoked token {name}")
 
 
-def _document(row: ApiTokenRow, grants: tuple[Grant, ...]) -> Document:
+def _document(token: ListedToken) -> Document:
+    row = token.row
     return {
         "name": row.name,
         "created_at": row.created_at.isoformat(),
         "created_by": row.created_by,
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
         "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
-        "grants": _grants(grants),
+        "account": token.account,
+        "grants": _grants(token.grants),
     }
 
 

@@ -7,9 +7,10 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from ..core.access import Actor
-from ..core.errors import CertwrightError
+from ..core.errors import CertwrightError, SecondPersonNeeded
 from ..operations.context import Context
 from .acting import run
 from .errors import told
@@ -45,18 +46,21 @@ def perform(request: HttpRequest, name: str, acts: Mapping[str, Act], initial: M
     shown[asked] = form
     status = submit(request, form, lambda context, actor: act.run(context, actor, name, form.cleaned_data))
     if not status:
-        messages.success(request, str(act.done))
+        messages.success(request, gettext(str(act.done)))
     return Outcome(shown, status)
 
 
 def submit(
     request: HttpRequest, form: forms.Form, act: Callable[[Context, Actor], Coroutine[Any, Any, Any]]
 ) -> int:
-    """Run an operation for a form. 0 when it is done; else the status, and the form has the one line."""
+    """Run an operation for a form. 0 when it is done; else the status, and the form has the one line. Raises
+    SecondPersonNeeded, for which there is a page."""
     if not form.is_valid():
         return 400
     try:
         run(request, act)
+    except SecondPersonNeeded:
+        raise
     except CertwrightError as error:
         error = told(request, error)
         form.add_error(None, error.detail)

@@ -13,6 +13,8 @@ from django import template
 from django.http import HttpRequest
 from django.templatetags.static import static
 
+from ..operations.bridge import bridge
+from ..store.people_rows import BreakGlassRow
 from .acting import actor_of
 from .navigation import Place, places
 
@@ -36,6 +38,13 @@ def manifest() -> dict[str, str]:
     except FileNotFoundError:
         return {}
     return found
+
+
+@register.simple_tag
+def broken_glass() -> BreakGlassRow | None:
+    """What suspends the rule of the second person now: every page says so."""
+    context = bridge().context
+    return context.snapshot.broken_glass(context.clock())
 
 
 @register.simple_tag(takes_context=True)

@@ -34,6 +34,11 @@ PAGES = (
     Page(_("Policy"), "policy", (Verb.MANAGE_POLICY, Verb.VIEW_AUDIT)),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
+    Page(
+        _("Second person"),
+        "proposals",
+        (Verb.MANAGE_ACCESS, Verb.MANAGE_AUTHORITIES, Verb.MANAGE_POLICY, Verb.REVOKE),
+    ),
 )
 
 

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/", include("certwright.console.requests.urls")),
     path("organizations/", include("certwright.console.organizations.urls")),
     path("policy/", include("certwright.console.policy.urls")),
+    path("", include("certwright.console.proposals.urls")),
     path("find/", views.find_some, name="find"),
     path("certificates/", views.certificates, name="certificates"),
     path("certificates/chosen/", views.act_on_chosen, name="certificates_chosen"),

@@ -144,11 +144,19 @@ def require_to_give(actor: Actor, grant: Grant) -> None:
     the actor lacks."""
     if grant.role not in GIVEN_ROLES:
         raise Forbidden("the role owner is had by owning something; say who owns it instead")
+    for verb in sorted(_lacking(actor, grant)):
+        text = f"{actor.name} may not '{verb}' within {grant.scope}, so cannot give {grant.role} there"
+        raise Forbidden(f"{text}; ask somebody who may")
+
+
+def has_all_of(actor: Actor, grant: Grant) -> bool:
+    """May they do, there, everything that this grant permits?"""
+    return not _lacking(actor, grant)
+
+
+def _lacking(actor: Actor, grant: Grant) -> frozenset[Verb]:
     wide_enough = [own for own in actor.grants if own.scope in (EVERYTHING, grant.scope)]
-    for verb in sorted(VERBS[grant.role]):
-        if not any(verb in VERBS[own.role] for own in wide_enough):
-            text = f"{actor.name} may not '{verb}' within {grant.scope}, so cannot give {grant.role} there"
-            raise Forbidden(f"{text}; ask somebody who may")
+    return VERBS[grant.role].difference(*(VERBS[own.role] for own in wide_enough))
 
 
 TAG = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")

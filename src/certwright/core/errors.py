@@ -12,6 +12,7 @@
     ├── Refused          policy, profile or lint says no (403); carries every reason
     ├── TooLarge         a bound was passed (413)
     ├── Unavailable      try again later (503); carries seconds
+    ├── SecondPersonNeeded   a dangerous act was proposed, nothing is done yet (202)
     └── IntegrityError   stored facts contradict each other; a person must look (500)
 
 The message is one line for a person: what was wrong, where, what to do. It never holds a secret.
@@ -99,6 +100,17 @@ class Unavailable(CertwrightError):
     def __init__(self, detail: str, retry_after: int = 5) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class SecondPersonNeeded(CertwrightError):
+    """Nothing was done: the act is on record as proposal `number`, and another person must confirm it."""
+
+    status = 202
+
+    def __init__(self, number: int) -> None:
+        told = f"proposed as {number}; nothing is done until another person has confirmed that"
+        super().__init__(f"{told}, then do the same again")
+        self.number = number
 
 
 class IntegrityError(CertwrightError):

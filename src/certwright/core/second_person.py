@@ -20,7 +20,7 @@ from typing import Any
 
 from .access import Actor, Subject, Verb, require
 from .audit import Described, JsonValue
-from .errors import CertwrightError, Conflict, Forbidden, Malformed
+from .errors import Conflict, Forbidden, Malformed
 
 HOURS = 24
 HOURS_MAX = 24 * 30
@@ -180,18 +180,6 @@ def permits(proposal: Proposal, person: str, digest: bytes, now: datetime) -> bo
     """May this person do the act with this digest, once, because of it?"""
     mine = proposal.person == person and proposal.digest == digest
     return mine and state_of(proposal, now) is State.CONFIRMED
-
-
-class SecondPersonNeeded(CertwrightError):
-    """Nothing was done: the act is on record as proposal `number`, and another person must confirm it
-    first."""
-
-    status = 202
-
-    def __init__(self, number: int) -> None:
-        told = f"proposed as {number}; nothing is done until another person has confirmed that"
-        super().__init__(f"{told}, then do the same again")
-        self.number = number
 
 
 # -- documents -----------------------------------------------------------------------------------

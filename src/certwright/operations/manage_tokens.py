@@ -8,13 +8,14 @@ from datetime import datetime
 
 from ..core.access import EVERYTHING, Actor, Grant, Role, Subject, Verb, check_tag, require, require_to_give
 from ..core.audit import Event, EventKind
-from ..core.errors import Conflict, Malformed, NotFound
+from ..core.errors import Conflict, Forbidden, Malformed, NotFound
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
-from ..store.people_rows import ApiTokenRow, RoleGrantRow
+from ..store.people_rows import ApiTokenRow, RoleGrantRow, UserAccountRow
 from ..store.snapshot import Snapshot
 from .context import Context, decide_again
+from .manage_users import find_user, require_in_use
 
 PREFIX = "cw_"
 SECRET_OCTETS = 32
@@ -32,20 +33,52 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class ListedToken:
+    """`account` is the name of the account whose it is, or empty."""
+
     row: ApiTokenRow
     grants: tuple[Grant, ...]
+    account: str = ""
 
 
 async def create_token(
-    context: Context, actor: Actor, name: str, grants: tuple[Grant, ...], expires_at: datetime | None
+    context: Context,
+    actor: Actor,
+    name: str,
+    grants: tuple[Grant, ...],
+    expires_at: datetime | None,
+    account: str = "",
 ) -> NewToken:
-    """A new token. Raises Forbidden, Malformed, NotFound for a scope of nothing, Conflict for a used name."""
-    require(actor, Verb.MANAGE_ACCESS, Subject())
-    return await decide_again(context, lambda: _create_token(context, actor, name, grants, expires_at))
+    """A new token. Without an account it is nobody's; with a service's it dies with that; people make tokens
+    of their own account, in person, and such a token never permits more than its person has.
+
+    Raises Forbidden, Malformed, NotFound for a scope of nothing, Conflict for a used name.
+    """
+    if not account or account != actor.account:
+        require(actor, Verb.MANAGE_ACCESS, Subject())
+    return await decide_again(
+        context, lambda: _create_token(context, actor, name, grants, expires_at, account)
+    )
+
+
+async def _owner(context: Context, actor: Actor, account: str) -> int | None:
+    """Whose a token is to be. Raises Forbidden: nobody makes one for another person, who could be spoken for
+    by it."""
+    if not account:
+        return None
+    row = await find_user(context.database, account)
+    if not row.service and account != actor.account:
+        raise Forbidden(f"{account} is a person; they make their own tokens, logged in to the console")
+    await require_in_use(context, account)
+    return row.id
 
 
 async def _create_token(
-    context: Context, actor: Actor, name: str, grants: tuple[Grant, ...], expires_at: datetime | None
+    context: Context,
+    actor: Actor,
+    name: str,
+    grants: tuple[Grant, ...],
+    expires_at: datetime | None,
+    account: str,
 ) -> NewToken:
     now = context.clock()
     _check(context.snapshot, name, grants)
@@ -58,7 +91,7 @@ async def _create_token(
         id=context.ledger.new_id(),
         name=name,
         digest=hashlib.sha256(secret.encode()).digest(),
-        user_id=None,
+        user_id=await _owner(context, actor, account),
         created_at=now,
         created_by=actor.name,
         expires_at=expires_at,
@@ -73,6 +106,7 @@ async def _create_token(
     detail = {
         "grants": [f"{grant.role} {grant.scope}" for grant in grants],
         "expires_at": expires_at.isoformat() if expires_at else None,
+        "account": account,
     }
     taken = Conflict(f"there is or was a token {name} already; choose another name")
     change = Change(
@@ -118,9 +152,12 @@ def check_scope(snapshot: Snapshot, scope: str) -> None:
 
 
 async def revoke_token(context: Context, actor: Actor, name: str) -> ApiTokenRow:
-    """Make a token worthless at once, everywhere. Raises Forbidden, NotFound, Conflict when it is already."""
-    require(actor, Verb.MANAGE_ACCESS, Subject())
+    """Make a token worthless at once, everywhere; people do so with their own. Raises Forbidden, NotFound,
+    Conflict when it is already."""
     rows = await context.database.select(ApiTokenRow, '"name" = ?', name)
+    own = [row.id for row in rows if actor.account and await _whose(context.database, row) == actor.account]
+    if not own:
+        require(actor, Verb.MANAGE_ACCESS, Subject())
     if not rows:
         raise NotFound(f"there is no token {name[:100]!r}")
     row, now = rows[0], context.clock()
@@ -133,11 +170,37 @@ async def revoke_token(context: Context, actor: Actor, name: str) -> ApiTokenRow
     return after
 
 
+async def _whose(database: Database, row: ApiTokenRow) -> str:
+    if row.user_id is None:
+        return ""
+    [account] = await database.select(UserAccountRow, '"id" = ?', row.user_id)
+    return account.name
+
+
 async def list_tokens(database: Database, actor: Actor) -> list[ListedToken]:
     """Every token, revoked ones too, by name. Raises Forbidden."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
+    return await _listed(database, await database.select(ApiTokenRow, '1 = 1 ORDER BY "name"'))
+
+
+async def list_tokens_of(database: Database, actor: Actor, account: str) -> list[ListedToken]:
+    """Those of an account, revoked ones too; one's own, or any by whoever manages access. Raises Forbidden,
+    NotFound."""
+    if account != actor.account:
+        require(actor, Verb.MANAGE_ACCESS, Subject())
+    user = await find_user(database, account)
+    return await _listed(
+        database, await database.select(ApiTokenRow, '"user_id" = ? ORDER BY "name"', user.id)
+    )
+
+
+async def _listed(database: Database, rows: list[ApiTokenRow]) -> list[ListedToken]:
     grants: dict[str, list[Grant]] = {}
     for given in await database.select(RoleGrantRow, """ "holder" LIKE 'token:%' ORDER BY "id" """):
         grants.setdefault(given.holder, []).append(Grant(Role(given.role), given.scope))
-    rows = await database.select(ApiTokenRow, '1 = 1 ORDER BY "name"')
-    return [ListedToken(row, tuple(grants.get(f"token:{row.name}", ()))) for row in rows]
+    names = await database.query('SELECT "id", "name" FROM "user_account"')
+    accounts: dict[int | None, str] = dict(names)
+    return [
+        ListedToken(row, tuple(grants.get(f"token:{row.name}", ())), accounts.get(row.user_id, ""))
+        for row in rows
+    ]

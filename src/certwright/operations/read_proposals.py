@@ -21,6 +21,7 @@ from ..store.people_rows import ProposalRow
 
 Document = dict[str, Any]
 LISTED_MAX = 500
+NUMBER_DIGITS_MAX = 18
 
 
 def proposal_of(row: ProposalRow) -> Proposal:
@@ -52,6 +53,13 @@ async def read_proposal(database: Database, actor: Actor, number: int) -> Propos
     return rows[0]
 
 
+def proposal_number(text: str) -> int:
+    """Raises NotFound: what is no number names nothing."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > NUMBER_DIGITS_MAX:
+        raise NotFound(f"there is no proposal {text[:40]!r}")
+    return int(text)
+
+
 def is_own(row: ProposalRow, actor: Actor) -> bool:
     """Has the same person made it? Then another confirms it."""
     return bool(person_of(actor)) and same_person(row.person, person_of(actor))
@@ -75,7 +83,7 @@ def _may_do(row: ProposalRow, actor: Actor) -> bool:
 def proposal_document(row: ProposalRow, now: datetime) -> Document:
     """The same for REST, command line and console."""
     return {
-        "number": row.id,
+        "number": str(row.id),
         "kind": row.kind,
         "state": state_of(proposal_of(row), now).value,
         "touches": in_words(Kind(row.kind), json.loads(row.arguments)),

@@ -1,6 +1,7 @@
 """Say for which dangerous acts a second person is needed. To ask for less needs one, too."""
 
 import json
+from datetime import datetime
 
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
@@ -10,13 +11,14 @@ from ..store.ledger import Change
 from ..store.people_rows import SecondPersonRuleRow
 from ..store.snapshot import Snapshot
 from .context import Context, decide_again
-from .second_person import permission
+from .second_person import permission, require_a_person
 
 
 async def save_second_person(context: Context, actor: Actor, rule: Rule) -> Rule:
-    """The rule as it is in force now. Raises Forbidden, Conflict where it is in force already,
-    SecondPersonNeeded."""
+    """The rule as it is in force now. Raises Forbidden for programs too, Conflict where it is in force
+    already, SecondPersonNeeded."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
+    await require_a_person(context.database, actor)
     await decide_again(context, lambda: _save(context, actor, rule))
     return rule
 
@@ -52,6 +54,13 @@ def read_second_person(snapshot: Snapshot, actor: Actor) -> Rule:
     """The rule in force. Raises Forbidden."""
     require(actor, Verb.VIEW, Subject())
     return snapshot.second_person
+
+
+def second_person_document(snapshot: Snapshot, now: datetime) -> dict[str, JsonValue]:
+    """The rule, and until when break-glass suspends it."""
+    glass = snapshot.broken_glass(now)
+    suspended = glass.ends_at.isoformat() if glass else None
+    return {**rule_document(snapshot.second_person), "suspended_until": suspended}
 
 
 def rule_document(rule: Rule) -> dict[str, JsonValue]:

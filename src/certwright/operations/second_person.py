@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from ..core.access import Actor
 from ..core.audit import Event, EventKind, JsonValue
-from ..core.errors import Conflict, Forbidden
-from ..core.second_person import Act, Kind, SecondPersonNeeded, permits, require_person, subject_document
+from ..core.errors import Conflict, Forbidden, SecondPersonNeeded
+from ..core.second_person import Act, Kind, permits, require_person, subject_document
 from ..store.databases import Database
 from ..store.ledger import Change
 from ..store.people_rows import ProposalRow, UserAccountRow

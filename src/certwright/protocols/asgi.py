@@ -11,7 +11,15 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
-from ..core.errors import CertwrightError, Refused, TooLarge, Unauthenticated, Unavailable, WrongMethod
+from ..core.errors import (
+    CertwrightError,
+    Refused,
+    SecondPersonNeeded,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    WrongMethod,
+)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -122,6 +130,8 @@ def problem_document(error: CertwrightError, request_id: str = "") -> dict[str, 
         document["reasons"] = [
             {"code": each.code, "message": each.message, "clause": each.clause} for each in error.reasons
         ]
+    if isinstance(error, SecondPersonNeeded):
+        document["proposal"] = str(error.number)
     if request_id:
         document["request_id"] = request_id
     return document
@@ -133,6 +143,8 @@ def problem_headers(error: CertwrightError) -> list[tuple[bytes, bytes]]:
         headers.append((b"retry-after", b"%d" % error.retry_after))
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, SecondPersonNeeded):
+        headers.append((b"location", f"/api/v1/proposals/{error.number}".encode()))
     if isinstance(error, TooLarge):
         headers.append((b"connection", b"close"))
     if isinstance(error, WrongMethod):

@@ -92,7 +92,11 @@ async def build(configuration: Configuration) -> Application:
             "lists": background.check_lists,
             "audit": background.check_audit,
         },
-        warnings={"worker": background.check_worker, "offline": background.check_offline},
+        warnings={
+            "worker": background.check_worker,
+            "offline": background.check_offline,
+            "break-glass": background.check_glass,
+        },
         on_startup=(background.start,),
         on_shutdown=(close,),
     )
@@ -173,6 +177,12 @@ class Background:
     async def check_offline(self) -> None:
         """What waits for a person with the recovery passphrase."""
         require_no_offline_task(await offline_tasks(self._context))
+
+    def check_glass(self) -> None:
+        """Everybody shall see that dangerous acts need no second person just now."""
+        glass = self._context.snapshot.broken_glass(self._context.clock())
+        if glass is not None:
+            raise Unavailable(f"no second person is needed until {glass.ends_at:%Y-%m-%d %H:%M} UTC")
 
     async def _worker_health(self) -> WorkerHealth:
         return await worker_health(self._context, self._configuration.home / "ocsp")

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from cryptography import x509
 
 from ..core import keys
-from ..core.access import OWNER_SCOPE, Actor, Grant, Role
+from ..core.access import OWNER_SCOPE, Actor, Grant, Role, has_all_of
 from ..core.clocks import of_the_future
 from ..core.der import Reader
 from ..core.errors import CertwrightError, Conflict, NotFound, Unauthenticated, Unavailable
@@ -104,11 +104,13 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`user` is the name of the account whose it is, or empty."""
+    """`user` is the name of the account whose it is, or empty; `person` is true for that of a person, whose
+    tokens never permit more than they have themselves."""
 
     row: ApiTokenRow
     grants: tuple[Grant, ...]
     user: str = ""
+    person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +228,11 @@ class Snapshot:
         token = self.tokens.get(digest)
         if token is None or token.row.revoked_at or (token.row.expires_at and token.row.expires_at <= now):
             return None
-        teams = self.teams_of.get(token.user, ())
-        return Actor(f"token:{token.row.name}", token.grants, source, token.user, teams, self.revision)
+        teams, grants = self.teams_of.get(token.user, ()), token.grants
+        if token.person:
+            own = self.user_actor(token.user, source)
+            grants = tuple(grant for grant in grants if has_all_of(own, grant))
+        return Actor(f"token:{token.row.name}", grants, source, token.user, teams, self.revision)
 
     def user_actor(self, name: str, source: str) -> Actor:
         """The person with this account, who has proved to be it: their own roles, those of their teams, and
@@ -374,10 +379,14 @@ async def _grants(database: Database) -> dict[str, tuple[Grant, ...]]:
 
 async def _tokens(database: Database, grants: dict[str, tuple[Grant, ...]]) -> dict[bytes, Token]:
     holders = 'SELECT "user_id" FROM "api_token" WHERE "user_id" IS NOT NULL AND "revoked_at" IS NULL'
-    accounts = f'SELECT "id", "name" FROM "user_account" WHERE "disabled_at" IS NULL AND "id" IN ({holders})'
-    users: dict[int | None, str] = dict(await database.query(accounts))
+    accounts = (
+        'SELECT "id", "name", "service" FROM "user_account" '
+        f'WHERE "disabled_at" IS NULL AND "id" IN ({holders})'
+    )
+    found = await database.query(accounts)
+    users: dict[int | None, tuple[str, bool]] = {key: (name, not service) for key, name, service in found}
     return {
-        row.digest: Token(row, grants.get(f"token:{row.name}", ()), users.get(row.user_id, ""))
+        row.digest: Token(row, grants.get(f"token:{row.name}", ()), *users.get(row.user_id, ("", False)))
         for row in await database.select(ApiTokenRow, '"revoked_at" IS NULL')
         if row.user_id is None or row.user_id in users
     }

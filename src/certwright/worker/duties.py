@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ..operations.break_glass import end_expired_break_glass
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
 from ..operations.expire_requests import ask_for_approved, expire_requests
@@ -80,6 +81,7 @@ class Duties:
             Task("listener", 60.0, self.renew_listener, f"listener/{host}"),
             Task("requests", 10.0, self.look_at_requests, "requests"),
             Task("attestation", 60.0, self.remind, "attestation"),
+            Task("break-glass", 15.0, self.end_break_glass, "break-glass"),
             Task("purge", 10.0, self.purge, "purge"),
             Task("workflows", 600.0, self.forget_workflows, "workflows"),
             Task("numbers", 10.0, self.measure),
@@ -150,6 +152,9 @@ class Duties:
             if not await expire_requests(self._context):
                 break
         await ask_for_approved(self._context)
+
+    async def end_break_glass(self) -> None:
+        await end_expired_break_glass(self._context)
 
     async def purge(self) -> None:
         for _ in range(PURGE_TURNS_MAX):

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ...core.access import Actor, Verb
 from ...core.certs_only import certs_only
-from ...core.errors import CertwrightError, NotFound
+from ...core.errors import CertwrightError, NotFound, SecondPersonNeeded
 from ...core.extensions import PURPOSES
 from ...core.pem import pem
 from ...core.revocation import REASONS_TO_ASK_FOR, Reason, parse_reason
@@ -26,6 +26,7 @@ from ...operations.revoke import release_certificate, revoke_certificate
 from ...operations.shown import open_verbs, reads_audit
 from ..acting import run
 from ..errors import told
+from ..login.fresh import recently_authenticated
 from . import words
 from .decoded import decoded
 
@@ -184,8 +185,14 @@ ACTS = {"renew": _renew, "revoke": _revoke, "release": _release}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def act(request: HttpRequest, reference: str, what: str) -> HttpResponse:
-    """A page that says what will be touched; sent, it is done."""
+def act(request: HttpRequest, reference: str, what: str) -> HttpResponseBase:
+    """A page that says what will be touched; sent, it is done. To revoke, one proves anew who one is."""
+    if what == "revoke":
+        return recently_authenticated(_act)(request, reference, what)
+    return _act(request, reference, what)
+
+
+def _act(request: HttpRequest, reference: str, what: str) -> HttpResponse:
     if what not in ACTS:
         raise NotFound("a certificate is renewed, revoked or released here")
     read = _found(request, reference)
@@ -195,6 +202,8 @@ def act(request: HttpRequest, reference: str, what: str) -> HttpResponse:
     given = {name: str(value) for name, value in request.POST.items()}
     try:
         became = run(request, lambda there, actor: ACTS[what](there, actor, reference, given))
+    except SecondPersonNeeded:
+        raise
     except CertwrightError as error:
         error = told(request, error)
         return render(request, "certificates/act.html", context | {"error": error}, status=error.status)

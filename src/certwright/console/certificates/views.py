@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -12,18 +12,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, 
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ...core.access import Actor
-from ...core.errors import CertwrightError, Malformed, NotFound
-from ...core.revocation import REASONS_TO_ASK_FOR, Reason, parse_reason
+from ...core.errors import Malformed, NotFound
+from ...core.revocation import REASONS_TO_ASK_FOR, parse_reason
 from ...operations.bridge import bridge
-from ...operations.context import Context
-from ...operations.revoke import revoke_certificate
+from ...operations.revoke_chosen import revoke_chosen
 from ...operations.save_view import list_views, remove_view, save_view
 from ...store.models import Certificate, CertificateName
 from ..acting import actor_of, run
 from ..errors import told
+from ..login.fresh import recently_authenticated
 from .filters import FilterForm
 from .search import Wanted, everything, find
 from .told import status
@@ -34,7 +33,6 @@ EXPORT_COLUMNS = (
     *("revoked_at", "revocation_reason"),
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-Act = Callable[[Context, Actor], Coroutine[Any, Any, Any]]
 FOUND_MAX = 8
 CHOSEN_MAX = 500
 
@@ -145,9 +143,13 @@ def _json(pages: Iterable[Iterable[dict[str, Any]]]) -> Iterator[str]:
 # -- acts on chosen rows, and saved views --------------------------------------------------------
 
 
-@require_POST
+@recently_authenticated
+@require_http_methods(["GET", "HEAD", "POST"])
 def act_on_chosen(request: HttpRequest) -> HttpResponse:
-    """First a page that names what it will touch; with `sure`, it is done, one by one."""
+    """First a page that names what it will touch; with `sure`, it is done, one by one. Back from a proof of
+    who one is, one chooses anew."""
+    if request.method != "POST":
+        return redirect("certificates")
     chosen = [reference for reference in request.POST.getlist("chosen") if reference][:CHOSEN_MAX]
     if not chosen:
         raise Malformed("no certificate is chosen; go back and choose some")
@@ -155,21 +157,14 @@ def act_on_chosen(request: HttpRequest) -> HttpResponse:
     if request.POST.get("sure") != "yes":
         rows = with_names(_visible(request, chosen))
         return render(request, "certificates/revoke_chosen.html", {"rows": rows, "reason": reason})
-    done = 0
-    for reference in chosen:
-        try:
-            run(request, _revocation(reference, reason))
-            done += 1
-        except CertwrightError as error:
-            messages.error(request, f"{reference[:16]}…: {told(request, error).detail}")
+    outcome = run(request, lambda context, actor: revoke_chosen(context, actor, chosen, reason))
+    for reference, error in outcome.failed:
+        messages.error(request, f"{reference[:16]}…: {told(request, error).detail}")
+    done = outcome.done
     messages.success(
         request, ngettext("%d certificate is revoked.", "%d certificates are revoked.", done) % done
     )
     return redirect("certificates")
-
-
-def _revocation(reference: str, reason: Reason) -> Act:
-    return lambda context, actor: revoke_certificate(context, actor, reference, reason, context.clock())
 
 
 def _visible(request: HttpRequest, references: list[str]) -> list[Certificate]:

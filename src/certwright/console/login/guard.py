@@ -6,11 +6,13 @@ from urllib.parse import urlencode
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.urls import ResolverMatch
+from django.urls import ResolverMatch, reverse
+from django.utils.translation import gettext as _
 
-from ...core.errors import CertwrightError
+from ...core.errors import CertwrightError, SecondPersonNeeded
 from ...store.models import User
 from ..errors import error_page
 from .configured import factor_required
@@ -62,6 +64,9 @@ class Guard:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         if isinstance(error, ReauthenticationRequired) and request.user.is_authenticated:
             return ask_again(request)
+        if isinstance(error, SecondPersonNeeded):
+            messages.info(request, _("Nothing is done yet: this needs a second person."))
+            return HttpResponseRedirect(reverse("proposal", args=[error.number]))
         return error_page(request, error) if isinstance(error, CertwrightError) else None
 
 

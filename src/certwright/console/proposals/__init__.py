@@ -1,0 +1,1 @@
+"""Dangerous acts that wait for a second person."""
