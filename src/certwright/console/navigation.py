@@ -25,6 +25,9 @@ class Page:
 PAGES = (
     Page(_("Overview"), "console"),
     Page(_("Certificates"), "certificates", (Verb.VIEW,)),
+    Page(_("Responsibility"), "responsibility"),
+    Page(_("Attestation"), "attestation"),
+    Page(_("Notices"), "notices"),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
 )

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", home, name="console"),
     path("account/", include("certwright.console.login.account_urls")),
     path("", include("certwright.console.people.urls")),
+    path("", include("certwright.console.notices.urls")),
     path("find/", views.find_some, name="find"),
     path("certificates/", views.certificates, name="certificates"),
     path("certificates/chosen/", views.act_on_chosen, name="certificates_chosen"),
