@@ -18,6 +18,7 @@ from ..protocols.asgi import PROBLEM_JSON
 from . import (
     accounts,
     acme,
+    attestation,
     audit,
     authorities,
     certificates,
@@ -73,6 +74,7 @@ def _make_api() -> NinjaAPI:
         acme,
         people,
         accounts,
+        attestation,
         practice,
         audit,
     ):

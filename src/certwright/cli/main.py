@@ -38,6 +38,7 @@ COMMANDS = {
     "token": ("token", "app", "Bearer tokens of the REST API."),
     "practice": ("practice", "app", "Certificate policy and practice statement."),
     "owner": ("owner", "app", "Who answers for certificates."),
+    "attestation": ("attestation", "app", "Whether certificates are needed still."),
     "user": ("people", "users", "Accounts of people and services."),
     "team": ("people", "teams", "Teams."),
     "crl": ("crl", "app", "Certificate revocation lists."),
