@@ -35,12 +35,12 @@ def campaign(home: Home) -> int:
     async def make(context: Context) -> int:
         references = []
         for number in range(HOSTS):
-            request = parse_csr(csr(f"owned{number}.example.test").encode())
+            request = parse_csr(csr(f"h{number}.owned.example.test").encode())
             made = await issue(context, IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server"))
             references.append(made.row.fingerprint.hex())
         await assign_owner(context, ADMINISTRATOR, references[:2], Assignment(owner="ownerly"))
-        due = context.clock() + timedelta(days=30)
-        order = CampaignOrder("Spring <b>", "Are they?", CertificateFilter(), due, 60)
+        due, selected = context.clock() + timedelta(days=30), CertificateFilter(name=".owned.example.test")
+        order = CampaignOrder("Spring <b>", "Are they?", selected, due, 60)
         row = await open_campaign(context, ADMINISTRATOR, order)
         await fill_campaign(context, {"campaign": row.id})
         return row.id
@@ -63,7 +63,8 @@ def chief(served: Site, campaign: int) -> Iterator[Browser]:
 
 
 def chosen(page: str) -> list[str]:
-    return re.findall(r'name="chosen" value="([^"]+)"', page)
+    """What can be chosen on a list; not what stands in a form by itself."""
+    return re.findall(r'type="checkbox" name="chosen" value="([^"]+)"', page)
 
 
 def send(who: Browser, path: str, page: str, **fields: object) -> str:
