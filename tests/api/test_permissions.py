@@ -4,14 +4,17 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from certwright.core.access import GIVEN_ROLES, VERBS, Role, Verb
+from certwright.operations.remind import fill_campaign
 from tests.api.callers import LAB, OTHER, SCOPED, Api, authority_csr, csr
+from tests.api.conftest import Prepared
 from tests.architecture.source import CHECKOUT
-from tests.real.certwright import Site
+from tests.real.certwright import Home, Site
 
 PAGE = (CHECKOUT / "docs/reference/permissions.md").read_text()
 STRANGERS = ("", "expired", "revoked")
@@ -145,7 +148,7 @@ def _make_all(api: Api, name: str, endpoint: dict[str, object]) -> None:
 
 
 @pytest.fixture(scope="module")
-def wishes(api: Api) -> dict[str, Wish]:
+def wishes(api: Api, prepared: Prepared) -> dict[str, Wish]:
     """One for each route. `CALLER` in a path stands for a name of the caller's own."""
     known = api.issue("known.example.test")["fingerprint"]
     profile = api.gives("GET", "/profiles/device")
@@ -165,6 +168,7 @@ def wishes(api: Api) -> dict[str, Wish]:
         "POST /certificates/{reference}/release": Wish(f"{own}/release", lambda who: {}),
         "POST /certificates/{reference}/renew": Wish(f"{own}/renew", lambda who: {}),
         **_answering(own),
+        **attesting(api, prepared.home, "known.example.test"),
         "POST /preview": Wish("/preview", lambda who: request),
         **request_wishes(api),
         "GET /authorities": Wish("/authorities"),
@@ -210,6 +214,26 @@ def wishes(api: Api) -> dict[str, Wish]:
         **PEOPLE,
         **PROPOSALS,
         **_audit(event),
+    }
+
+
+def attesting(api: Api, home: Home, name: str) -> dict[str, Wish]:
+    """Of campaigns, one of which asks about the certificate of that name."""
+    due = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    body = {"title": "Needed?", "filter": {"name": name}, "due_at": due}
+    closing, asking = (api.gives("POST", "/attestation", json=body)["id"] for _ in range(2))
+    home.run(lambda context: fill_campaign(context, {"campaign": asking}))
+    place = f"/attestation/{asking}"
+    [asked] = api.gives("GET", f"{place}/asked?every=true")["certificates"]
+    answer = {"certificates": [asked["certificate"]], "answer": "needed"}
+    return {
+        "GET /attestation": Wish("/attestation"),
+        "POST /attestation": Wish("/attestation", lambda who: body),
+        "GET /attestation/{identifier}": Wish(place),
+        "POST /attestation/{identifier}/close": Wish(f"/attestation/{closing}/close", lambda who: {}),
+        "GET /attestation/{identifier}/asked": Wish(f"{place}/asked"),
+        "POST /attestation/{identifier}/answers": Wish(f"{place}/answers", lambda who: answer),
+        "GET /attestation/{identifier}/record": Wish(f"{place}/record"),
     }
 
 

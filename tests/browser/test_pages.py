@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,14 @@ from playwright.sync_api import Browser
 
 from certwright.core.access import Grant, Role
 from certwright.core.request import parse_csr
+from certwright.core.responsibility import Assignment
+from certwright.operations.assign_owner import assign_owner
+from certwright.operations.attestation import CampaignOrder, open_campaign
 from certwright.operations.context import Context
 from certwright.operations.count_certificates import count_certificates
 from certwright.operations.issue import IssueOrder, issue
+from certwright.operations.list_certificates import CertificateFilter, list_certificates
+from certwright.operations.remind import fill_campaign
 from tests.api.callers import csr
 from tests.browser.looking import chromium, looking
 from tests.conftest import RUN
@@ -28,8 +34,14 @@ PAGES = {
     "certificate": "/console/certificates/{fingerprint}/",
     "revoke": "/console/certificates/{fingerprint}/revoke/",
     "renew": "/console/certificates/{fingerprint}/renew/",
+    "notices": "/console/notices/",
+    "campaign": "/console/attestation/{campaign}/?all=yes",
+    "responsibility": "/console/responsibility/",
     "not-found": "/console/certificates/0000/",
 }
+
+
+ONE = CertificateFilter(name="host1.example.test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class Looks:
     browser: Browser = field(repr=False)
     session: str
     fingerprint: str
+    campaign: int
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +59,20 @@ def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         fingerprint = home.run(_fill)
         session = make_person(home, "alice", Grant(Role.ADMINISTRATOR), display_name="Alice Example")
+        campaign = home.run(_ask)
         with home.served() as site, chromium(site.ports["https"]) as browser:
-            yield Looks(site, browser, session, fingerprint)
+            yield Looks(site, browser, session, fingerprint, campaign)
+
+
+async def _ask(context: Context) -> int:
+    """A campaign about one of them, which is alice's, so that she has notices."""
+    [row] = (await list_certificates(context.database, ADMINISTRATOR, ONE)).rows
+    await assign_owner(context, ADMINISTRATOR, [row.fingerprint.hex()], Assignment(owner="alice"))
+    due = context.clock() + timedelta(days=30)
+    order = CampaignOrder("Spring", "Are they?", ONE, due, 60)
+    campaign = await open_campaign(context, ADMINISTRATOR, order)
+    await fill_campaign(context, {"campaign": campaign.id})
+    return campaign.id
 
 
 async def _fill(context: Context) -> str:
@@ -68,7 +93,10 @@ async def _fill(context: Context) -> str:
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> None:
     with looking(looks.browser, looks.site, looks.session, scheme, width) as looked:
-        looked.page.goto(PAGES[name].format(fingerprint=looks.fingerprint), wait_until="networkidle")
+        looked.page.goto(
+            PAGES[name].format(fingerprint=looks.fingerprint, campaign=looks.campaign),
+            wait_until="networkidle",
+        )
         looked.keep(f"{name}-{scheme}-{width}")
         complaints = [said for said in looked.complaints if "status of 404" not in said]
         assert complaints == []

@@ -243,6 +243,8 @@ def test_what_makes_no_campaign_is_refused(database: Database) -> None:
             CampaignOrder("", "", ALL, month),
             CampaignOrder("a\nb", "", ALL, month),
             CampaignOrder("x", "y" * 5001, ALL, month),
+            CampaignOrder("x", "y\x00", ALL, month),
+            CampaignOrder("x", "", CertificateFilter(name="no name"), month),
             CampaignOrder("x", "", ALL, now),
             CampaignOrder("x", "", ALL, now + timedelta(days=400)),
             CampaignOrder("x", "", ALL, month, 3),

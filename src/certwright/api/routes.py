@@ -18,6 +18,7 @@ from ..protocols.asgi import PROBLEM_JSON
 from . import (
     accounts,
     acme,
+    attestation,
     audit,
     authorities,
     certificates,
@@ -93,6 +94,7 @@ def _make_api() -> NinjaAPI:
         people,
         accounts,
         organizations,
+        attestation,
         practice,
         proposals,
         audit,

@@ -39,6 +39,7 @@ COMMANDS = {
     "practice": ("practice", "app", "Certificate policy and certification practice statement."),
     "organization": ("organization", "app", "Organizations and their vetting."),
     "owner": ("owner", "app", "Who answers for certificates."),
+    "attestation": ("attestation", "app", "Whether certificates are needed still."),
     "user": ("people", "users", "Accounts of people and services."),
     "team": ("people", "teams", "Teams, which answer for certificates together."),
     "proposal": ("proposal", "app", "Dangerous acts that wait for a second person."),

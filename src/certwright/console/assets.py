@@ -13,9 +13,11 @@ from django import template
 from django.http import HttpRequest
 from django.templatetags.static import static
 
+from ..core.errors import Unavailable
 from ..operations.bridge import bridge
+from ..operations.read_notices import count_unread
 from ..store.people_rows import BreakGlassRow
-from .acting import actor_of
+from .acting import actor_of, run
 from .navigation import Place, places
 
 register = template.Library()
@@ -52,3 +54,12 @@ def navigation(context: Any) -> list[Place]:
     """The entries of the side navigation for whoever looks at the page."""
     request: HttpRequest = context["request"]
     return places(actor_of(request), request.path)
+
+
+@register.simple_tag(takes_context=True)
+def unread(context: Any) -> int:
+    """How many notices whoever looks has not read, up to a hundred."""
+    try:
+        return run(context["request"], count_unread)
+    except Unavailable:
+        return 0  # the page tells of something else, perhaps of just this

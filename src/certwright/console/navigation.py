@@ -32,6 +32,9 @@ PAGES = (
     Page(_("Requests"), "requests", number=waiting_number),
     Page(_("Organizations"), "organizations", (Verb.APPROVE, Verb.VIEW_AUDIT)),
     Page(_("Policy"), "policy", (Verb.MANAGE_POLICY, Verb.VIEW_AUDIT)),
+    Page(_("Responsibility"), "responsibility"),
+    Page(_("Attestation"), "attestation"),
+    Page(_("Notices"), "notices"),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
     Page(

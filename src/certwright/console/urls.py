@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("organizations/", include("certwright.console.organizations.urls")),
     path("policy/", include("certwright.console.policy.urls")),
     path("", include("certwright.console.proposals.urls")),
+    path("", include("certwright.console.notices.urls")),
     path("find/", views.find_some, name="find"),
     path("certificates/", views.certificates, name="certificates"),
     path("certificates/chosen/", views.act_on_chosen, name="certificates_chosen"),

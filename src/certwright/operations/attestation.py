@@ -22,7 +22,7 @@ from ..store.people_rows import AttestationCampaignRow, AttestationItemRow
 from ..store.rows import CertificateRow
 from .context import Context
 from .find_certificate import read_subject
-from .list_certificates import CertificateFilter, scope_condition
+from .list_certificates import CertificateFilter, filter_condition, scope_condition
 
 FILL = "attestation.fill"
 """Kind of follow-up: `{"campaign": N}`."""
@@ -68,6 +68,7 @@ async def open_campaign(context: Context, actor: Actor, order: CampaignOrder) ->
     require(actor, Verb.MANAGE_OWNERS, Subject())
     now = context.clock()
     _check(order, now)
+    filter_condition(context.database, order.selected)  # now, since whoever fills it can tell nobody
     row = campaign_row(context, actor, order, now)
     await context.ledger.commit(opening(actor, row))
     return row
@@ -76,8 +77,8 @@ async def open_campaign(context: Context, actor: Actor, order: CampaignOrder) ->
 def _check(order: CampaignOrder, now: datetime) -> None:
     if not order.title.strip() or len(order.title) > TITLE_MAX or not order.title.isprintable():
         raise Malformed(f"a campaign's title has 1 to {TITLE_MAX} printable characters")
-    if len(order.text) > TEXT_MAX:
-        raise Malformed(f"a campaign's text has at most {TEXT_MAX} characters")
+    if len(order.text) > TEXT_MAX or not order.text.replace("\n", "").isprintable():
+        raise Malformed(f"a campaign's text has at most {TEXT_MAX} printable characters")
     if not now < order.due_at <= now + DUE_MAX:
         raise Malformed("a campaign is due within a year from now, and not in the past")
     if order.repeat_days is not None:
@@ -186,8 +187,8 @@ async def answer_items(
     """
     if len(certificates) > ANSWERS_MAX:
         raise TooLarge(f"at most {ANSWERS_MAX} answers at a time")
-    if len(comment) > COMMENT_MAX:
-        raise Malformed(f"a comment has at most {COMMENT_MAX} characters")
+    if len(comment) > COMMENT_MAX or not comment.replace("\n", "").isprintable():
+        raise Malformed(f"a comment has at most {COMMENT_MAX} printable characters")
     for _ in range(ATTEMPTS):
         change = await _answers(context, actor, campaign, certificates, answer, comment)
         try:

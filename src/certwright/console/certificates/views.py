@@ -15,7 +15,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...core.errors import Malformed, NotFound
+from ...core.responsibility import Assignment
 from ...core.revocation import REASONS_TO_ASK_FOR, parse_reason
+from ...operations.assign_owner import assign_owner
 from ...operations.bridge import bridge
 from ...operations.revoke_chosen import revoke_chosen
 from ...operations.save_view import list_views, remove_view, save_view
@@ -35,6 +37,7 @@ EXPORT_COLUMNS = (
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 FOUND_MAX = 8
 CHOSEN_MAX = 500
+NOBODY = "-"
 
 
 def filters_of(given: QueryDict) -> FilterForm:
@@ -153,6 +156,8 @@ def act_on_chosen(request: HttpRequest) -> HttpResponse:
     chosen = [reference for reference in request.POST.getlist("chosen") if reference][:CHOSEN_MAX]
     if not chosen:
         raise Malformed("no certificate is chosen; go back and choose some")
+    if request.POST.get("act") == "assign":
+        return _assign(request, chosen)
     reason = parse_reason(request.POST.get("reason", "unspecified"))
     if request.POST.get("sure") != "yes":
         rows = with_names(_visible(request, chosen))
@@ -165,6 +170,21 @@ def act_on_chosen(request: HttpRequest) -> HttpResponse:
         request, ngettext("%d certificate is revoked.", "%d certificates are revoked.", done) % done
     )
     return redirect("certificates")
+
+
+def _assign(request: HttpRequest, chosen: list[str]) -> HttpResponse:
+    """Of all that are chosen, or of none. What is left empty stays as it is; - is nobody."""
+    team, owner = (_named(request.POST.get(field, "").strip()) for field in ("to_team", "to_owner"))
+    run(request, lambda context, actor: assign_owner(context, actor, chosen, Assignment(team, owner)))
+    messages.success(
+        request,
+        ngettext("%d certificate is assigned.", "%d certificates are assigned.", len(chosen)) % len(chosen),
+    )
+    return redirect("certificates")
+
+
+def _named(text: str) -> str | None:
+    return "" if text == NOBODY else text or None
 
 
 def _visible(request: HttpRequest, references: list[str]) -> list[Certificate]:

@@ -23,6 +23,18 @@ class NewAccountForm(AccountForm):
     field_order = ("name", "display_name", "email", "service")
 
 
+class DisableForm(forms.Form):
+    owner = forms.CharField(
+        label="Account that takes over", max_length=100, required=False, help_text="Empty: nobody."
+    )
+    team = forms.CharField(
+        label="Team that takes over",
+        max_length=100,
+        required=False,
+        help_text="For what the account answers for: certificates and endpoints.",
+    )
+
+
 class GrantForm(forms.Form):
     role = forms.ChoiceField(label="Role", choices=[(role.value, role.value) for role in GIVEN_ROLES])
     scope = forms.CharField(

@@ -31,7 +31,7 @@ from ...operations.withdraw_role import list_grants, withdraw_role
 from ..acting import run
 from ..acts import Act, perform, submit
 from ..login.fresh import recently_authenticated
-from .forms import AccountForm, GrantForm, NewAccountForm
+from .forms import AccountForm, DisableForm, GrantForm, NewAccountForm
 
 PASSWORD_OCTETS = 15
 PASSWORD_LASTS = timedelta(hours=24)
@@ -141,8 +141,9 @@ ACTS = {
         AccountForm,
     ),
     "disable": Act(
-        lambda context, actor, name, given: disable_user(context, actor, name),
+        lambda context, actor, name, given: disable_user(context, actor, name, **given),
         "The account is disabled; its sessions and tokens are worthless.",
+        DisableForm,
     ),
     "enable": Act(
         lambda context, actor, name, given: enable_user(context, actor, name), "The account is enabled."

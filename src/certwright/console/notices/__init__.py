@@ -1,0 +1,1 @@
+"""Pages on what people should know: notices, attestation, who answers for what."""
