@@ -25,6 +25,11 @@ class Page:
 PAGES = (
     Page(_("Overview"), "console"),
     Page(_("Certificates"), "certificates", (Verb.VIEW,)),
+    Page(_("Authorities"), "authorities", (Verb.VIEW,)),
+    Page(_("Endpoints"), "endpoints", (Verb.VIEW,)),
+    Page(_("Profiles"), "profiles", (Verb.VIEW,)),
+    Page(_("Audit log"), "audit", (Verb.VIEW_AUDIT,)),
+    Page(_("Settings"), "settings", (Verb.VIEW_AUDIT,)),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
 )

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .configuration import DJANGO_SECRET, Configuration, read_secret_file
+from .surroundings import surroundings
 
 CONFIGURATION = Configuration.load()
 PAGES = Path(__file__).parent / "pages"
@@ -104,6 +105,7 @@ TEMPLATES = [
             "libraries": {
                 "assets": "certwright.console.assets",
                 "certificates": "certwright.console.certificates.told",
+                "configuration": "certwright.console.told",
                 "fields": "certwright.console.fields",
             },
             "context_processors": [
@@ -146,6 +148,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 CERTWRIGHT_LOGIN = CONFIGURATION.login
 CERTWRIGHT_SERVICE_URL = CONFIGURATION.service_url
+CERTWRIGHT_SURROUNDINGS = surroundings(CONFIGURATION)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "console"
 CACHES = {"default": {"BACKEND": "certwright.console.login.cache.SharedCache"}}
