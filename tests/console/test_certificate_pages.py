@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -21,9 +20,9 @@ from certwright.operations.count_certificates import count_certificates
 from certwright.operations.issue import IssueOrder, issue
 from tests.api.callers import csr
 from tests.conftest import RUN
-from tests.console.logged_in import People, logged_in, make_person
+from tests.console.logged_in import People, make_person
 from tests.real import certwright as real_certwright
-from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home, Site
+from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home
 
 NAMES = ("shop.example.test", "www.example.test", "mail.other.test")
 MANIFEST = CHECKOUT / "src/certwright/console/static/certwright/built/manifest.json"
