@@ -120,7 +120,7 @@ def test_a_key_is_shown_once_and_revoked(people: People) -> None:
     assert "KEY-SHOWN-ONCE" in setup(page, "certbot")
     assert "eab" not in setup(people.page(DEFAULT), "certbot")
     assert people.send(BOUND, page=BOUND, act="revoke_key", which="web-team").status_code == 302
-    revoked = events(people.home, "acme.external-account-key.revoked", "external-account-key:web-team")
+    revoked = events(people.home, "acme.external-account-key-revoked", "external-account-key:web-team")
     assert revoked[0]["actor"] == "user:admin"
     assert people.send(BOUND, page=BOUND, act="revoke_key", which="web-team").status_code == 409
     refused = people.send(f"{BOUND}key/", page=f"{BOUND}key/", name="no name!")
