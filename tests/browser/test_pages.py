@@ -19,6 +19,7 @@ from certwright.operations.count_certificates import count_certificates
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.list_certificates import CertificateFilter, list_certificates
 from certwright.operations.remind import fill_campaign
+from certwright.operations.list_events import EventFilter, list_events
 from tests.api.callers import csr
 from tests.browser.looking import chromium, looking
 from tests.conftest import RUN
@@ -39,6 +40,30 @@ PAGES = {
     "responsibility": "/console/responsibility/",
     "not-found": "/console/certificates/0000/",
 }
+CONFIGURATION = {
+    "authorities": "/console/authorities/",
+    "authority": "/console/authorities/issuing/",
+    "found": "/console/authorities/new_authority/",
+    "sign": "/console/authorities/issuing/sign/",
+    "retire": "/console/authorities/issuing/retire/",
+    "endpoints": "/console/endpoints/",
+    "endpoint": "/console/endpoints/acme/bound/",
+    "endpoint-edit": "/console/endpoints/acme/bound/edit/",
+    "endpoint-key": "/console/endpoints/acme/bound/key/",
+    "audit": "/console/audit/",
+    "audit-none": "/console/audit/?actor=nobody",
+    "audit-event": "/console/audit/{event}/",
+    "profiles": "/console/profiles/",
+    "profile": "/console/profiles/tls-server/",
+    "profile-preview": "/console/profiles/tls-server/preview/",
+    "profile-edit": "/console/profiles/tls-server/edit/",
+    "settings": "/console/settings/",
+}
+LIGHT, DARK = ("light", 1280), ("dark", 390)
+VIEWS = [
+    *((name, scheme, width) for name in PAGES for scheme in ("light", "dark") for width in (1280, 390)),
+    *((name, scheme, width) for name in CONFIGURATION for scheme, width in (LIGHT, DARK)),
+]
 
 
 ONE = CertificateFilter(name="host1.example.test")
@@ -49,19 +74,21 @@ class Looks:
     site: Site
     browser: Browser = field(repr=False)
     session: str
-    fingerprint: str
-    campaign: int
+    objects: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looks]:
     folder = tmp_path_factory.mktemp("looks") / "home"
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
-        fingerprint = home.run(_fill)
+        objects = home.run(_fill)
+        home.endpoint(
+            "bound", {"require_account_binding": True}, {"names": {"allow": {"dns": [".example.test"]}}}
+        )
         session = make_person(home, "alice", Grant(Role.ADMINISTRATOR), display_name="Alice Example")
-        campaign = home.run(_ask)
+        objects["campaign"] = str(home.run(_ask))
         with home.served() as site, chromium(site.ports["https"]) as browser:
-            yield Looks(site, browser, session, fingerprint, campaign)
+            yield Looks(site, browser, session, objects)
 
 
 async def _ask(context: Context) -> int:
@@ -75,7 +102,7 @@ async def _ask(context: Context) -> int:
     return campaign.id
 
 
-async def _fill(context: Context) -> str:
+async def _fill(context: Context) -> dict[str, str]:
     for number in range(60):
         names = [
             f"host{number}.example.test",
@@ -85,18 +112,16 @@ async def _fill(context: Context) -> str:
         order = IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server")
         row = (await issue(context, order)).row
     await count_certificates(context)
-    return row.fingerprint.hex()
+    [founding] = await list_events(
+        context.database, ADMINISTRATOR, EventFilter(kind="installation.founded"), 1
+    )
+    return {"fingerprint": row.fingerprint.hex(), "event": str(founding.id)}
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("name", "scheme", "width"), VIEWS)
 def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> None:
     with looking(looks.browser, looks.site, looks.session, scheme, width) as looked:
-        looked.page.goto(
-            PAGES[name].format(fingerprint=looks.fingerprint, campaign=looks.campaign),
-            wait_until="networkidle",
-        )
+        looked.page.goto((PAGES | CONFIGURATION)[name].format(**looks.objects), wait_until="networkidle")
         looked.keep(f"{name}-{scheme}-{width}")
         complaints = [said for said in looked.complaints if "status of 404" not in said]
         assert complaints == []
@@ -122,6 +147,34 @@ def test_keys_lead_to_pages_and_certificates(looks: Looks) -> None:
         page.keyboard.type("overv")
         page.keyboard.press("Enter")
         page.wait_for_url("**/console/")
+        assert looked.complaints == []
+
+
+@pytest.mark.parametrize("title", ["authorities", "endpoints", "profiles", "audit log", "settings"])
+def test_the_palette_leads_to_every_page(looks: Looks, title: str) -> None:
+    with looking(looks.browser, looks.site, looks.session) as looked:
+        looked.page.goto("/console/", wait_until="networkidle")
+        looked.page.keyboard.press("Control+k")
+        looked.page.keyboard.type(title)
+        looked.page.keyboard.press("Enter")
+        looked.page.wait_for_url(f"**/console/{title.partition(' ')[0]}/")
+        assert looked.complaints == []
+
+
+def test_a_key_is_made_and_the_log_verified(looks: Looks) -> None:
+    with looking(looks.browser, looks.site, looks.session) as looked:
+        page = looked.page
+        page.goto("/console/endpoints/acme/bound/key/")
+        page.fill("#id_name", "shown-once")
+        page.click("main button[type=submit]")
+        page.locator("#mac_key").wait_for()
+        page.locator("details", has_text="cert-manager").locator("summary").click()
+        looked.keep("key")
+        assert looked.violations() == []
+        page.goto("/console/audit/")
+        page.get_by_role("button", name="Verify now").click()
+        page.get_by_role("heading", name="The log is whole").wait_for()
+        assert looked.violations() == []
         assert looked.complaints == []
 
 

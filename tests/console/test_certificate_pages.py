@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -21,34 +20,14 @@ from certwright.operations.count_certificates import count_certificates
 from certwright.operations.issue import IssueOrder, issue
 from tests.api.callers import csr
 from tests.conftest import RUN
-from tests.console.logged_in import logged_in, make_person
+from tests.console.logged_in import People, make_person
 from tests.real import certwright as real_certwright
-from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home, Site
+from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home
 
 NAMES = ("shop.example.test", "www.example.test", "mail.other.test")
 MANIFEST = CHECKOUT / "src/certwright/console/static/certwright/built/manifest.json"
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7|add:7 }}"
 FIRST_LOAD_OCTETS = 300_000
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    home: Home
-    site: Site
-    sessions: dict[str, str]
-
-    def page(self, path: str, who: str = "admin") -> httpx.Response:
-        with logged_in(self.site, self.sessions[who]) as client:
-            return client.get(path)
-
-    def send(
-        self, path: str, who: str = "admin", page: str = "/console/certificates/", **fields: object
-    ) -> httpx.Response:
-        """Post a form whose token stands on `page`."""
-        with logged_in(self.site, self.sessions[who]) as client:
-            token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get(page).text)
-            assert token
-            return client.post(path, data={"csrfmiddlewaretoken": token[1], **fields})
 
 
 @pytest.fixture(scope="module")

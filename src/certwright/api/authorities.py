@@ -31,7 +31,7 @@ from ..operations.found_authority import (
 )
 from ..operations.issue import Issued
 from ..operations.publish_status import Published, publish_status, put_in_service
-from ..operations.view_configuration import list_authorities, view_authority
+from ..operations.view_configuration import generation_status, list_authorities, view_authority
 from ..operations.withdraw_authority import withdraw_authority
 from ..store.rows import AuthorityRow, OcspSignerRow
 from ..store.snapshot import Generation, Snapshot
@@ -82,7 +82,7 @@ def _generation(snapshot: Snapshot, generation: Generation) -> Document:
     row, pointers = generation.row, generation.issuer.pointers if generation.issuer else None
     return {
         "number": row.number,
-        "status": _status(snapshot, generation),
+        "status": generation_status(snapshot, generation),
         "subject": row.subject,
         "key_algorithm": row.key_algorithm,
         "key_provider": row.key_provider,
@@ -94,14 +94,6 @@ def _generation(snapshot: Snapshot, generation: Generation) -> Document:
         "certificate": pem(row.certificate).decode() if row.certificate else None,
         "chain": b"".join(map(pem, generation.chain)).decode(),
     }
-
-
-def _status(snapshot: Snapshot, generation: Generation) -> str:
-    if generation.certificate is None:
-        return "awaits-certificate"
-    if generation.authority.retired_at or generation.row.retired_at:
-        return "retired"
-    return "below-revoked" if generation.id in snapshot.revoked_above else "in-force"
 
 
 # -- make ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -15,6 +15,9 @@ from ..operations.context import Context
 from .acting import run
 from .errors import told
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
 Operation = Callable[[Context, Actor, str, dict[str, Any]], Coroutine[Any, Any, Any]]
 
 
@@ -24,7 +27,7 @@ class Act:
     what becomes it in the language of who reads it."""
 
     run: Operation
-    done: object
+    done: "str | StrPromise"
     form: type[forms.Form] = forms.Form
 
 
@@ -38,11 +41,11 @@ class Outcome:
 
 def perform(request: HttpRequest, name: str, acts: Mapping[str, Act], initial: Mapping[str, Any]) -> Outcome:
     """Do what was sent. `initial` are values of forms by act."""
-    shown = {key: act.form(initial=initial.get(key)) for key, act in acts.items()}
+    shown = {key: act.form(initial=initial.get(key), auto_id=f"{key}_%s") for key, act in acts.items()}
     asked = request.POST.get("act", "")
     if request.method != "POST" or asked not in acts:
         return Outcome(shown, 400 if request.method == "POST" else 200)
-    act, form = acts[asked], acts[asked].form(request.POST)
+    act, form = acts[asked], acts[asked].form(request.POST, auto_id=f"{asked}_%s")
     shown[asked] = form
     status = submit(request, form, lambda context, actor: act.run(context, actor, name, form.cleaned_data))
     if not status:

@@ -13,11 +13,12 @@ CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
 
 @register.filter
 def control(field: BoundField) -> SafeString:
-    """The field's own element."""
+    """The field's own element, with classes of its own kept."""
     widget = field.field.widget
     name = next((word for kind, word in CLASSES if isinstance(widget, kind)), "form-control")
     invalid = " is-invalid" if field.errors else ""
-    return field.as_widget(attrs={"class": name + invalid})
+    own = widget.attrs.get("class", "")
+    return field.as_widget(attrs={"class": f"{name}{invalid} {own}".strip()})
 
 
 @register.filter

@@ -35,6 +35,11 @@ PAGES = (
     Page(_("Responsibility"), "responsibility"),
     Page(_("Attestation"), "attestation"),
     Page(_("Notices"), "notices"),
+    Page(_("Authorities"), "authorities", (Verb.VIEW,)),
+    Page(_("Endpoints"), "endpoints", (Verb.VIEW,)),
+    Page(_("Profiles"), "profiles", (Verb.VIEW,)),
+    Page(_("Audit log"), "audit", (Verb.VIEW_AUDIT,)),
+    Page(_("Settings"), "settings", (Verb.VIEW_AUDIT,)),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),
     Page(_("Teams"), "teams", (Verb.MANAGE_ACCESS,)),
     Page(

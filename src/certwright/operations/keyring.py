@@ -81,6 +81,11 @@ class Keyring:
         """Can keys under the recovery passphrase be used now?"""
         return RECOVERY in self._providers
 
+    @property
+    def provider_names(self) -> list[str]:
+        """Those that can make keys now."""
+        return sorted(self._providers)
+
     def lock(self) -> None:
         self._providers.pop(RECOVERY, None)
         self._signers.clear()

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.access import Actor, Subject, Verb, require
 from ..store.databases import Database
@@ -29,23 +29,36 @@ async def list_events(
 ) -> list[AuditEventRow]:
     """Up to `limit` events, the newest first, from before a place. Raises Forbidden."""
     require(actor, Verb.VIEW_AUDIT, Subject())
-    conditions: list[tuple[str, object]] = [
+    among = conditions(wanted, before)
+    return await database.select(
+        AuditEventRow,
+        f'{among.condition} ORDER BY "at" DESC, "id" DESC LIMIT {int(limit)}',
+        *among.values,
+    )
+
+
+class Conditions(NamedTuple):
+    """What stands after WHERE, and its values."""
+
+    condition: str
+    values: tuple[object, ...]
+
+
+def conditions(wanted: EventFilter, before: Place | None) -> Conditions:
+    """Of the filter, and of what lies before a place in the list."""
+    given: list[tuple[str, object]] = [
         ('"kind" = ?', wanted.kind),
         ('"actor" = ?', wanted.actor),
         ('"subject" = ?', wanted.subject),
         ('"at" >= ?', wanted.since),
         ('"at" < ?', wanted.until),
     ]
-    given = [(text, value) for text, value in conditions if value is not None]
-    values: list[object] = [value for _, value in given]
-    texts = [text for text, _ in given]
+    named = [(text, value) for text, value in given if value is not None]
+    texts, values = [text for text, _ in named], [value for _, value in named]
     if before is not None:
         texts.append('("at", "id") < (?, ?)')
         values += before
-    where = " AND ".join(texts) or "1 = 1"
-    return await database.select(
-        AuditEventRow, f'{where} ORDER BY "at" DESC, "id" DESC LIMIT {int(limit)}', *values
-    )
+    return Conditions(" AND ".join(texts) or "1 = 1", tuple(values))
 
 
 def event_document(row: AuditEventRow) -> dict[str, Any]:

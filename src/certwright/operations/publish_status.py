@@ -14,6 +14,7 @@ from .found_authority import offline
 from .issue_ocsp_signer import OFFLINE_MARGIN, issue_ocsp_signer, needs_signer
 from .keyring import RECOVERY
 from .publish_crl import OFFLINE_TIMES, ListTimes, publish_crl
+from .renew_lists import lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,26 @@ async def publish_status(context: Context, actor: Actor, authority: str) -> tupl
     if not generations:
         raise Conflict(f"authority {authority} has no certificate yet, so nothing to publish")
     return tuple([await _publish(context, actor, generation) for generation in generations])
+
+
+async def replace_signers(context: Context, actor: Actor, authority: str) -> tuple[OcspSignerRow, ...]:
+    """Give every generation of an authority that still holds a new OCSP signer, though the old one is good.
+
+    Raises NotFound, Forbidden, Refused, and Conflict as `publish_status`.
+    """
+    await context.snapshots.refresh()
+    context.snapshot.authority(authority)
+    require(actor, Verb.PUBLISH, Subject(authority=authority))
+    holding = [one for one in lasting(context, context.clock()) if one.authority.name == authority]
+    if not holding:
+        raise Conflict(f"authority {authority} has no certificate that still holds, so no OCSP signer")
+    for generation in holding:
+        context.keyring.provider(generation.row.key_provider)
+    return tuple([await _replace_signer(context, generation) for generation in holding])
+
+
+async def _replace_signer(context: Context, generation: Generation) -> OcspSignerRow:
+    return await decide_again(context, lambda: issue_ocsp_signer(context, generation))
 
 
 async def put_in_service(context: Context, actor: Actor, generation: Generation) -> Published:

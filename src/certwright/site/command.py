@@ -53,14 +53,9 @@ class SiteWiring:
         return _finish(_run(_installation(home), act, recovery_passphrase))
 
     def audit_trust(self, home: Path | None) -> AuditTrust:
-        from ..core.checkpoint import parse_verifier_key
-        from .installation import held_checkpoint
-        from .secret_files import read_secret_file
+        from .audit_trust import audit_trust
 
-        folder = _installation(home).home / "audit"
-        key = read_secret_file(folder / "checkpoint-key.pub", "the audit log's public key")
-        held = held_checkpoint(folder)
-        return AuditTrust((parse_verifier_key(key),), () if held is None else (held,))
+        return audit_trust(_installation(home).home)
 
     def sign_checkpoint(self, home: Path | None) -> str:
         configuration = _installation(home)

@@ -206,7 +206,7 @@ class _HomeFile(PydanticBaseSettingsSource):
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        return _read_file(Path(self.current_state["home"]))
+        return read_settings_file(Path(self.current_state["home"]))
 
 
 class Configuration(BaseSettings):
@@ -330,7 +330,7 @@ class Configuration(BaseSettings):
         except Malformed:  # said again, with its place, when the setting itself is looked at
             https = http = None
         values.setdefault("url", default_url(http))
-        values.setdefault("service_url", _default_service_url(str(values["url"]), https, http))
+        values.setdefault("service_url", default_service_url(str(values["url"]), https, http))
         return values
 
     @model_validator(mode="after")
@@ -419,7 +419,7 @@ def create_django_secret(home: Path) -> None:
         file.write(secrets.token_urlsafe(48) + "\n")
 
 
-def _read_file(home: Path) -> dict[str, Any]:
+def read_settings_file(home: Path) -> dict[str, Any]:
     path = home / FILE_NAME
     try:
         with path.open("rb") as file:
@@ -439,7 +439,7 @@ def _read_file(home: Path) -> dict[str, Any]:
     return values
 
 
-def _default_service_url(base: str, https: ListenAddress | None, http: ListenAddress | None) -> str:
+def default_service_url(base: str, https: ListenAddress | None, http: ListenAddress | None) -> str:
     """Reached directly, we are reached at our own ports; behind what maps ports, at the usual one."""
     try:
         url = urlsplit(base)

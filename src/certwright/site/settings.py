@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .configuration import DJANGO_SECRET, Configuration
 from .secret_files import read_secret_file
+from .surroundings import surroundings
 
 CONFIGURATION = Configuration.load()
 PAGES = Path(__file__).parent / "pages"
@@ -108,6 +109,7 @@ TEMPLATES = [
             "libraries": {
                 "assets": "certwright.console.assets",
                 "certificates": "certwright.console.certificates.told",
+                "configuration": "certwright.console.told",
                 "fields": "certwright.console.fields",
                 "requests": "certwright.console.requests.told",
             },
@@ -155,6 +157,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 CERTWRIGHT_LOGIN = CONFIGURATION.login
 CERTWRIGHT_SERVICE_URL = CONFIGURATION.service_url
 CERTWRIGHT_MTLS_PORT = CONFIGURATION.mtls.port if CONFIGURATION.mtls else 0
+CERTWRIGHT_SURROUNDINGS = surroundings(CONFIGURATION)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "console"
 CACHES = {"default": {"BACKEND": "certwright.console.login.cache.SharedCache"}}

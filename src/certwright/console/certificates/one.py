@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ...core.access import Actor, Verb
-from ...core.certs_only import certs_only
 from ...core.errors import CertwrightError, NotFound, SecondPersonNeeded
 from ...core.extensions import PURPOSES
 from ...core.pem import pem
@@ -25,6 +24,7 @@ from ...operations.renew import renew_certificate
 from ...operations.revoke import release_certificate, revoke_certificate
 from ...operations.shown import open_verbs, reads_audit
 from ..acting import run
+from ..downloads import given_out
 from ..errors import told
 from ..login.fresh import recently_authenticated
 from . import words
@@ -32,12 +32,6 @@ from .decoded import decoded
 
 EVENTS_MAX = 200
 PURPOSE_NAMES = {identifier: name for name, identifier in PURPOSES.items()}
-MEDIA = {
-    "pem": "application/x-pem-file",
-    "der": "application/pkix-cert",
-    "chain.pem": "application/x-pem-file",
-    "p7c": "application/pkcs7-mime",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +82,6 @@ def _told(read: Read) -> dict[str, Any]:
         "fields": decoded(read.details.der),
         "pem": pem(read.details.der).decode(),
         "may": {verb.value for verb in read.verbs} & _possible(read, now),
-        "kinds": MEDIA,
     }
 
 
@@ -144,22 +137,10 @@ def _happened(event: dict[str, Any]) -> str:
 
 @require_safe
 def download(request: HttpRequest, reference: str, kind: str) -> HttpResponse:
-    if kind not in MEDIA:
-        raise NotFound("a certificate is given out as pem, der, chain.pem or p7c")
     details = run(
         request, lambda context, actor: read_certificate(context.database, context.snapshot, actor, reference)
     )
-    chain = (details.der, *details.served)
-    octets = {
-        "pem": lambda: pem(details.der),
-        "der": lambda: details.der,
-        "chain.pem": lambda: b"".join(map(pem, chain)),
-        "p7c": lambda: certs_only(chain),
-    }[kind]()
-    response = HttpResponse(octets, content_type=MEDIA[kind])
-    name = f"{details.row.serial.hex()}.{'cer' if kind == 'der' else kind}"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return given_out((details.der, *details.served), kind, details.row.serial.hex())
 
 
 # -- acts ----------------------------------------------------------------------------------------

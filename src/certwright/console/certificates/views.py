@@ -1,7 +1,5 @@
 """The list of certificates."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -25,6 +23,7 @@ from ...store.models import Certificate, CertificateName
 from ..acting import actor_of, run
 from ..errors import told
 from ..login.fresh import recently_authenticated
+from ..spreadsheets import csv_line
 from .filters import FilterForm
 from .search import Wanted, everything, find
 from .told import status
@@ -34,7 +33,6 @@ EXPORT_COLUMNS = (
     *("authority", "profile", "endpoint", "key_algorithm", "owner", "team", "issued_at"),
     *("revoked_at", "revocation_reason"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 FOUND_MAX = 8
 CHOSEN_MAX = 500
 NOBODY = "-"
@@ -114,23 +112,15 @@ def _exported(row: Certificate) -> dict[str, Any]:
 
 
 def _csv(pages: Iterable[Iterable[dict[str, Any]]]) -> Iterator[str]:
-    yield _line(EXPORT_COLUMNS)
+    yield csv_line(EXPORT_COLUMNS)
     for rows in pages:
-        yield "".join(_line(_cells(row)) for row in rows)
+        yield "".join(csv_line(_cells(row)) for row in rows)
 
 
 def _cells(row: dict[str, Any]) -> Iterator[str]:
-    """A spreadsheet takes what begins like a formula for one, and names are of strangers' making."""
     for name in EXPORT_COLUMNS:
         value = row[name]
-        text = " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
-        yield f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _line(cells: Iterable[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(cells)
-    return out.getvalue()
+        yield " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
 
 
 def _json(pages: Iterable[Iterable[dict[str, Any]]]) -> Iterator[str]:

@@ -30,6 +30,17 @@ def is_fresh(request: HttpRequest) -> bool:
     return not is_reauthentication_required(request, app=APPLICATION)
 
 
+def proved_to_send(view: View) -> View:
+    """A view that anybody may look at; what is sent to it asks for a proof first, as above."""
+    dangerous = recently_authenticated(view)
+
+    @wraps(view)
+    def answer(request: HttpRequest, *arguments: Any, **values: Any) -> HttpResponseBase:
+        return (dangerous if request.method == "POST" else view)(request, *arguments, **values)
+
+    return answer
+
+
 def ask_again(request: HttpRequest) -> HttpResponseBase:
     """To the page that asks for a proof, and back to this one."""
     methods = get_adapter().get_reauthentication_methods(request.user)

@@ -1,0 +1,1 @@
+"""Pages on the audit log: find, prove, verify, take away."""

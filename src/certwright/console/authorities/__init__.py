@@ -1,0 +1,1 @@
+"""Pages on authorities: their tree and health, and what is done to them."""

@@ -1,0 +1,1 @@
+"""Pages on endpoints: who enrols where, and what to tell a client."""

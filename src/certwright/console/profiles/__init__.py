@@ -1,0 +1,1 @@
+"""Pages on profiles: what kinds of certificates there are."""

@@ -1,0 +1,1 @@
+"""The page on this installation: its settings, what it is made of, how it does."""

@@ -1,0 +1,14 @@
+"""Lines of CSV (RFC 4180) that a spreadsheet takes for text, whoever has written what is in them."""
+
+import csv
+import io
+from collections.abc import Iterable
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """A cell that begins like a formula gets an apostrophe before it."""
+    out = io.StringIO()
+    csv.writer(out).writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+    return out.getvalue()
