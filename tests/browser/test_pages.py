@@ -18,8 +18,8 @@ from certwright.operations.context import Context
 from certwright.operations.count_certificates import count_certificates
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.list_certificates import CertificateFilter, list_certificates
-from certwright.operations.remind import fill_campaign
 from certwright.operations.list_events import EventFilter, list_events
+from certwright.operations.remind import fill_campaign
 from tests.api.callers import csr
 from tests.browser.looking import chromium, looking
 from tests.conftest import RUN

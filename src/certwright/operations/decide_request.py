@@ -15,8 +15,8 @@ from .end_request import ended, grown, request_event
 from .find_request import people_before, request_before, subject_of_request
 from .issue_approved import ISSUE_APPROVED, approved_payload, issue_approved
 from .request_certificate import COMMENT_SHOWN, check_comment
-from .tell_of_request import tell_deciders, tell_requester
 from .requester import refreshed
+from .tell_of_request import tell_deciders, tell_requester
 
 Attempt = Callable[[Actor, Request], Awaitable[None]]
 

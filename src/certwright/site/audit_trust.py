@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ..cli.wiring import AuditTrust
 from ..core.checkpoint import parse_verifier_key
-from .secret_files import read_secret_file
 from .installation import held_checkpoint
+from .secret_files import read_secret_file
 
 
 def audit_trust(home: Path) -> AuditTrust:
