@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from .addresses import ListenAddress, default_url
-from .configuration import PREFIX, TABLES, Configuration, default_service_url, read_settings_file
+from .configuration import PREFIX, Configuration, default_service_url, read_settings_file
 
 SET, NOT_SET = "set, not shown", "not set"
 MASK = "***"
@@ -35,21 +35,28 @@ def shown_settings(configuration: Configuration) -> tuple[ShownSetting, ...]:
 
 def _shown(configuration: Configuration, file: Mapping[str, Any]) -> Iterator[ShownSetting]:
     handed = configuration.environment()
-    for path, model, field in _fields():
-        holder: Any = getattr(configuration, path[0]) if len(path) > 1 else configuration
-        description = model.model_fields[field].description or ""
+    for path, description, value in _settings((), configuration):
         variable = PREFIX + "__".join(path).upper()
         source = _source(configuration, path, file, variable in handed)
-        yield ShownSetting(".".join(path), _text(path, getattr(holder, field)), source, variable, description)
+        yield ShownSetting(".".join(path), _text(path, value), source, variable, description)
 
 
-def _fields() -> Iterator[tuple[tuple[str, ...], type[BaseModel], str]]:
-    for name in Configuration.model_fields:
-        if name not in TABLES or name == "pkcs11":
-            yield (name,), Configuration, name
-    for table, model in TABLES.items():
-        if table != "pkcs11":
-            yield from (((table, name), model, name) for name in model.model_fields)
+def _settings(path: tuple[str, ...], table: BaseModel) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+    """Each setting of a table and of those within it: its path, what it is for, its value."""
+    for name, field in type(table).model_fields.items():
+        value, place = getattr(table, name), (*path, name)
+        for inner, within in _tables(value):
+            yield from _settings((*place, *inner), within)
+        if not _tables(value):
+            yield place, field.description or "", value
+
+
+def _tables(value: Any) -> list[tuple[tuple[str, ...], BaseModel]]:
+    """A table, or those that somebody has given names."""
+    if isinstance(value, BaseModel):
+        return [((), value)]
+    named = value.items() if isinstance(value, dict) else ()
+    return [((name,), one) for name, one in named if isinstance(one, BaseModel)]
 
 
 # -- values --------------------------------------------------------------------------------------
