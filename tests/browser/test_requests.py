@@ -83,8 +83,7 @@ def test_pages_are_sound(desk: Desk, scheme: str, width: int) -> None:
 def test_approved_by_mouse(desk: Desk) -> None:
     with looking(desk.browser, desk.site, desk.sessions["olga"]) as looked:
         page = looked.page
-        page.goto("/console/")
-        page.get_by_role("link", name="Requests").first.click()
+        page.goto("/console/requests/")
         page.get_by_role("link", name="approved.pay.test").click()
         words_stay_words(page)
         page.get_by_label("Comment").fill(f"{HOSTILE}\nas agreed")
