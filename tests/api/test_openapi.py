@@ -6,6 +6,7 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -16,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from certwright.core.access import GIVEN_ROLES, Role
 from tests.api.callers import Api
 from tests.api.test_permissions import ROUTES
 from tests.conftest import FULL
@@ -31,6 +33,7 @@ CHECKS = [
 HTTP_OWN = {"content-length", "transfer-encoding", "connection", "host", "expect", "upgrade"}
 """Made up, these break the message itself, and that is answered below the API."""
 SECONDS = 60
+OTHERS = [role.value for role in GIVEN_ROLES if role is not Role.ADMINISTRATOR]
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +42,20 @@ def described(api: Api) -> Any:
 
 
 @pytest.fixture(scope="module")
-def session(api: Api, served: Site) -> requests.Session:
-    made = requests.Session()
-    made.headers["Authorization"] = f"Bearer {api.tokens['administrator']}"
+def sessions(api: Api) -> dict[str, requests.Session]:
+    """By role, each with a token that has it everywhere."""
+    made = {role.value: requests.Session() for role in GIVEN_ROLES}
+    for role, session in made.items():
+        session.headers["Authorization"] = f"Bearer {api.tokens[role]}"
     return made
 
 
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
 def test_what_comes_of_the_document(
-    route: str, mode: GenerationMode, described: Any, served: Site, session: requests.Session
+    route: str, mode: GenerationMode, described: Any, served: Site, sessions: dict[str, requests.Session]
 ) -> None:
+    """Asked by the administrator, who may do everything, and by somebody of another role."""
     method, _, path = route.partition(" ")
     operation = described[f"/api/v1{path}"][method]
     # a wrong parameter may come to nothing in an address, and then nothing was wrong with what was sent
@@ -60,15 +66,19 @@ def test_what_comes_of_the_document(
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(operation.as_strategy(generation_mode=mode))
-    def ask(case: Any) -> None:
+    @given(operation.as_strategy(generation_mode=mode), st.sampled_from(OTHERS))
+    def ask(case: Any, other: str) -> None:
         for name in [one for one in case.headers or () if one.lower() in HTTP_OWN]:
             del case.headers[name]
-        how = {"session": session, "verify": str(served.home.root), "timeout": SECONDS}
-        answer = case.call(base_url=served.url("https", ""), **how)
-        case.validate_response(answer, checks=checks)
-        if answer.status_code >= 400:
-            assert answer.headers["content-type"] == ["application/problem+json"]
-            assert answer.json()["detail"]
+        for role in (Role.ADMINISTRATOR.value, other):
+            how = {"session": sessions[role], "verify": str(served.home.root), "timeout": SECONDS}
+            answer = case.call(base_url=served.url("https", ""), **how)
+            everything = (
+                role == Role.ADMINISTRATOR.value
+            )  # others may be refused before what they send is read
+            case.validate_response(answer, checks=checks if everything else CHECKS)
+            if answer.status_code >= 400:
+                assert answer.headers["content-type"] == ["application/problem+json"]
+                assert answer.json()["detail"]
 
     ask()

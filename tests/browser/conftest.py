@@ -1,30 +1,18 @@
 """Debian's Chromium, driven by Playwright, before a served installation."""
 
-import base64
-import hashlib
-import ssl
 from collections.abc import Iterator
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.real import packages
+from tests.browser.looking import chromium
 from tests.real.certwright import Site
-
-CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.fixture
 def browser(certwright: Site) -> Iterator[Browser]:
-    """It trusts this installation's listener and nothing else that has no public certificate."""
-    packages.need("chromium")
-    trusted = f"--ignore-certificate-errors-spki-list={_key_digest(certwright)}"
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", trusted])
+    with chromium(certwright) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -38,11 +26,3 @@ def page(browser: Browser, certwright: Site) -> Iterator[Page]:
     yield made
     context.close()
     assert complaints == []
-
-
-def _key_digest(site: Site) -> str:
-    """SHA-256 of the listener's public key in base64, as Chromium wants it."""
-    pem = ssl.get_server_certificate(("localhost", site.ports["https"]))
-    key = x509.load_pem_x509_certificate(pem.encode()).public_key()
-    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(hashlib.sha256(der).digest()).decode()

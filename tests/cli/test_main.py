@@ -51,7 +51,7 @@ def test_lists_are_json_and_nothing_else(path: str, shell: Shell) -> None:
         (["issue"], "Missing option '--profile'; see `certwright issue --help`"),
         (["show"], "Missing argument 'FINGERPRINT|SERIAL'; see `certwright show --help`"),
         (["list", "--nonsense"], "No such command 'list'; see `certwright --help`"),
-        (["certificates", "--nonsense"], "No such option: --nonsense; see `certwright certificates --help`"),
+        (["certificates", "--xyz"], "No such option: --xyz; see `certwright certificates --help`"),
         (["certificates", "--limit", "0"], "Invalid value for '--limit'"),
     ],
 )

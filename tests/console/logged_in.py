@@ -20,11 +20,12 @@ from tests.real.certwright import ADMINISTRATOR, CHECKOUT, Home, Site
 COOKIE = "__Host-certwright"
 MAKE_SESSION = """
 import sys, time, django
+from types import SimpleNamespace
 django.setup()
+from certwright.console.login.session_limits import begin_session
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.sessions.backends.db import SessionStore
-from certwright.console.login.session_limits import BEGAN, SEEN
 from certwright.store.models import User
 for name in sys.argv[1:]:
     user = User.objects.get(name=name)
@@ -32,10 +33,10 @@ for name in sys.argv[1:]:
     session[auth.SESSION_KEY] = str(user.pk)
     session[auth.BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session[BEGAN] = session[SEEN] = int(time.time())
     proof = {"method": "password", "at": time.time(), "reauthenticated": True}
     session["account_authentication_methods"] = [proof]
     session["account_authentication_methods_user"] = str(user.pk)
+    begin_session(SimpleNamespace(session=session))
     session.create()
     print(session.session_key)
 """

@@ -67,7 +67,7 @@ def test_pages_ask_for_a_log_in(people: People) -> None:
     for path in ("", "certificates/", "find/", "certificates/export.csv", "certificates/00/"):
         answer = people.site.get("https", f"/console/{path}")
         assert answer.status_code == 302
-        assert answer.headers["location"].startswith("/login/?next=/console/")
+        assert answer.headers["location"].startswith("/login/?next=%2Fconsole%2F")
 
 
 def test_the_list_finds_by_how_things_begin_and_end(people: People) -> None:

@@ -19,6 +19,7 @@ from certwright.operations.found_authority import found_authority, retire_author
 from certwright.operations.found_installation import EndpointOrder, save_endpoint
 from certwright.operations.grant_role import grant_role
 from certwright.operations.manage_tokens import create_token
+from certwright.operations.manage_users import NewUser, create_user
 from certwright.operations.publish_status import put_in_service
 from certwright.operations.renew_answers import renew_signer
 from certwright.operations.withdraw_authority import withdraw_authority
@@ -271,6 +272,7 @@ def test_roles_within_it_go_with_it(database: Database) -> None:
         await waiting(context)
         officer = Grant(Role.SECURITY_OFFICER, SCOPE)
         await create_token(context, ADMINISTRATOR, "partner", (officer, Grant(Role.AUDITOR, "*")), None)
+        await create_user(context, ADMINISTRATOR, NewUser("eve"))
         await grant_role(context, ADMINISTRATOR, "user:eve", officer)
         await withdraw_authority(context, ADMINISTRATOR, "ext")
         left = await context.database.select(RoleGrantRow, "1 = 1")

@@ -89,7 +89,8 @@ def openapi() -> Document:
     document: Document = dict(api.get_openapi_schema(path_prefix=BASE))
     document.pop("servers")
     _, definitions = models_json_schema(
-        [(schemas.Problem, "serialization")], ref_template="#/components/schemas/{model}"
+        [(schemas.Problem, "serialization"), *((body, "validation") for body in certificates.BODIES)],
+        ref_template=certificates.SCHEMA,
     )
     document["components"]["schemas"].update(definitions["$defs"])
     document["components"]["responses"] = {"Problem": _PROBLEM}

@@ -36,10 +36,10 @@ COMMANDS = {
     "endpoint": ("endpoint", "app", "Enrolment endpoints."),
     "acme": ("acme", "app", "ACME."),
     "token": ("token", "app", "Bearer tokens of the REST API."),
-    "practice": ("practice", "app", "Certificate policy and practice statement."),
+    "practice": ("practice", "app", "Certificate policy and certification practice statement."),
     "owner": ("owner", "app", "Who answers for certificates."),
     "user": ("people", "users", "Accounts of people and services."),
-    "team": ("people", "teams", "Teams."),
+    "team": ("people", "teams", "Teams, which answer for certificates together."),
     "crl": ("crl", "app", "Certificate revocation lists."),
     "audit": ("audit", "app", "The audit log."),
 }

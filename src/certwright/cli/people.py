@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 users = group("Accounts of people and services.")
-teams = group("Teams: people who answer for certificates together.")
+teams = group("Teams, which answer for certificates together.")
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name of the account.")]
 Team = Annotated[str, typer.Argument(metavar="TEAM", help="Name of the team.")]
 Email = Annotated[str, typer.Option("--email", metavar="ADDRESS", help="Mail address.")]
