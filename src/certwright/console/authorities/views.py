@@ -30,7 +30,7 @@ from ..downloads import given_out
 STATES = {
     "in-force": (_("in force"), "green"),
     "awaits-certificate": (_("awaits its certificate"), "yellow"),
-    "below-revoked": (_("issues nothing: one above it is revoked"), "red"),
+    "below-revoked": (_("below a revoked one"), "red"),
     "retired": (_("retired"), "secondary"),
 }
 
