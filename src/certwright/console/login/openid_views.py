@@ -175,7 +175,6 @@ def _take(request: HttpRequest, name: str) -> Begun:
     for fields in kept:
         if secrets.compare_digest(fields["state"].encode(), state.encode()) and fields["name"] == name:
             request.session[BEGUN] = [one for one in kept if one is not fields]
-            request.session.save()  # now: however this one ends, it is the only one
             begun = Begun(**fields)
             if time.time() - begun.at < BEGUN_SECONDS and begun.again == request.user.is_authenticated:
                 return begun
