@@ -170,12 +170,12 @@ def _keep(request: HttpRequest, begun: Begun) -> None:
 
 
 def _take(request: HttpRequest, name: str) -> Begun:
-    """The log-in that this is the answer to; there is no second one. Raises Unauthenticated."""
+    """The log-in that this is the answer to, which is over with it, unless the provider could not be asked (a
+    session is kept as it was where the status is 503). Raises Unauthenticated."""
     kept, state = _kept(request), request.GET.get("state", "")
     for fields in kept:
         if secrets.compare_digest(fields["state"].encode(), state.encode()) and fields["name"] == name:
             request.session[BEGUN] = [one for one in kept if one is not fields]
-            request.session.save()  # now: however this one ends, it is the only one
             begun = Begun(**fields)
             if time.time() - begun.at < BEGUN_SECONDS and begun.again == request.user.is_authenticated:
                 return begun
