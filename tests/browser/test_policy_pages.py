@@ -90,7 +90,7 @@ async def _fill(context: Context) -> dict[str, int]:
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> None:
     with looking(looks.browser, looks.site, looks.session, scheme, width) as looked:
-        looked.page.goto(PAGES[name].format(**looks.drafts), wait_until="load")
+        looked.page.goto(PAGES[name].format(**looks.drafts), wait_until="load", timeout=120_000)
         assert "/console/policy/" in looked.page.url.partition("?")[0]
         looked.keep(f"{name}-{scheme}-{width}")
         assert looked.complaints == []
@@ -102,16 +102,19 @@ def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> No
 def test_a_run_is_watched_until_its_end(looks: Looks) -> None:
     """The page that waits shows what was found, without being loaded anew."""
 
-    async def work(context: Context) -> None:
-        await replay_follow_up(context, {"replay": str(looks.drafts["waiting"])})
+    async def begin(context: Context) -> int:
+        return (await start_replay(context, ADMINISTRATOR, rules_from_toml(DRAFT))).id
 
-    with looking(looks.browser, looks.site, looks.session) as looked:
+    async def work(context: Context) -> None:
+        await replay_follow_up(context, {"replay": str(begun)})
+
+    with looking(looks.browser, looks.site, looks.session) as looked, ThreadPoolExecutor(1) as thread:
+        begun = thread.submit(looks.home.run, begin).result()
         page = looked.page
-        page.goto(PAGES["policy-running"].format(**looks.drafts))
+        page.goto(f"/console/policy/drafts/{begun}/")
         page.locator("#progress").wait_for()
         page.evaluate("window.same = true")
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(looks.home.run, work).result()
+        thread.submit(looks.home.run, work).result()
         page.get_by_text("Would be refused: 3").wait_for()
         assert page.locator("#progress").count() == 0
         assert page.evaluate("window.same") is True
