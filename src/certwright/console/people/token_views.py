@@ -71,7 +71,7 @@ def _tokens(request: HttpRequest, account: str, here: str) -> HttpResponse:
     listed()  # who may not see them, makes none
     making = request.method == "POST" and request.POST.get("act") == "make"
     form = TokenForm(request.POST if making else None)
-    facts = {"account": account, "here": here, "form": form, "own": account == actor_of(request).user}
+    facts = {"holder": account, "here": here, "form": form, "own": account == actor_of(request).user}
     if making:
         shown = _Shown()
         status = submit(request, form, lambda context, actor: _make(context, actor, account, form, shown))
