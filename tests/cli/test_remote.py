@@ -125,9 +125,8 @@ WITHOUT_COMMAND = {
     "DELETE /grants",
     "GET /audit/events/{event}/proof",
     "GET /audit/consistency",
-    "GET /delegations",
-    "POST /delegations",
-    "DELETE /delegations/{identifier}",
+    "GET /policy/replays",
+    "POST /policy/replays/{identifier}/cancel",
 }
 ALL = {path.removeprefix("certwright "): command for path, command in commands().items()}
 

@@ -7,17 +7,34 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from certwright.core.access import GIVEN_ROLES, Grant
+from certwright.core.errors import SecondPersonNeeded
 from certwright.core.request import parse_csr
+from certwright.core.rules import RuleSet
+from certwright.core.rules_toml import rules_from_toml
+from certwright.core.second_person import Kind, Rule
+from certwright.core.vetting import CheckKind
+from certwright.operations.attestation import CampaignOrder, open_campaign
 from certwright.operations.context import Context
+from certwright.operations.evidence import upload_evidence
 from certwright.operations.issue import IssueOrder, issue
+from certwright.operations.list_certificates import CertificateFilter
 from certwright.operations.list_events import EventFilter, list_events
 from certwright.operations.manage_teams import create_team
+from certwright.operations.organizations import save_organization
+from certwright.operations.policy_replays import start_replay
+from certwright.operations.record_check import CheckOrder, record_check
+from certwright.operations.request_certificate import request_certificate
+from certwright.operations.save_policy import save_policy
+from certwright.operations.save_second_person import save_second_person
+from certwright.store.approvals import Request
+from certwright.store.people_rows import ProposalRow
 from tests.api.callers import csr
 from tests.api.test_permissions import table
 from tests.conftest import RUN
@@ -44,8 +61,26 @@ EXAMPLES = {
     "profiles/<str:name>/": "profiles/tls-server/",
     "audit/export.<str:kind>": "audit/export.csv",
     "audit/<int:identifier>/": "audit/{event}/",
+    "ask/for/<str:profile>/": "ask/for/tls-server/",
+    "ask/request/<int:identifier>/": "ask/request/{request}/",
+    "requests/<str:identifier>/": "requests/{request}/",
+    "attestation/<int:identifier>/": "attestation/{campaign}/",
+    "policy/versions/<int:number>/": "policy/versions/1/",
+    "policy/drafts/<str:identifier>/": "policy/drafts/{draft}/",
+    "proposals/<str:number>/": "proposals/{proposal}/",
+    "organizations/requests/<int:identifier>/": "organizations/requests/{request}/",
+    "organizations/of/<int:identifier>/": "organizations/of/{organization}/",
+    "check/<slug:kind>/": "check/address/",
+    "revoke/<int:check>/": "revoke/{check}/",
+    "documents/<int:evidence>/": "documents/{evidence}/",
 }
 """What stands for the parameters of an address: the longest entry that is in it is put in."""
+RULES = """
+[[rule]]
+name = "pay"
+when.names.dns = [".pay.test"]
+approval = [{ step = "pki", from = ["role:ra-officer"] }]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +110,41 @@ async def _fill(context: Context) -> dict[str, str]:
     order = IssueOrder(ADMINISTRATOR, parse_csr(csr("host.example.test").encode()), "issuing", "tls-server")
     certificate = (await issue(context, order)).row.fingerprint.hex()
     [event] = await list_events(context.database, ADMINISTRATOR, EventFilter(), 1)
-    return {"certificate": certificate, "event": str(event.id)}
+    made = {"certificate": certificate, "event": str(event.id)}
+    return made | await _fill_policy(context) | await _fill_organization(context) | await _fill_rest(context)
+
+
+async def _fill_policy(context: Context) -> dict[str, str]:
+    """Rules, a draft of others, and a request that the rules hold."""
+    rules = rules_from_toml(RULES)
+    await save_policy(context, ADMINISTRATOR, rules, "")
+    draft = await start_replay(context, ADMINISTRATOR, RuleSet())
+    order = IssueOrder(ADMINISTRATOR, parse_csr(csr("host.pay.test").encode()), "issuing", "tls-server")
+    waiting = await request_certificate(context, order)
+    assert isinstance(waiting, Request)
+    return {"draft": str(draft.id), "request": str(waiting.row.id)}
+
+
+async def _fill_organization(context: Context) -> dict[str, str]:
+    organization = await save_organization(
+        context, ADMINISTRATOR, {"legal_name": "Example", "country": "DE"}, ""
+    )
+    document = await upload_evidence(context, ADMINISTRATOR, organization.id, "a.txt", b"plain text")
+    order = CheckOrder(CheckKind.SIGNATORY, "seen", (document.id,))
+    check = await record_check(context, ADMINISTRATOR, organization.id, order)
+    return {"organization": str(organization.id), "evidence": str(document.id), "check": str(check.id)}
+
+
+async def _fill_rest(context: Context) -> dict[str, str]:
+    """A campaign about nothing of anybody's, and an act that waits for a second person."""
+    due = context.clock() + timedelta(days=30)
+    chosen = CertificateFilter(name="host.example.test")
+    campaign = await open_campaign(context, ADMINISTRATOR, CampaignOrder("Spring", "Still?", chosen, due))
+    await save_second_person(context, ADMINISTRATOR, Rule(frozenset({Kind.CHANGE_POLICY})))
+    with pytest.raises(SecondPersonNeeded):
+        await save_policy(context, ADMINISTRATOR, RuleSet(), "", anyway=True)
+    [proposal] = await context.database.select(ProposalRow, "1 = 1")
+    return {"campaign": str(campaign.id), "proposal": str(proposal.id)}
 
 
 def filled(address: str, objects: dict[str, str]) -> str:
