@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from certwright.core.access import Actor
 from certwright.core.request import parse_csr
 from certwright.core.responsibility import Assignment
 from certwright.core.revocation import Reason
@@ -39,8 +40,12 @@ def site(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
             yield served
 
 
-def issued(site: Site, common_name: str, owner: str, profile: str = "tls-client") -> tuple[Path, str]:
-    """A file with key and certificate, and the certificate's fingerprint."""
+def issued(
+    site: Site, common_name: str, owner: str, profile: str = "tls-client", by: Actor | None = None
+) -> tuple[Path, str]:
+    """A file with key and certificate, which the owner has asked for unless somebody else has, and the
+    certificate's fingerprint."""
+    asks = by or Actor(f"user:{owner}", ADMINISTRATOR.grants, "", owner)
     key = ec.generate_private_key(ec.SECP256R1())
     builder = x509.CertificateSigningRequestBuilder().subject_name(
         x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
@@ -52,7 +57,7 @@ def issued(site: Site, common_name: str, owner: str, profile: str = "tls-client"
     csr = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
     async def act(context: Context) -> tuple[bytes, str]:
-        order = IssueOrder(ADMINISTRATOR, parse_csr(csr), "issuing", profile, owner=owner)
+        order = IssueOrder(asks, parse_csr(csr), "issuing", profile, owner=owner)
         done = await issue(context, order)
         chain = [done.der, *done.served]
         pem = b"".join(x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM) for der in chain)
@@ -124,6 +129,7 @@ def test_others_open_nothing(site: Site) -> None:
     cases = {
         issued(site, "boss", "dina")[0]: "is not that of the account",
         taken: "is not that of the account",
+        issued(site, "boss", "boss", by=ADMINISTRATOR)[0]: "not by boss in person",
         issued(site, "dina", "dina", "tls-server-client")[0]: "profile tls-server-client are not for log-in",
     }
     for path, told in cases.items():

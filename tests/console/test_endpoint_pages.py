@@ -138,6 +138,8 @@ def test_an_endpoint_is_made_changed_closed_and_brought_back(people: People) -> 
     }
     made = people.send(new, page=new, name="apps", **fields)
     assert made.headers["location"] == "/console/endpoints/acme/apps/"
+    twice = people.send(new, page=new, name="apps", **fields)
+    assert (twice.status_code, "already" in twice.text) == (400, True)
     page = people.page("/console/endpoints/acme/apps/")
     assert ".apps.example.test" in page.text
     assert "-d www.apps.example.test" in setup(page, "certbot")

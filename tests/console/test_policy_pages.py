@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 import pytest
 
+from certwright.console.policy.words import CONDITIONS
 from certwright.core.access import Role
+from certwright.core.rules_conditions import Conditions
 from certwright.operations.context import Context
 from certwright.operations.policy_replays import list_replays, replay_follow_up
 from tests.console.browsing import Browser, alerts, browser, make_person
@@ -166,3 +169,10 @@ def test_who_may_what(site: Site) -> None:
         nobody.log_in("nobody")
         for path in ("", "export.toml", "versions/1/", "compare/", "edit/"):
             assert nobody.get(f"/console/policy/{path}").status_code == 403
+
+
+def test_there_are_words_for_every_condition_and_limit() -> None:
+    """A rule of any kind is shown, not a failure."""
+    known = {field.name.rstrip("_") for field in fields(Conditions)}
+    known = known - {"since"} | {"from"}
+    assert known <= set(CONDITIONS), "say it in console/policy/words.py"

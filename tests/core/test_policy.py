@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core.constraints import permitted
-from certwright.core.distinguished_name import NO_NAME, parse_name
+from certwright.core.distinguished_name import EMAIL_ADDRESS, NO_NAME, parse_name
 from certwright.core.errors import Malformed, Refused
 from certwright.core.extensions import BasicConstraints, CertificatePolicy, NameConstraints
 from certwright.core.issuer import Issuer, issuer_of
@@ -262,6 +262,15 @@ def test_the_subject_is_what_the_profile_lists() -> None:
     assert codes(replace(device, subject=NO_NAME), profile("device")) == ["policy.subject.missing"]
     long_name = replace(device, subject=replace(NO_NAME, rdns=((("2.5.4.3", "x" * 65),),)))
     assert codes(long_name, profile("device")) == ["policy.subject.bad-value"]
+
+
+@pytest.mark.parametrize("value", ["CEO <ceo@bank.example>", '"ceo"@bank.example ', "ceo@bank.example "])
+def test_a_mail_address_in_the_subject_is_one(value: str) -> None:
+    """What none of the rules on names would take for an address is not signed as one."""
+    asked = parse_name("CN=x")
+    with_mail = replace(asked, rdns=(*asked.rdns, ((EMAIL_ADDRESS, value),)))
+    wanted = replace(request(names=("email:me@example.test",)), subject=with_mail)
+    assert "policy.subject.bad-value" in codes(wanted, profile("smime-signing"))
 
 
 def test_a_first_name_too_long_for_cn_leaves_the_subject_empty() -> None:

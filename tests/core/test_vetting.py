@@ -224,10 +224,46 @@ def test_how_far_a_subject_is_validated(
 
 
 def test_differences_name_the_records_own_words() -> None:
-    assert differences(parse_name("O=Müller & Söhne GmbH,L=Hamburg,OU=x"), VETTED) == (
+    assert differences(parse_name("O=Müller & Söhne GmbH,L=Hamburg,OU=x"), DNS, VETTED) == (
         "OU is nothing that vetting confirms; leave it out",
         "L is 'Berlin' in the record, not 'Hamburg'",
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("CN=www.example.test", True),
+        ("CN=MÜLLER & söhne GmbH", True),
+        ("CN=Another Corporation", False),
+        ("emailAddress=me@example.test", True),
+        ("emailAddress=you@example.test", False),
+    ],
+)
+def test_a_common_name_and_a_mail_address_are_one_of_the_names(said: str, expected: bool) -> None:
+    """They would be anybody's else, on a certificate that says that identity was checked."""
+    names = (*DNS, Identifier(IdentifierKind.EMAIL, "me@example.test"))
+    subject = parse_name(f"{said},{FULL.partition(',')[2]}")
+    found = reached(subject, names, False, [VETTED], AGES, NOW).validation
+    assert found is (Validation.EXTENDED if expected else Validation.DOMAIN)
+
+
+def test_a_domain_that_comes_after_the_due_diligence_is_for_an_organization_alone() -> None:
+    late = check(CheckKind.DOMAIN, "user:carol", days=1, domain="late.test")
+    vetted = Vetted(RECORD_FIELDS, (*EXTENDED, late))
+    names = (Identifier(IdentifierKind.DNS, "www.late.test"),)
+    subject = parse_name(FULL.replace("www.example.test", "www.late.test"))
+    assert reached(subject, names, False, [vetted], AGES, NOW).validation is Validation.ORGANIZATION
+    again = check(CheckKind.DUE_DILIGENCE, "user:bob", days=0.5)
+    both = Vetted(RECORD_FIELDS, (*vetted.checks, again))
+    assert reached(subject, names, False, [both], AGES, NOW).validation is Validation.EXTENDED
+
+
+def test_no_record_borrows_the_domains_of_another() -> None:
+    beside = Vetted(RECORD_FIELDS, (check(CheckKind.DOMAIN, "user:carol", domain="victim.test"),))
+    names = (Identifier(IdentifierKind.DNS, "victim.test"),)
+    subject = parse_name(FULL.replace("www.example.test", "victim.test"))
+    assert reached(subject, names, False, [VETTED, beside], AGES, NOW).validation is Validation.DOMAIN
 
 
 def test_a_name_is_within_a_domain_or_it_is_not() -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from certwright.operations.break_glass import break_glass, end_break_glass, end_
 from certwright.operations.carry_out import carry_out
 from certwright.operations.context import Context
 from certwright.operations.decide_proposal import confirm_proposal, withdraw_proposal
+from certwright.operations.delegate_approval import delegate_approval
 from certwright.operations.found_authority import (
     AuthorityOrder,
     found_authority,
@@ -30,6 +31,7 @@ from certwright.operations.found_authority import (
 from certwright.operations.grant_role import grant_role
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.manage_teams import add_member, create_team
+from certwright.operations.manage_tokens import create_token
 from certwright.operations.manage_users import (
     NewUser,
     create_user,
@@ -56,6 +58,7 @@ from tests.real.pki import found as found_all
 Body = Callable[[Context, MovableClock], Awaitable[None]]
 Doing = Callable[[Context, Actor], Coroutine[Any, Any, object]]
 AUDITOR = Grant(Role.AUDITOR)
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 def person(name: str, *grants: Grant) -> Actor:
@@ -80,6 +83,7 @@ async def people(context: Context) -> None:
     for name in ("alice", "bob", "carol", "robot"):
         await create_user(context, ADMINISTRATOR, NewUser(name, service=name == "robot"))
     await create_team(context, ADMINISTRATOR, "ops")
+    await create_team(context, ADMINISTRATOR, "plain")
     await grant_role(context, ADMINISTRATOR, "team:ops", AUDITOR)
 
 
@@ -125,6 +129,9 @@ ACTS: dict[str, Doing] = {
     "give": lambda context, actor: grant_role(context, actor, "user:carol", AUDITOR),
     "withdraw": lambda context, actor: withdraw_role(context, actor, "team:ops", AUDITOR),
     "member": lambda context, actor: add_member(context, actor, "ops", "carol"),
+    "outsider": lambda context, actor: add_member(context, actor, "plain", "carol"),
+    "token": lambda context, actor: create_token(context, actor, "robots", (AUDITOR,), None, "robot"),
+    "deputy": lambda context, actor: delegate_approval(context, actor, "bob", TOMORROW, user="carol"),
     "revoke two": revoke_two,
     "password": lambda context, actor: set_password(context, actor, "carol", "hashed"),
     "factors": lambda context, actor: remove_factors(context, actor, "carol"),
@@ -218,7 +225,7 @@ def test_two_confirm_and_two_carry_out_at_the_same_moment(database: Database) ->
     with_rule(database, body)
 
 
-@pytest.mark.parametrize("name", sorted(set(ACTS) - {"found", "sign", "password"}))
+@pytest.mark.parametrize("name", sorted(set(ACTS) - {"found", "sign", "password", "token", "deputy"}))
 def test_what_the_proposal_holds_whole_is_carried_out_from_it(database: Database, name: str) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
         await issued(context, "one.example.test")
@@ -240,7 +247,9 @@ def test_rules_that_changed_meanwhile_are_a_conflict(database: Database) -> None
         number = await proposed(ACTS["policy"](context, ALICE))
         await confirm_proposal(context, BOB, number)
         await break_glass(context, ADMINISTRATOR, "urgent")
-        await save_policy(context, BOB, rules_from_toml('[[rule]]\nname = "x"\nrefuse = "no"\n'), "")
+        await save_policy(
+            context, BOB, rules_from_toml('[[rule]]\nname = "x"\nrefuse = "no"\n'), "", anyway=True
+        )
         await end_break_glass(context, ADMINISTRATOR)
         with pytest.raises(Conflict, match="at version 1, these were made from 0"):
             await carry_out(context, ALICE, number)

@@ -4,11 +4,11 @@ import csv
 import io
 from collections.abc import Iterable
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from ..core.tables import harmless
 
 
 def csv_line(cells: Iterable[str]) -> str:
     """A cell that begins like a formula gets an apostrophe before it."""
     out = io.StringIO()
-    csv.writer(out).writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+    csv.writer(out).writerow(map(harmless, cells))
     return out.getvalue()

@@ -163,6 +163,8 @@ def _check_values(rdns: list[tuple[Attribute, ...]], reasons: list[Reason]) -> N
         for oid, value in rdn:
             try:
                 check_value(oid, value)
+                if oid == EMAIL_ADDRESS:
+                    parse_identifier(IdentifierKind.EMAIL, value)
             except Malformed as error:
                 reasons.append(Reason("policy.subject.bad-value", error.detail, "RFC 5280 A.1"))
 

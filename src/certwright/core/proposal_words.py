@@ -55,8 +55,13 @@ def _policy(given: Arguments) -> list[str]:
 def _roles(given: Arguments) -> list[str]:
     if given["act"] in ("add", "remove"):
         way = "Put {user} in" if given["act"] == "add" else "Take {user} out of"
-        line = f"{way} team {{team}}, which has roles".format(**given)
+        line = f"{way} team {{team}}".format(**given)
         return [line, *(f"Role of the team: {one}" for one in given["grants"])]
+    if given["act"] == "token":
+        line = "Make the token {name}".format(**given) + f" of {given['account']}" * bool(given["account"])
+        return [line, *(f"Role of the token: {one}" for one in given["grants"])]
+    if given["act"] == "deputy":
+        return ["Have {deputy} approve in the place of {user}, until {until}".format(**given)]
     way = (
         "Give {holder} the role {role}"
         if given["act"] == "give"

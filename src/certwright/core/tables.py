@@ -1,9 +1,11 @@
 """Tables as comma-separated values (RFC 4180) that a spreadsheet shows and does not carry out."""
 
+import re
 from collections.abc import Iterable, Sequence
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet take a cell for a formula, at its beginning."""
+FORMULA = re.compile(r"\A(?=[=+\-@\t\r\n])|(?<=[;\t\r\n])(?=[=+\-@])")
+"""Where a spreadsheet may take a cell for a formula: at its beginning, and behind what parts cells in some
+countries."""
 
 
 def csv_text(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -11,8 +13,13 @@ def csv_text(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(",".join(map(_cell, row)) + "\r\n" for row in (heads, *rows))
 
 
+def harmless(text: str) -> str:
+    """The text, with an apostrophe before what might be a formula."""
+    return FORMULA.sub("'", text)
+
+
 def _cell(text: str) -> str:
-    text = f"'{text}" if text.startswith(FORMULA) else text
+    text = harmless(text)
     if any(one in text for one in (",", '"', "\r", "\n")):
         return '"' + text.replace('"', '""') + '"'
     return text

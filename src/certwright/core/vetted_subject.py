@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .distinguished_name import COMMON_NAME, EMAIL_ADDRESS, ORGANIZATION, DistinguishedName, short_name
-from .names import Identifier
+from .names import Identifier, IdentifierKind
 from .rules_facts import Validation
-from .vetting import Ages, Vetted, domains_of, level_of, within
+from .vetting import Ages, Vetted, diligent_domains_of, domains_of, level_of, within
 
 SERIAL_NUMBER, COUNTRY, CATEGORY = "2.5.4.5", "2.5.4.6", "2.5.4.15"
 JURISDICTION_COUNTRY = "1.3.6.1.4.1.311.60.2.1.3"
@@ -63,12 +63,14 @@ def _unseen(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf") and not character.isspace()
 
 
-def differences(subject: DistinguishedName, vetted: Vetted) -> tuple[str, ...]:
-    """What of a subject its organization's record does not vouch for."""
+def differences(subject: DistinguishedName, names: Sequence[Identifier], vetted: Vetted) -> tuple[str, ...]:
+    """What of a subject neither its organization's record nor one of its names vouches for."""
     fields = dict(vetted.fields)
     found = []
     for oid, value in subject.attributes():
         if oid in NAMES:
+            if not _is_one_of(oid, value, names, vetted):
+                found.append(f"{short_name(oid)} {value!r} is none of the names; leave it out")
             continue
         name = ATTRIBUTES.get(oid)
         if name is None:
@@ -79,6 +81,13 @@ def differences(subject: DistinguishedName, vetted: Vetted) -> tuple[str, ...]:
             text = f"{short_name(oid)} is {fields[name]!r} in the record, not {value!r}"
             found.append(text)
     return tuple(found)
+
+
+def _is_one_of(oid: str, value: str, names: Sequence[Identifier], vetted: Vetted) -> bool:
+    """A common name may be the organization's own, too."""
+    if oid == EMAIL_ADDRESS:
+        return any(one.kind is IdentifierKind.EMAIL and one.value == value for one in names)
+    return prepared(value) == prepared(vetted.legal_name) or any(one.value == value for one in names)
 
 
 def reached(
@@ -100,15 +109,14 @@ def reached(
     mine = [one for one in known if {prepared(one.legal_name)} == wanted]
     covering = mine or known
     domains = frozenset[str]().union(*[domains_of(one, ages, now) for one in covering])
-    outside = () if proved else tuple([one for one in names if not within(one, domains)])
-    uncovered = tuple([f"nobody has shown control of {one}" for one in outside])
-    base = Validation.DOMAIN if names and not outside else Validation.NONE
+    uncovered = () if proved else _uncovered(names, domains)
+    base = Validation.DOMAIN if names and not uncovered else Validation.NONE
     of_names = uncovered or (() if names else ("there are no names to be proved",))
     if not mine:
         why = _nobody(named)
         missing = {Validation.DOMAIN: of_names, Validation.ORGANIZATION: why, Validation.EXTENDED: why}
         return Reached(base, "", missing)
-    best = [_beside(subject, one, uncovered, ages, now) for one in mine]
+    best = [_beside(subject, names, proved, one, ages, now) for one in mine]
     of_record = min(best, key=_lacking)
     missing = {**of_record.missing, Validation.DOMAIN: of_names}
     return Reached(
@@ -116,6 +124,10 @@ def reached(
         of_record.organization,
         missing,
     )
+
+
+def _uncovered(names: Sequence[Identifier], domains: frozenset[str]) -> tuple[str, ...]:
+    return tuple([f"nobody has shown control of {one}" for one in names if not within(one, domains)])
 
 
 def _lacking(one: Reached) -> tuple[int, int]:
@@ -129,15 +141,24 @@ def _nobody(named: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _beside(
-    subject: DistinguishedName, vetted: Vetted, uncovered: tuple[str, ...], ages: Ages, now: datetime
+    subject: DistinguishedName,
+    names: Sequence[Identifier],
+    proved: bool,
+    vetted: Vetted,
+    ages: Ages,
+    now: datetime,
 ) -> Reached:
-    """The same beside one record, leaving domains alone to the caller."""
-    level, wrong = level_of(vetted, ages, now), (*differences(subject, vetted), *uncovered)
+    """The same beside one record: no other's domains count, and for extended validation only those that
+    somebody else has gone through."""
+    level, wrong = level_of(vetted, ages, now), differences(subject, names, vetted)
+    known, diligent = domains_of(vetted, ages, now), diligent_domains_of(vetted, ages, now)
+    of_organization = () if proved else _uncovered(names, known)
+    of_extended = () if proved else _uncovered(names, diligent)
     lacks = [short_name(oid) for oid in EXTENDED_HAS if not subject.values(oid)]
     absent = (f"the subject has no {', '.join(lacks)} (EVG 7.1.4.2)",) if lacks else ()
     missing = {
-        Validation.ORGANIZATION: (*wrong, *map(str, level.for_organization)),
-        Validation.EXTENDED: (*wrong, *absent, *map(str, level.for_extended)),
+        Validation.ORGANIZATION: (*wrong, *of_organization, *map(str, level.for_organization)),
+        Validation.EXTENDED: (*wrong, *of_extended, *absent, *map(str, level.for_extended)),
     }
     found = [one for one in (Validation.EXTENDED, Validation.ORGANIZATION) if not missing[one]]
     return Reached(found[0] if found else Validation.NONE, vetted.legal_name, missing)

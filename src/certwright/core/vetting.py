@@ -265,14 +265,14 @@ def _diligence(vetted: Vetted, counted: Sequence[Done], ages: Ages, now: datetim
 
 
 def _covers_all(second: Done, counted: Sequence[Done]) -> bool:
-    seen = {
-        one.kind
-        for one in counted
-        if one.at <= second.at
-        and not one.people & second.people
-        and all(name.startswith(ACCOUNT) for name in one.people | second.people)
-    }
-    return seen.issuperset(GATHERED)
+    return {one.kind for one in counted if _covers(second, one)}.issuperset(GATHERED)
+
+
+def _covers(second: Done, one: Done) -> bool:
+    """Was it done before, by others, and all of them are accounts?"""
+    people = one.people | second.people
+    apart = not one.people & second.people and all(name.startswith(ACCOUNT) for name in people)
+    return one.at <= second.at and apart
 
 
 # -- domains -------------------------------------------------------------------------------------
@@ -282,6 +282,14 @@ def domains_of(vetted: Vetted, ages: Ages, now: datetime) -> frozenset[str]:
     """Domains that the organization is known to control now."""
     kind = CheckKind.DOMAIN
     return frozenset([one.domain for one in counting(vetted, ages, now) if one.kind is kind])
+
+
+def diligent_domains_of(vetted: Vetted, ages: Ages, now: datetime) -> frozenset[str]:
+    """Those of them that a second person has gone through, for extended validation."""
+    counted = counting(vetted, ages, now)
+    seconds = [one for one in counted if one.kind is CheckKind.DUE_DILIGENCE]
+    known = [one for one in counted if one.kind is CheckKind.DOMAIN]
+    return frozenset([one.domain for one in known if any(_covers(second, one) for second in seconds)])
 
 
 def within(name: Identifier, domains: frozenset[str]) -> bool:

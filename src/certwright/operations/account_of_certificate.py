@@ -55,6 +55,9 @@ def _check(
     names = [one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if not row.owner or names != [row.owner]:
         raise Unauthenticated("the name in this certificate is not that of the account it belongs to")
+    if row.requester != f"user:{row.owner}":  # who asks for a certificate, or renews one, holds its key
+        text = f"this certificate was asked for by {row.requester}, not by {row.owner} in person"
+        raise Unauthenticated(f"{text}; ask for one yourself, logged in to the console")
     try:
         purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

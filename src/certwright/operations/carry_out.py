@@ -78,6 +78,10 @@ async def _roles(context: Context, actor: Actor, given: Arguments) -> None:
         member = add_member if given["act"] == "add" else remove_member
         await member(context, actor, given["team"], given["user"])
         return
+    if given["act"] in ("token", "deputy"):
+        raise Conflict(
+            "this is confirmed; do the same again yourself, for a token is shown to its maker alone"
+        )
     role = grant_role if given["act"] == "give" else withdraw_role
     await role(context, actor, given["holder"], Grant(Role(given["role"]), given["scope"]))
 

@@ -11,6 +11,7 @@ from ..store.people_rows import ProposalRow
 from .context import Context
 from .manage_users import require_in_use
 from .read_proposals import proposal_of, read_proposal
+from .requester import refreshed
 from .second_person import proposal_event, require_a_person
 
 ATTEMPTS = 3
@@ -36,11 +37,13 @@ Decision = Callable[[Context, Actor, ProposalRow], Awaitable[tuple[ProposalRow, 
 
 async def _decide(context: Context, actor: Actor, number: int, decide: Decision) -> ProposalRow:
     for left in range(ATTEMPTS - 1, -1, -1):
+        actor = await refreshed(context, actor)
         row = await read_proposal(context.database, actor, number)
+        revision = context.snapshot.revision
         after, kind = await decide(context, actor, row)
         event = proposal_event(kind, context, actor, after)
         try:
-            await context.ledger.commit(Change(replaced=[(row, after)], events=[event]))
+            await context.ledger.commit(Change(replaced=[(row, after)], events=[event], revision=revision))
         except Moved:
             if not left:
                 raise

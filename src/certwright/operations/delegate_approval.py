@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from ..core.access import Actor, Subject, Verb, may, require
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.errors import Conflict, Forbidden, Malformed, NotFound
+from ..core.second_person import Act, Kind
 from ..store.databases import Database
 from ..store.ledger import Change
 from ..store.people_rows import ApprovalDelegationRow
 from .context import Context
 from .manage_users import find_user
 from .request_certificate import COMMENT_SHOWN, check_comment
+from .second_person import permission
 
 LONGEST = timedelta(days=365)
 
@@ -27,7 +29,7 @@ async def delegate_approval(
     """`deputy` decides instead of `user`, the actor where it is empty, on what they could decide on.
 
     In person, not by a token; for others by who manages access. Raises Forbidden, NotFound, Malformed,
-    Conflict for a disabled account.
+    Conflict for a disabled account, SecondPersonNeeded for others' rights.
     """
     whose = user or actor.account
     if not whose:
@@ -53,7 +55,12 @@ async def delegate_approval(
         "comment": shown(comment, COMMENT_SHOWN),
     }
     event = Event(EventKind.APPROVAL_DELEGATED, now, actor.name, actor.source, f"user:{whose}", detail)
-    await context.ledger.commit(Change(inserted=[row], events=[event], configures=True))
+    change = Change(inserted=[row], events=[event], configures=True)
+    if whose != actor.account:
+        arguments = {"act": "deputy", "user": whose, "deputy": deputy, "until": ends_at.isoformat()}
+        act = Act(Kind.CHANGE_ROLES, Verb.MANAGE_ACCESS, (Subject(),), arguments)
+        change.join(await permission(context, actor, act))
+    await context.ledger.commit(change)
     await context.snapshots.refresh()
     return row
 

@@ -56,7 +56,7 @@ async def upload_evidence(
         scanned=context.vetting.scan is not None,
         uploaded_at=context.clock(),
         actor=actor.name,
-        person=person_behind(actor),
+        person=await person_behind(context.database, actor),
     )
     cut = [(context.ledger.new_id(), part) for part in chunks_of(content)]
     parts = await asyncio.to_thread(_sealed, context, row, cut)

@@ -30,6 +30,7 @@ from .check_caa import CAA_REFUSED
 from .context import Context
 from .end_request import REASON_SHOWN, ended, grown, request_event, waiting_order
 from .issue import IssueOrder, issue
+from .renew import require_renewable_still
 from .request_certificate import approvers_named, asked_again, steps_approvers
 from .requester import requester_of
 from .still_authorized import still_authorized
@@ -77,8 +78,10 @@ async def _order(context: Context, request: Request) -> IssueOrder:
     await tell_requester(context, also, row, Telling.REQUEST_ISSUED)
     subject = parse_name(row.subject)
     granted = Granted(row.id, request.facts.steps, read_identifiers(row.names), subject, row.lifetime)
+    order_again = asked_again(row, actor, now)
+    await require_renewable_still(context, order_again)
     return replace(
-        asked_again(row, actor, now),
+        order_again,
         endpoint=endpoint_of(context, row.endpoint),
         also=also,
         identifier=identifier,

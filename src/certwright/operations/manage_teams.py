@@ -78,10 +78,9 @@ async def _remove_member(context: Context, actor: Actor, team: str, user: str) -
 
 
 async def _permission(context: Context, actor: Actor, act: str, team: str, user: str) -> Change:
-    """Who comes into a team with roles, or leaves it, has other roles. Raises SecondPersonNeeded."""
+    """Who comes into a team, or leaves it, has other roles, and rules may name it as an approver. Raises
+    SecondPersonNeeded."""
     grants = context.snapshot.grants.get(f"team:{team}", ())
-    if not grants:
-        return Change(revision=context.snapshot.revision)
     told = sorted(f"{grant.role} {grant.scope}" for grant in grants)
     arguments = {"act": act, "team": team, "user": user, "grants": told}
     change = Act(Kind.CHANGE_ROLES, Verb.MANAGE_ACCESS, (Subject(),), arguments)

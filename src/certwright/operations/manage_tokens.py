@@ -9,6 +9,7 @@ from datetime import datetime
 from ..core.access import EVERYTHING, Actor, Grant, Role, Subject, Verb, check_tag, require, require_to_give
 from ..core.audit import Event, EventKind
 from ..core.errors import Conflict, Forbidden, Malformed, NotFound
+from ..core.second_person import Act, Kind
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
@@ -16,6 +17,7 @@ from ..store.people_rows import ApiTokenRow, RoleGrantRow, UserAccountRow
 from ..store.snapshot import Snapshot
 from .context import Context, decide_again
 from .manage_users import find_user, require_in_use
+from .second_person import permission
 
 PREFIX = "cw_"
 SECRET_OCTETS = 32
@@ -51,7 +53,8 @@ async def create_token(
     """A new token. Without an account it is nobody's; with a service's it dies with that; people make tokens
     of their own account, in person, and such a token never permits more than its person has.
 
-    Raises Forbidden, Malformed, NotFound for a scope of nothing, Conflict for a used name.
+    Raises Forbidden, Malformed, NotFound for a scope of nothing, Conflict for a used name; and
+    SecondPersonNeeded where it is a program's.
     """
     if not account or account != actor.account:
         require(actor, Verb.MANAGE_ACCESS, Subject())
@@ -116,9 +119,18 @@ async def _create_token(
         revision=context.snapshot.revision,
         configures=True,
     )
+    if account != actor.account or not account:
+        change.join(await permission(context, actor, _program(name, grants, account)))
     await context.ledger.commit(change)
     await context.snapshots.refresh()
     return NewToken(row, secret)
+
+
+def _program(name: str, grants: tuple[Grant, ...], account: str) -> Act:
+    """A program gets roles, like anybody."""
+    told = sorted(f"{grant.role} {grant.scope}" for grant in grants)
+    arguments = {"act": "token", "name": name, "grants": told, "account": account}
+    return Act(Kind.CHANGE_ROLES, Verb.MANAGE_ACCESS, (Subject(),), arguments)
 
 
 def _check(snapshot: Snapshot, name: str, grants: tuple[Grant, ...]) -> None:

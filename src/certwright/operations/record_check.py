@@ -11,7 +11,9 @@ from ..core.errors import Conflict, Malformed, NotFound
 from ..core.names import IdentifierKind, parse_identifier
 from ..core.rules_facts import Validation
 from ..core.vetting import KINDS, CheckKind, confirmed_now, level_of
+from ..store.databases import Database
 from ..store.ledger import Change
+from ..store.people_rows import UserAccountRow
 from ..store.vetting import Organization, done_of
 from ..store.vetting_rows import VettingCheckRow
 from .context import Context
@@ -62,7 +64,7 @@ async def record_check(
         at=now,
         since=since,
         actor=actor.name,
-        person=person_behind(actor),
+        person=await person_behind(context.database, actor),
         note=order.note,
         domain=_domain(order),
         confirmed=json.dumps(confirmed_now(order.kind, found.vetted.fields)),
@@ -89,9 +91,12 @@ async def record_check(
     return row
 
 
-def person_behind(actor: Actor) -> str:
-    """Who acts, for four eyes: the account, whatever token of theirs it is, else the actor."""
-    return f"user:{actor.user}" if actor.user else actor.name
+async def person_behind(database: Database, actor: Actor) -> str:
+    """Who acts, for four eyes: a person's account, whatever token of theirs it is, else the actor. Services
+    are programs, of which one person may have many."""
+    if not actor.user or await database.select(UserAccountRow, '"name" = ? AND "service"', actor.user):
+        return actor.name
+    return f"user:{actor.user}"
 
 
 def _check(context: Context, found: Organization, order: CheckOrder, since: datetime, now: datetime) -> None:

@@ -38,11 +38,7 @@ async def renewal_of(
     """
     row = await find_certificate(context.database, actor, reference)
     subject = await read_subject(context.database, actor, row)
-    require_for_certificate(actor, Verb.RENEW, subject, speaks_for_us(context, row))
-    if row.revoked_at is not None:
-        raise Conflict("the certificate is revoked; issue a new one with a new key instead of renewing it")
-    if row.not_after <= context.clock():
-        raise Conflict(f"the certificate has ended at {row.not_after:%Y-%m-%d %H:%M} UTC; issue a new one")
+    _require_renewable(context, actor, row, subject)
     if row.generation_id is None:
         raise Conflict("this certificate is of an outside authority; renew it there")
     profile = context.snapshot.profiles.get(row.profile)
@@ -61,6 +57,25 @@ async def renewal_of(
         owner=row.owner,
         tags=await tags_of(context.database, row.id),
     )
+
+
+async def require_renewable_still(context: Context, order: IssueOrder) -> None:
+    """A renewal that has waited needs what it needed at first: whoever asked may renew what it renews, which
+    is neither revoked nor at its end. Raises Forbidden, NotFound, Conflict."""
+    if order.verb is not Verb.RENEW or order.replaces is None:
+        return
+    [row] = await context.database.select(CertificateRow, '"id" = ?', order.replaces)
+    subject = await read_subject(context.database, order.actor, row)
+    _require_renewable(context, order.actor, row, subject)
+    _endpoint_of(context, order.actor, row, subject)
+
+
+def _require_renewable(context: Context, actor: Actor, row: CertificateRow, subject: Subject) -> None:
+    require_for_certificate(actor, Verb.RENEW, subject, speaks_for_us(context, row))
+    if row.revoked_at is not None:
+        raise Conflict("the certificate is revoked; issue a new one with a new key instead of renewing it")
+    if row.not_after <= context.clock():
+        raise Conflict(f"the certificate has ended at {row.not_after:%Y-%m-%d %H:%M} UTC; issue a new one")
 
 
 def _endpoint_of(context: Context, actor: Actor, row: CertificateRow, subject: Subject) -> Endpoint | None:

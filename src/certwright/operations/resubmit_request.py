@@ -10,6 +10,7 @@ from ..store.approvals import Request
 from .context import Context
 from .find_request import request_before
 from .issue import Issued
+from .renew import require_renewable_still
 from .request_certificate import Words, asked_again, request_certificate
 from .withdraw_request import require_own
 
@@ -40,4 +41,5 @@ async def resubmit_request(
         raise Conflict("this request came by ACME; place a new order there")
     endpoint = context.snapshot.endpoints.get(request.row.endpoint)
     order = replace(asked_again(request.row, actor, context.clock()), endpoint=endpoint)
+    await require_renewable_still(context, order)
     return await request_certificate(context, order, Words(comment, request.row.id))

@@ -57,7 +57,10 @@ async def _send(context: Context, post: Post, row: NoticeRow) -> bool:
     """Has the server not taken it for now? Raises Moved."""
     now = context.clock()
     message = await _message(context, post, row)
-    if message is None or (not row.mail_attempts and row.created_at < now - FRESH):
+    if message is not None and not row.mail_attempts and row.created_at < now - FRESH:
+        await _give_up(context, row, "its turn came too late: too many mails were to be sent")
+        return False
+    if message is None:
         await context.ledger.commit(Change(replaced=[(row, row._replace(mail_at=None))]))
         return False
     taken = row._replace(mail_at=now + TAKEN, mail_attempts=row.mail_attempts + 1)

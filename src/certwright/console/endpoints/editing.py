@@ -26,7 +26,14 @@ PROTOCOL = "acme"
 def new(request: HttpRequest) -> HttpResponse:
     require_anywhere(actor_of(request), Verb.MANAGE_ENDPOINTS)
     form = NewEndpointForm(request.POST or None)
+    if form.is_valid() and (PROTOCOL, form.cleaned_data["name"]) in _taken():
+        form.add_error("name", _("There is an endpoint of that name already; change that one."))
     return _edited(request, form, None)
+
+
+def _taken() -> set[tuple[str, str]]:
+    """Open or closed: the old name would come back with other rules."""
+    return {(one.row.protocol, one.row.name) for one in bridge().context.snapshot.endpoints.values()}
 
 
 @recently_authenticated

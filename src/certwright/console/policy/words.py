@@ -24,6 +24,7 @@ CONDITIONS = {
     "wildcard": gettext_lazy("there is a wildcard name"),
     "from": gettext_lazy("it is issued from"),
     "until": gettext_lazy("it is issued before"),
+    "validation_below": gettext_lazy("identity was not checked as far as"),
 }
 LIMITS = {
     "keys": gettext_lazy("the key is"),
