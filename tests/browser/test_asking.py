@@ -42,7 +42,7 @@ def asking(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         home.run(lambda context: rules(context, ONE_STEP))
         session = make_person(home, "ann", Grant(Role.REQUESTER))
-        with home.served() as site, chromium(site) as browser:
+        with home.served() as site, chromium(site.ports["https"]) as browser:
             yield Asking(site, browser, session)
 
 

@@ -43,7 +43,7 @@ def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     folder = tmp_path_factory.mktemp("organizations") / "home"
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         make_person(home, "olga", Role.RA_OFFICER)
-        with home.served() as site, chromium(site) as browser:
+        with home.served() as site, chromium(site.ports["https"]) as browser:
             with logged_in(browser, site, "light", 1280) as looked:
                 look(looked, LIST, "organizations-none")
             yield Looks(site, browser, home.run(_fill))

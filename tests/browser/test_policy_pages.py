@@ -71,7 +71,7 @@ def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         drafts = home.run(_fill)
         session = make_person(home, "olive", Grant(Role.SECURITY_OFFICER), display_name="Olive Example")
-        with home.served() as site, chromium(site) as browser:
+        with home.served() as site, chromium(site.ports["https"]) as browser:
             yield Looks(home, site, browser, session, drafts)
 
 
