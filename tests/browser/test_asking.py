@@ -193,6 +193,8 @@ def test_a_refused_key_is_forgotten(asking: Asking) -> None:
 
 NONE_KEPT = """() => new Promise((resolve) => {
   const opened = indexedDB.open('certwright', 1)
+  opened.onupgradeneeded = () => opened.transaction.abort()  // the page makes it, not we
+  opened.onerror = () => resolve(false)
   opened.onsuccess = () => {
     const counted = opened.result.transaction('keys').objectStore('keys').count()
     counted.onsuccess = () => { opened.result.close(); resolve(counted.result === 0) }
