@@ -27,7 +27,7 @@ def walk(resolver, prefix):
             yield route
 print(json.dumps(list(walk(get_resolver(), "/"))))
 """
-VALUES = {"int": "1", "str": "name"}
+VALUES = {"int": "1", "str": "name", "slug": "name"}
 
 
 @pytest.fixture(scope="module")

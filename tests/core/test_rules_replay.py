@@ -76,7 +76,8 @@ def test_what_rules_look_at_is_known(some: RuleSet, all_facts: list[IssuanceFact
     for one in all_facts:
         watched = Watched(one)
         decide(some, watched)  # type: ignore[arg-type]
-        assert watched.looked <= asked(some.rules)
+        in_words = {"missing"}  # why it is no further validated: of what is on record that is told of none
+        assert watched.looked - in_words <= asked(some.rules)
 
 
 @settings(max_examples=30)

@@ -226,7 +226,7 @@ def with_mail(database: Database, body: Callable[[Context, MovableClock, Mailbox
 
 def test_each_is_mailed_once(database: Database) -> None:
     async def body(context: Context, clock: MovableClock, box: Mailbox) -> None:
-        await change_user(context, ADMINISTRATOR, "carol", "Carol\u202e <b>", "carol@example.test")
+        await change_user(context, ADMINISTRATOR, "carol", "Carol <b>", "carol@example.test")
         await choose_mail(context, user(context, "bob"), wanted=False)
         await change_user(context, ADMINISTRATOR, "dave", "", "")
         await told_of(context, "alice", "bob", "carol", "dave")
@@ -238,7 +238,7 @@ def test_each_is_mailed_once(database: Database) -> None:
         ]
         carols = next(mail for mail in box.mails() if mail["To"] == "carol@example.test")
         text = carols.get_content()
-        assert "Hello Carol\N{REPLACEMENT CHARACTER} <b>," in text
+        assert "Hello Carol <b>," in text
         assert "https://pki.test:8443/console/certificates/?status=live&owner=carol" in text
         assert len({mail["Message-ID"] for mail in box.mails()}) == 2
         assert await failures(context) == 0

@@ -60,7 +60,10 @@ def test_two_save_at_the_same_moment(database: Database) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
         texts = [ONE_STEP, NOTHING]
         saved = await asyncio.gather(
-            *(save_policy(context, ADMINISTRATOR, rules_from_toml(text), "", based_on=0) for text in texts),
+            *(
+                save_policy(context, ADMINISTRATOR, rules_from_toml(text), "", based_on=0, anyway=True)
+                for text in texts
+            ),
             return_exceptions=True,
         )
         assert sum(isinstance(one, Conflict) for one in saved) == 1

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from .evidence_age import IDENTITY_DAYS
 from .lifetimes import Schedule
 from .names import Identifier, IdentifierKind
 from .rules_facts import Validation
 
 DAY = timedelta(days=1)
-IDENTITY_DAYS = 398
-"""TLS BR 4.2.1 for subject identity since 2026-03-15, EVG 3.2.2.14.3 for all data of extended validation."""
 DOMAIN_SCHEDULE = Schedule(
     "ca/browser-forum domains",
     "TLS BR 4.2.1",

@@ -200,6 +200,8 @@ def _withdrawn(name: str) -> Conflict:
 
 async def _register(context: Context, actor: Actor, order: AuthorityOrder) -> None:
     """Make the key, and put authority and generation on record without a certificate."""
+    if order.name in context.snapshot.authorities:  # meanwhile, where this is decided again
+        raise _taken(order.name)
     permitted = await permission(context, actor, _act(order))
     now = context.clock()
     spec = KeySpec(order.algorithm, f"authority/{order.name}/1")

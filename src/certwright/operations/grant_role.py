@@ -6,7 +6,7 @@ from ..core.errors import Conflict, Malformed, NotFound
 from ..core.second_person import Act, Kind
 from ..store.databases import Duplicate
 from ..store.ledger import Change
-from ..store.people_rows import ApiTokenRow, RoleGrantRow
+from ..store.people_rows import LOCAL, ApiTokenRow, RoleGrantRow
 from .context import Context, decide_again
 from .manage_tokens import check_scope
 from .manage_users import find_user
@@ -27,7 +27,8 @@ async def _grant_role(context: Context, actor: Actor, holder: str, grant: Grant)
     check_scope(context.snapshot, grant.scope)
     await _check_holder(context, holder)
     had = Conflict(f"{holder} has the role {grant.role} within {grant.scope} already")
-    if grant in context.snapshot.grants.get(holder, ()):
+    mine = '"holder" = ? AND "role" = ? AND "scope" = ? AND "origin" = ?'  # it may come from a source, too
+    if await context.database.select(RoleGrantRow, mine, holder, grant.role.value, grant.scope, LOCAL):
         raise had
     now = context.clock()
     row = RoleGrantRow(context.ledger.new_id(), holder, grant.role, grant.scope)

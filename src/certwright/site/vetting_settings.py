@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from ..core.vetting import IDENTITY_DAYS
+from ..core.evidence_age import IDENTITY_DAYS
 from .setting_types import Table, Words
 
 
