@@ -1,7 +1,7 @@
 # The first call of any target sets the checkout up by itself; see requirements/install.
 #   up         found a PKI in $CERTWRIGHT_HOME (default ./var) if there is none, and serve it
-#   test       every test, on SQLite, then those that touch a database again on PostgreSQL; then pkilint and
-#              zlint judge what all of them have signed
+#   test       every test, on SQLite, then those that touch a database again on PostgreSQL, without a browser,
+#              for what is drawn is the same; then pkilint and zlint judge what all of them have signed
 #   test-full  the same with the long versions of kills, fuzzing and properties, from a seed that it prints
 #   check      lint, format, types, architecture
 #   bench      one script per promise of speed
@@ -26,7 +26,7 @@ up: $(installed) $(assets)
 test: $(development) $(assets)
 	rm -rf "$$CERTWRIGHT_TEST_SIGNED"
 	CERTWRIGHT_TEST_DATABASE=sqlite $(pytest)
-	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) -m database
+	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) -m database --ignore tests/browser
 	$(judges)
 
 test-full: $(development) $(assets)

@@ -22,7 +22,7 @@ from certwright.operations.list_events import EventFilter, list_events
 from certwright.operations.remind import fill_campaign
 from tests.api.callers import csr
 from tests.browser.looking import chromium, looking
-from tests.conftest import RUN
+from tests.conftest import FULL, RUN
 from tests.console.logged_in import make_person
 from tests.real import certwright as real_certwright
 from tests.real.certwright import ADMINISTRATOR, Home, Site
@@ -60,8 +60,9 @@ CONFIGURATION = {
     "settings": "/console/settings/",
 }
 LIGHT, DARK = ("light", 1280), ("dark", 390)
+ALL_LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
 VIEWS = [
-    *((name, scheme, width) for name in PAGES for scheme in ("light", "dark") for width in (1280, 390)),
+    *((name, scheme, width) for name in PAGES for scheme, width in (ALL_LOOKS if FULL else (LIGHT, DARK))),
     *((name, scheme, width) for name in CONFIGURATION for scheme, width in (LIGHT, DARK)),
 ]
 
