@@ -62,6 +62,7 @@ HARMLESS = {
         "requests",
         "request",
         "request_again",
+        "request_prove",
         "organizations",
         "organization",
         "request_validation",
@@ -259,9 +260,12 @@ def test_ones_own_token_permits_what_one_has_oneself(chief: Browser, ruled: Home
 TOKEN = {"name": "theirs", "role": "auditor", "scope": "*", "days": "1"}
 
 
-def test_a_service_has_tokens_that_die_with_it(chief: Browser, ruled: Home, served: Site) -> None:
+def test_a_service_has_tokens_that_die_with_it(chief: Browser, deputy: Browser, served: Site) -> None:
+    """A program gets roles, like anybody: where that needs a second person, so does its token."""
     chief.send("/console/people/new/", name="robot", service="on")
     page = "/console/people/of/robot/tokens/"
+    asked = chief.send(page, act="make", scope="*", days="30", name="robots", role="requester")
+    assert deputy.send(asked.headers["location"], act="confirm").status_code == 302
     secret = made_token(chief, page, name="robots", role="requester")
     assert ask(served, secret, "/whoami").json()["name"] == "token:robots"
     chief.send("/console/people/of/robot/", act="disable")
