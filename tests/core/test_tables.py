@@ -6,7 +6,7 @@ import io
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from certwright.core.tables import csv_text, harmless
+from certwright.core.tables import csv_line, csv_text, harmless
 
 BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -27,3 +27,7 @@ def test_every_cell_comes_back_and_none_is_a_formula(rows: list[list[str]]) -> N
     assert [[cell.replace("'", "") for cell in row] for row in found] == [
         [cell.replace("'", "") for cell in row] for row in rows
     ]
+
+
+def test_a_formula_is_text() -> None:
+    assert csv_line(['=HYPERLINK("http://x")', "a"]) == '"\'=HYPERLINK(""http://x"")",a\r\n'

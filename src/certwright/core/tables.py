@@ -10,7 +10,12 @@ countries."""
 
 def csv_text(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Lines end in CRLF. A cell that would be taken for a formula gets an apostrophe before it."""
-    return "".join(",".join(map(_cell, row)) + "\r\n" for row in (heads, *rows))
+    return "".join(map(csv_line, (heads, *rows)))
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """One line of it, with its end."""
+    return ",".join(map(_cell, cells)) + "\r\n"
 
 
 def harmless(text: str) -> str:

@@ -15,6 +15,7 @@ from ...core.access import Actor
 from ...core.audit_export import encode
 from ...core.audit_records import Record
 from ...core.errors import NotFound
+from ...core.tables import csv_line
 from ...operations.bridge import bridge
 from ...operations.context import Context
 from ...operations.export_audit import export_audit
@@ -22,7 +23,6 @@ from ...operations.find_events import FoundEvents, find_events
 from ...operations.list_events import EventFilter, Place, event_document
 from ...operations.verify_audit import record_export
 from ..acting import actor_of, run
-from ..spreadsheets import csv_line
 from ..surroundings import surroundings
 from .filters import FilterForm
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ...core.errors import Malformed, NotFound
 from ...core.responsibility import Assignment
 from ...core.revocation import REASONS_TO_ASK_FOR, parse_reason
+from ...core.tables import csv_line
 from ...operations.assign_owner import assign_owner
 from ...operations.bridge import bridge
 from ...operations.revoke_chosen import revoke_chosen
@@ -23,7 +24,6 @@ from ...store.models import Certificate, CertificateName
 from ..acting import actor_of, run
 from ..errors import told
 from ..login.fresh import recently_authenticated
-from ..spreadsheets import csv_line
 from .filters import FilterForm
 from .search import Wanted, everything, find
 from .told import status
