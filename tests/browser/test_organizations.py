@@ -43,10 +43,13 @@ def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     folder = tmp_path_factory.mktemp("organizations") / "home"
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         make_person(home, "olga", Role.RA_OFFICER)
-        with home.served() as site, chromium(site.ports["https"]) as browser:
-            with logged_in(browser, site, "light", 1280) as looked:
-                look(looked, LIST, "organizations-none")
-            yield Looks(site, browser, home.run(_fill))
+        with home.served() as site:
+            with chromium(site.ports["https"]) as browser:
+                with logged_in(browser, site, "light", 1280) as looked:
+                    look(looked, LIST, "organizations-none")
+            addresses = home.run(_fill)
+            with chromium(site.ports["https"]) as browser:
+                yield Looks(site, browser, addresses)
 
 
 async def _fill(context: Context) -> dict[str, str]:

@@ -167,9 +167,13 @@ def test_mail_addresses_of_the_subject_count_as_names() -> None:
     )
     good = replace(asked, subject=parse_name("CN=x,emailAddress=ann@Corp.Example"))
     assert approve(good, under, by).subject.values(EMAIL_ADDRESS) == ("ann@Corp.Example",)
-    for address in ("ceo@evil.example", "no address"):
+    constrained = ["policy.name.issuer-constraints"]
+    for address, why in (
+        ("ceo@evil.example", constrained),
+        ("no address", ["policy.subject.bad-value", *constrained]),
+    ):
         bad = replace(asked, subject=parse_name(f"CN=x,emailAddress={address}"))
-        assert codes(bad, under, by) == ["policy.name.issuer-constraints"]
+        assert codes(bad, under, by) == why
         assert mail_permitted((NameConstraints((parse_subtree("dns:a.test"),)),), address)
 
 

@@ -130,6 +130,11 @@ def _uncovered(names: Sequence[Identifier], domains: frozenset[str]) -> tuple[st
     return tuple([f"nobody has shown control of {one}" for one in names if not within(one, domains)])
 
 
+def _unseen_by_others(names: Sequence[Identifier], diligent: frozenset[str]) -> tuple[str, ...]:
+    text = "nobody else has gone through what shows control of {}; have the due diligence done"
+    return tuple([text.format(one) for one in names if not within(one, diligent)])
+
+
 def _lacking(one: Reached) -> tuple[int, int]:
     return len(one.missing[Validation.EXTENDED]), len(one.missing[Validation.ORGANIZATION])
 
@@ -153,12 +158,18 @@ def _beside(
     level, wrong = level_of(vetted, ages, now), differences(subject, names, vetted)
     known, diligent = domains_of(vetted, ages, now), diligent_domains_of(vetted, ages, now)
     of_organization = () if proved else _uncovered(names, known)
-    of_extended = () if proved else _uncovered(names, diligent)
+    of_extended = () if proved or of_organization else _unseen_by_others(names, diligent)
     lacks = [short_name(oid) for oid in EXTENDED_HAS if not subject.values(oid)]
     absent = (f"the subject has no {', '.join(lacks)} (EVG 7.1.4.2)",) if lacks else ()
     missing = {
         Validation.ORGANIZATION: (*wrong, *of_organization, *map(str, level.for_organization)),
-        Validation.EXTENDED: (*wrong, *of_extended, *absent, *map(str, level.for_extended)),
+        Validation.EXTENDED: (
+            *wrong,
+            *of_organization,
+            *absent,
+            *map(str, level.for_extended),
+            *of_extended,
+        ),
     }
     found = [one for one in (Validation.EXTENDED, Validation.ORGANIZATION) if not missing[one]]
     return Reached(found[0] if found else Validation.NONE, vetted.legal_name, missing)
