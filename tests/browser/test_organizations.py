@@ -44,9 +44,11 @@ def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         make_person(home, "olga", Role.RA_OFFICER)
         with home.served() as site:
-            with chromium(site.ports["https"]) as browser:
-                with logged_in(browser, site, "light", 1280) as looked:
-                    look(looked, LIST, "organizations-none")
+            with (
+                chromium(site.ports["https"]) as browser,
+                logged_in(browser, site, "light", 1280) as looked,
+            ):
+                look(looked, LIST, "organizations-none")
             addresses = home.run(_fill)
             with chromium(site.ports["https"]) as browser:
                 yield Looks(site, browser, addresses)
