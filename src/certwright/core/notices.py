@@ -26,6 +26,7 @@ class Telling(StrEnum):
     """What a notice tells."""
 
     REQUEST_WAITS = "request.waits"
+    REQUESTS_WAIT = "requests.wait"
     REQUEST_REJECTED = "request.rejected"
     REQUEST_EXPIRED = "request.expired"
     REQUEST_ISSUED = "request.issued"
@@ -39,6 +40,8 @@ class Telling(StrEnum):
 
 ENGLISH: Mapping[str, str] = {
     Telling.REQUEST_WAITS: "A request of {requester} for {names} waits for your approval (step {step}).",
+    Telling.REQUESTS_WAIT: "Many requests wait for your approval. For an hour you are not told of each; "
+    "the list of requests has all.",
     Telling.REQUEST_REJECTED: "Your request for {names} was rejected: {reason}",
     Telling.REQUEST_EXPIRED: "Your request for {names} has expired: nobody decided on it in time.",
     Telling.REQUEST_ISSUED: "Your request for {names} was approved, and its certificate is issued.",
