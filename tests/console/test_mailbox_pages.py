@@ -112,7 +112,7 @@ def test_from_the_refusal_to_the_certificate(ann: Browser, mails: Mailbox, home:
     )
     assert ann.send(page, code=f" {code.lower()} ").headers["location"] == OWN
     shown = ann.get(OWN).text
-    assert "Shown to be theirs" in shown
+    assert "Proved" in shown
     assert "It is shown that ann@mail.test is yours." in shown
     assert ann.send(ASK, **wish).status_code == 302
     assert [one["kind"] for one in events(home, "mailbox.proved")] == ["mailbox.proved"]
