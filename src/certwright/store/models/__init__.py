@@ -31,7 +31,7 @@ from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
 from .second_person import BreakGlass, Proposal, SecondPersonRule
 from .status import Crl, CrlShard, OcspRun, StatusChange
-from .vetting import Evidence, EvidenceChunk, Organization, VettingCheck
+from .vetting import Evidence, EvidenceChunk, MailboxProof, Organization, VettingCheck
 from .work import Lease, Outbox, Remembered
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "Installation",
     "IssuanceIntent",
     "Lease",
+    "MailboxProof",
     "NoMail",
     "Notice",
     "OcspRun",
