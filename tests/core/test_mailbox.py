@@ -125,7 +125,7 @@ def test_what_is_missing_says_where_to_go() -> None:
     late = control_of((ANN,), "ann", [PROVED], AGES, NOW + timedelta(days=31)).missing[ANN]
     assert "expired on 2026-07-01: do it again under" in late
     nobody = control_of((ANN,), "", [PROVED], AGES, NOW)
-    assert (nobody.shown, "say which account answers" in nobody.missing[ANN]) == (frozenset(), True)
+    assert (nobody.shown, "ask for it by an account that can" in nobody.missing[ANN]) == (frozenset(), True)
     assert counting((HOST,), "ann", [PROVED], AGES, NOW) == []
 
 

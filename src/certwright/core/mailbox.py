@@ -113,7 +113,7 @@ def _missing(
     address: Identifier, account: str, proofs: Sequence[MailboxProof], ages: Ages, now: datetime
 ) -> str:
     if not account:
-        return f"nobody has shown control of {address}: say which account answers for the certificate"
+        return f"nobody has shown control of {address}: ask for it by an account that can, under {PLACE}"
     own = [one for one in proofs if one.account == account and one.address == address]
     ends = [one.proved_at + ages.mailbox for one in own if one.proved_at and not one.taken_away]
     if ends:

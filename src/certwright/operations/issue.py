@@ -121,7 +121,7 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     if profile.is_authority:
         refuse_beside(context, Kind.FOUND_AUTHORITY, "use `certwright authority sign-csr`")
     revision = context.snapshot.revision
-    vetted = await on_record_for(context, profile, order.team, holder_of(order))
+    vetted = await on_record_for(context, profile, order.team, order.actor.user)
     if context.snapshot.revision != revision:
         raise Reconfigured("the configuration has changed meanwhile; try again")
     certified = await certify(
@@ -169,11 +169,6 @@ def responsible(order: IssueOrder) -> IssueOrder:
     if order.verb is Verb.ISSUE and not (team or owner):
         owner, team = actor.user, actor.teams[0] if len(actor.teams) == 1 else ""
     return replace(order, team=team, owner=owner)
-
-
-def holder_of(order: IssueOrder) -> str:
-    """The account that the certificate is for, whose mail addresses it may name: its owner, else who asks."""
-    return order.owner or order.actor.user
 
 
 def subject_of_issuance(generation: Generation, profile: Profile, order: IssueOrder) -> Subject:

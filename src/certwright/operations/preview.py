@@ -16,7 +16,6 @@ from .check_key import check_approved
 from .context import Context, decide_again
 from .issue import (
     IssueOrder,
-    holder_of,
     not_compromised,
     resolve,
     responsible,
@@ -44,7 +43,7 @@ async def _preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     assert generation.public_key is not None
     approved = evaluate(order.request, profile, issuer, context.clock(), policy)
     check_approved(context, approved)
-    vetted = await on_record_for(context, profile, order.team, holder_of(order))
+    vetted = await on_record_for(context, profile, order.team, order.actor.user)
     approval = _approval(context, generation, order, approved, vetted)
     serial = make_serial(context.random(SERIAL_OCTETS))
     plan = make_plan(approved, serial, shard_of(serial, generation.authority.crl_shards))

@@ -79,8 +79,9 @@ async def _in_a_crowd(context: Context, notices: list[NoticeRow], crowd: Crowd) 
     )
     told = {(account, team): count for account, team, count in found}
     left = [(one, crowd.hourly - told.get((one.account, one.team), 0)) for one in notices]
-    last = {"text": crowd.text, "link": crowd.link}
-    return [one._replace(**last) if room == 1 else one for one, room in left if room > 0]
+    return [
+        one._replace(text=crowd.text, link=crowd.link) if room == 1 else one for one, room in left if room > 0
+    ]
 
 
 def teams_of(holders: Iterable[str]) -> set[str]:

@@ -78,7 +78,7 @@ async def validation_of(context: Context, actor: Actor, request: Request) -> Req
     """The same of a request that was found for the actor."""
     row, now, ages = request.row, context.clock(), context.vetting.ages
     names, subject = read_identifiers(row.names), parse_name(row.subject)
-    record = await on_record_of(context.database, row.team, row.owner or row.requester_user)
+    record = await on_record_of(context.database, row.team, row.requester_user)
     organizations = record.organizations
     control = control_by(context, row.origin, names, record, now)
     found = reached(subject, names, control, [one.vetted for one in organizations], ages, now)
