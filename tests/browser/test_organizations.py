@@ -16,7 +16,7 @@ from certwright.operations.mailboxes import ask_for_code
 from certwright.operations.request_certificate import request_certificate
 from certwright.store.approvals import Request
 from certwright.store.ledger import Change
-from tests.browser.looking import Looked, chromium, looking
+from tests.browser.looking import LOOKS, Looked, chromium, looking
 from tests.conftest import RUN
 from tests.console.browsing import PASSWORD, make_person
 from tests.operations.approving import ONE_STEP, order, rules
@@ -110,7 +110,7 @@ def look(looked: Looked, address: str, name: str) -> None:
     assert looked.page.evaluate(overflow) <= 0
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_pages_are_sound(looks: Looks, scheme: str, width: int) -> None:
     with logged_in(looks.browser, looks.site, scheme, width) as looked:
         for name, address in {"organizations": LIST, **PAGES}.items():
