@@ -136,6 +136,9 @@ class Background:
             loop.create_task(self._feed.follow(report)),
             loop.create_task(self._responder.follow(report)),
             loop.create_task(self._instruments.follow(report)),
+            loop.create_task(
+                self._context.token_uses.follow(self._context.database, self._context.ledger, report)
+            ),
             loop.create_task(self._follow_files(listeners)),
         ]
 
@@ -157,6 +160,10 @@ class Background:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._instruments.flush()
+        try:
+            await self._context.token_uses.write(self._context.database, self._context.ledger)
+        except CertwrightError as error:
+            report(error)
 
     async def check_audit(self) -> None:
         """What is logged comes under a signature, unless the worker refuses."""
