@@ -38,6 +38,7 @@ from .logs import report_validation
 from .wiring import open_context, require_initialized, validations
 
 LOOK_AT_FILES_SECONDS = 5.0
+LAST_USES_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -160,8 +161,16 @@ class Background:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._instruments.flush()
+        await self._write_last_uses()
+
+    async def _write_last_uses(self) -> None:
+        """Of tokens; not worth to hold the end of the process up for."""
+        context = self._context
         try:
-            await self._context.token_uses.write(self._context.database, self._context.ledger)
+            async with asyncio.timeout(LAST_USES_SECONDS):
+                await context.token_uses.write(context.database, context.ledger)
+        except TimeoutError:
+            log.warning("the last uses of tokens were not written in time")
         except CertwrightError as error:
             report(error)
 
