@@ -160,4 +160,3 @@ def test_odd_input_is_told_in_a_line(ann: Browser) -> None:
     for page in (f"{OWN}0/", f"{OWN}{2**70}/"):
         assert ann.get(page).status_code == 404
     assert ann.get(f"{ALL}?after=x").status_code in (400, 403)
-    assert 'value="ben@mail.test"' in ann.get(f"{OWN}?address=ben@mail.test").text

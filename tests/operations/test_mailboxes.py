@@ -34,6 +34,7 @@ from certwright.operations.mailboxes import (
 from certwright.operations.manage_users import NewUser, create_user, disable_user
 from certwright.operations.preview import preview
 from certwright.operations.purge_expired import MAILBOXES_KEPT, purge_expired
+from certwright.operations.renew import renew_certificate
 from certwright.operations.request_certificate import request_certificate
 from certwright.operations.send_notices import AGAIN
 from certwright.operations.vetting_reached import OnRecord, on_record_for
@@ -305,7 +306,8 @@ def test_a_certificate_names_what_its_own_account_has_proved(database: Database)
         assert "under Mail addresses of the account" in why
         assert why.count(ADDRESS) == 1
         await proved(context, box, "ann")
-        assert (await issue(context, order(ann, ADDRESS))).row.owner == "ann"
+        first = (await issue(context, order(ann, ADDRESS))).row
+        assert first.owner == "ann"
         assert (await preview(context, order(ann, ADDRESS)))["approval"] is None
         for other in (
             order(eve, ADDRESS),
@@ -319,8 +321,10 @@ def test_a_certificate_names_what_its_own_account_has_proved(database: Database)
             await refused(issue(context, other), Refused)
         later(clock, days=30)
         assert "expired on" in await refused(issue(context, order(ann, ADDRESS)), Refused)
+        await refused(renew_certificate(context, ann, first.fingerprint.hex()), Refused)
         await proved(context, box, "ann")
         assert (await issue(context, order(ann, ADDRESS))).der
+        assert (await renew_certificate(context, olga, first.fingerprint.hex())).row.owner == "ann"
 
     with_mail(database, body)
 

@@ -39,7 +39,7 @@ METHODS = ["GET", "HEAD", "POST"]
 @require_http_methods(METHODS)
 def mailboxes(request: HttpRequest) -> HttpResponse:
     """One's own, and the form that has a code mailed."""
-    form = AddressForm(request.POST or None, initial={"address": request.GET.get("address", "")})
+    form = AddressForm(request.POST or None)
     made: list[int] = []
 
     async def ask(context: Context, actor: Actor) -> None:
@@ -72,8 +72,7 @@ def mailbox(request: HttpRequest, identifier: int) -> HttpResponse:
     if not status:
         messages.success(request, _("It is shown that %s is yours.") % found.row.address)
         return redirect("mailboxes")
-    facts = {"proof": found, "form": form, "again": AddressForm(initial={"address": found.row.address})}
-    return render(request, "mailboxes/one.html", facts, status=status)
+    return render(request, "mailboxes/one.html", {"proof": found, "form": form}, status=status)
 
 
 @require_safe

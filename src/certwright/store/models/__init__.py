@@ -26,7 +26,7 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Policy, PolicyReplay, Profile
 from .console import Overview, SavedView
-from .people import ApiToken, RoleGrant, Team, TeamMember, User
+from .people import ApiToken, RoleGrant, Team, TeamMember, TokenUse, User
 from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
 from .second_person import BreakGlass, Proposal, SecondPersonRule
@@ -91,6 +91,7 @@ __all__ = [
     "StatusChange",
     "Team",
     "TeamMember",
+    "TokenUse",
     "User",
     "VettingCheck",
 ]
