@@ -1031,6 +1031,17 @@ class Migration(migrations.Migration):
                 'db_table': 'vetting_check',
             },
         ),
+        migrations.CreateModel(
+            name='TokenUse',
+            fields=[
+                ('id', certwright.store.fields.IdentifierField(help_text='that of the token', primary_key=True, serialize=False)),
+                ('used_at', models.DateTimeField()),
+                ('version', models.BigIntegerField()),
+            ],
+            options={
+                'db_table': 'token_use',
+            },
+        ),
         IndexByBeginning('certificate_name_value', 'certificate_name', '"value"'),
         IndexByBeginning('certificate_subject', 'certificate', 'lower("subject")', """NOT ("subject" = '')"""),
     ]
