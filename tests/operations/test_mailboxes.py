@@ -324,7 +324,8 @@ def test_a_certificate_names_what_its_own_account_has_proved(database: Database)
         await refused(renew_certificate(context, ann, first.fingerprint.hex()), Refused)
         await proved(context, box, "ann")
         assert (await issue(context, order(ann, ADDRESS))).der
-        assert (await renew_certificate(context, olga, first.fingerprint.hex())).row.owner == "ann"
+        await refused(renew_certificate(context, olga, first.fingerprint.hex()), Refused)
+        assert (await renew_certificate(context, ann, first.fingerprint.hex())).row.owner == "ann"
 
     with_mail(database, body)
 
