@@ -1,8 +1,9 @@
 # The first call of any target sets the checkout up by itself; see requirements/install.
 #   up         found a PKI in $CERTWRIGHT_HOME (default ./var) if there is none, and serve it
-#   test       every test, on SQLite, then those that touch a database again on PostgreSQL, without a browser,
-#              for what is drawn is the same; then pkilint and zlint judge what all of them have signed
-#   test-full  the same with the long versions of kills, fuzzing and properties, from a seed that it prints
+#   test       every test, on SQLite, then again on PostgreSQL where it matters which database it is (tests/conftest.py);
+#              then pkilint and zlint judge what all of them have signed
+#   test-full  what is long in its whole length: kills, fuzzing and properties, from a seed that it prints, and what is
+#              marked so; all that touches a database on PostgreSQL too
 #   check      lint, format, types, architecture
 #   bench      one script per promise of speed
 #   docs       is every port, setting, audit event and finding in the reference?
@@ -26,7 +27,7 @@ up: $(installed) $(assets)
 test: $(development) $(assets)
 	rm -rf "$$CERTWRIGHT_TEST_SIGNED"
 	CERTWRIGHT_TEST_DATABASE=sqlite $(pytest)
-	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) -m database --ignore tests/browser
+	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) -m database
 	$(judges)
 
 test-full: $(development) $(assets)
