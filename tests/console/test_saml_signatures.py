@@ -381,6 +381,12 @@ def test_nothing_else_than_a_refusal_comes_of_rubbish(document: bytes) -> None:
         judged(document)
 
 
+def test_attributes_that_would_take_seconds_are_not_looked_at() -> None:
+    many = b" ".join(b'a%d=""' % number for number in range(12_000))
+    with pytest.raises(Unauthenticated, match="more attributes on an element"):
+        judged(replaced(b"<saml:Conditions ", b"<saml:Conditions " + many + b" ")())
+
+
 def test_certificates_that_say_too_little_are_told() -> None:
     weak = signer(rsa.generate_private_key(65537, 1024)).certificate
     for text, told in (

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -37,6 +38,8 @@ DIGESTS: dict[str, Callable[[bytes], "hashlib._Hash"]] = {
 """SHA-1 is not among them (RFC 6194)."""
 RSA_BITS_MIN, EC_BITS_MIN = 2048, 256
 CERTIFICATES_MAX = 8
+ATTRIBUTES_MAX = 50
+"""Of one element of XML: time grows with their square."""
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
 SHOWN = 100
 SCHEMA = "saml-schema-protocol-2.0.xsd"
@@ -74,7 +77,7 @@ def read_certificates(text: str) -> list[str]:
     try:
         found = x509.load_pem_x509_certificates(text.encode())
         keys = [one.public_key() for one in found]
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise Malformed("login.saml: certificate_file holds no certificates in PEM") from error
     for key in keys:
         if not (
@@ -104,6 +107,8 @@ def _parsed(document: bytes) -> Node:
         raise Unauthenticated("the provider's response has a document type, which none has")
     if any(not isinstance(node.tag, str) for node in root.iter()):
         raise Unauthenticated("the provider's response has comments or instructions inside, which none has")
+    if any(len(node.attrib) > ATTRIBUTES_MAX for node in root.iter()):
+        raise Unauthenticated("the provider's response has more attributes on an element than any has")
     return root
 
 
