@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.looking import chromium, looking
+from tests.conftest import FULL
 from tests.console.test_saml_log_in import ANSWER, Place, opened
 from tests.real.certwright import Home
 
@@ -50,7 +51,7 @@ def test_the_answer_of_another_site_logs_in_without_another_click(browser: Brows
     context.close()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 390), *([("light", 1280)] if FULL else [])])
 def test_without_scripts_the_page_between_has_a_button(
     browser: Browser, place: Place, scheme: str, width: int
 ) -> None:

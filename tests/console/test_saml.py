@@ -35,6 +35,10 @@ from tests.console.saml_responses import (
 
 DAY = 86_400
 LATE = f' NotOnOrAfter="{moment(-120)}"'
+OTHER = (
+    '<saml:Condition xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+    'xsi:type="saml:ProxyRestrictionType"/>'
+)
 WRONG: dict[str, dict[str, str]] = {
     "another issuer": {"issuer": "https://evil.example"},
     "another issuer outside": {"response_issuer": "https://evil.example"},
@@ -54,6 +58,7 @@ WRONG: dict[str, dict[str, str]] = {
     "for somebody whose name begins with ours": {"conditions": AUDIENCE.format(US + "/")},
     "for somebody else too": {"conditions": AUDIENCE.format(US) + AUDIENCE.format("https://other.example")},
     "for anybody": {"conditions": ""},
+    "on a condition of another kind": {"conditions": AUDIENCE.format(US) + OTHER},
     "the session is over": {"session": f' SessionNotOnOrAfter="{moment(-120)}"'},
     "a time that is none": {"since": "2026-02-30T00:00:00Z"},
     "a time without a zone": {"since": "2026-01-01T00:00:00"},
@@ -107,6 +112,11 @@ def test_another_confirmation_beside_a_good_one_does_no_harm() -> None:
     other.set("Method", "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key")
     true.addprevious(other)
     assert judged(sign(assertion(root))).name == "n-1"
+
+
+def test_conditions_that_are_understood_hold() -> None:
+    known = "<saml:OneTimeUse/><saml:ProxyRestriction/>"
+    assert judged(good(conditions=AUDIENCE.format(US) + known)).name == "n-1"
 
 
 def test_a_fresh_proof_is_one_that_is_dated() -> None:

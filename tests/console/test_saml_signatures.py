@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from certwright.console.login.saml_signatures import _signed_octets
 from certwright.core.errors import Malformed, Unauthenticated
 from tests.console.saml_responses import (
     DS,
@@ -264,6 +265,25 @@ def doctype(inside: bytes, use: bytes = b"") -> Callable[[], bytes]:
     return made
 
 
+def with_object() -> Any:
+    root = good()
+    etree.SubElement(signature_of(assertion(root)), f"{{{DS}}}Object")
+    return root
+
+
+def signature_elsewhere() -> Any:
+    root = good()
+    detail = etree.SubElement(root.find("p:Status", WITH), f"{{{P}}}StatusDetail")
+    detail.append(copy.deepcopy(signature_of(assertion(root))))
+    return root
+
+
+def without_an_instant() -> Any:
+    root = good()
+    del root.attrib["IssueInstant"]
+    return root
+
+
 def encrypted() -> Any:
     root = good()
     etree.SubElement(root, f"{{{A}}}EncryptedAssertion")
@@ -316,18 +336,20 @@ WRAPPED: dict[str, Callable[[], Any]] = {
     "an entity": doctype(b'<!ENTITY e "n-1">', b"&e;"),
     "an entity of a file": doctype(b'<!ENTITY e SYSTEM "file:///etc/passwd">', b"&e;"),
     "an attribute by default": doctype(b'<!ATTLIST x ID CDATA "_a">'),
-    "encrypted beside": encrypted,
     "the same ID": same_identifier("ID"),
     "the same Id": same_identifier("Id"),
     "the same xml:id": same_identifier("{http://www.w3.org/XML/1998/namespace}id"),
     "a namespace without a scheme": replaced(b"<saml:Conditions ", b'<saml:Conditions xmlns:x="x" '),
     "another root": another_root,
+    "something in the signature": with_object,
+    "a signature elsewhere": signature_elsewhere,
+    "not built as SAML says": without_an_instant,
 }
 
 
 @pytest.mark.parametrize("case", WRAPPED)
 def test_nothing_that_is_moved_around_a_signature_is_read(case: str) -> None:
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(Unauthenticated, match="hold one assertion" if "XSW" in case else None):
         judged(WRAPPED[case]())
 
 
@@ -381,10 +403,23 @@ def test_nothing_else_than_a_refusal_comes_of_rubbish(document: bytes) -> None:
         judged(document)
 
 
+def test_what_is_read_is_what_the_digest_is_of() -> None:
+    """Whatever whoever has checked the signature took for signed."""
+    root = good()
+    root.find(".//a:NameID", WITH).text = "evil"
+    with pytest.raises(Unauthenticated, match="about something else"):
+        _signed_octets(assertion(root))
+
+
 def test_attributes_that_would_take_seconds_are_not_looked_at() -> None:
     many = b" ".join(b'a%d=""' % number for number in range(12_000))
     with pytest.raises(Unauthenticated, match="more attributes on an element"):
         judged(replaced(b"<saml:Conditions ", b"<saml:Conditions " + many + b" ")())
+
+
+def test_what_is_encrypted_is_told() -> None:
+    with pytest.raises(Unauthenticated, match="is encrypted; have it signed"):
+        judged(encrypted())
 
 
 def test_certificates_that_say_too_little_are_told() -> None:

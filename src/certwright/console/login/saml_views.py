@@ -59,7 +59,9 @@ def answer(request: HttpRequest, name: str) -> HttpResponseBase:
     source = find_source(name)
     response, state = request.POST.get("SAMLResponse", ""), request.POST.get("RelayState", "")
     if len(response) > ANSWER_MAX or len(state) > STATE_MAX:
-        raise TooLarge(f"the provider's response is larger than {ANSWER_MAX} octets in base64")
+        raise TooLarge(
+            f"the provider's answer has more than {ANSWER_MAX} octets in base64, or its state {STATE_MAX}"
+        )
     if settings.SESSION_COOKIE_NAME not in request.COOKIES and "resent" not in request.POST:
         return render(request, "account/saml_answer.html", {"response": response, "state": state})
     try:
