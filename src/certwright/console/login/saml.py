@@ -133,7 +133,9 @@ def _proved_at(statement: Node, since: datetime | None, now: datetime) -> dateti
 
 def _attributes(assertion: Node) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for attribute in assertion.iter(name(ASSERTION, "Attribute")):
+    for attribute in assertion.iterfind(
+        f"{name(ASSERTION, 'AttributeStatement')}/{name(ASSERTION, 'Attribute')}"
+    ):
         key = attribute.get("Name", "")
         found[key] = found.get(key, ()) + tuple(_texts(attribute))
     return found
