@@ -25,6 +25,13 @@ RUN = "CERTWRIGHT_TEST_RUN"
 KIND = os.environ.get("CERTWRIGHT_TEST_DATABASE", "sqlite")
 FULL = os.environ.get("CERTWRIGHT_TEST_FULL") == "1"
 SEED = "CERTWRIGHT_TEST_SEED"
+SHORT_ON_POSTGRESQL = (
+    *("api/", "cli/", "faults/", "operations/", "real/", "status/", "store/", "worker/"),
+    *("console/test_search.py", "protocols/acme/test_http_orders.py", "protocols/acme/test_http_finalize.py"),
+)
+"""Where it matters which database it is, by how paths below this folder begin. The short run does what comes
+after that, pages, protocols' messages and clients, on SQLite alone."""
+SHORT_ON_SQLITE_ALONE = ("api/test_openapi.py", "api/test_permissions.py")
 DATABASE_FIXTURES = {"database", "empty_database", "db", "transactional_db", "founded"}
 
 # A slow machine is no failure, hence no deadline. The short run takes the same examples every time, so
@@ -59,12 +66,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(run, ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ())) or item.get_closest_marker(
             "django_db"
         ):
             item.add_marker("database")
+    if not FULL:
+        left_out = [item for item in items if _only_in_full(item)]
+        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _only_in_full(item: pytest.Item) -> bool:
+    if item.get_closest_marker("full"):
+        return True
+    place = item.path.relative_to(Path(__file__).parent).as_posix()
+    elsewhere = place.startswith(SHORT_ON_SQLITE_ALONE) or not place.startswith(SHORT_ON_POSTGRESQL)
+    return KIND == "postgresql" and elsewhere
 
 
 @pytest.fixture(scope="session")

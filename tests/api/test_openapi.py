@@ -62,7 +62,7 @@ def test_what_comes_of_the_document(
     checks = [*CHECKS, negative_data_rejection] if operation.body else CHECKS
 
     @settings(
-        max_examples=300 if FULL else 10,
+        max_examples=300 if FULL else 4,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -18,7 +18,7 @@ from certwright.core.access import Grant, Role
 from certwright.operations.context import Context
 from certwright.operations.decide_request import approve_request
 from tests.api.callers import csr
-from tests.browser.looking import Looked, chromium, looking
+from tests.browser.looking import Looked, chromium, looking, views
 from tests.conftest import RUN
 from tests.console.logged_in import make_person
 from tests.operations.approving import ALICE, ONE_STEP, rules
@@ -46,8 +46,7 @@ def asking(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             yield Asking(site, browser, session)
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-@pytest.mark.parametrize("path", ["/console/ask/", TLS, CLIENT])
+@pytest.mark.parametrize(("path", "scheme", "width"), views(["/console/ask/", TLS, CLIENT]))
 def test_pages_are_sound(asking: Asking, path: str, scheme: str, width: int) -> None:
     with looking(asking.browser, asking.site, asking.session, scheme, width) as looked:
         looked.page.goto(path, wait_until="networkidle")
@@ -182,13 +181,16 @@ def test_the_key_waits_for_the_approval(asking: Asking, tmp_path: Path) -> None:
 def test_a_refused_key_is_forgotten(asking: Asking) -> None:
     with looking(asking.browser, asking.site, asking.session) as looked:
         page = looked.page
-        ask_by_browser(page, "*.example.test,nonsense")
+        with page.expect_response(
+            lambda answer: answer.request.method == "POST" and answer.url.endswith(TLS)
+        ):
+            ask_by_browser(page, "*.example.test,nonsense")  # the preview, which is another, says the same
         page.locator("text=is not a DNS name").first.wait_for()
         page.wait_for_load_state("networkidle")
         assert page.input_value("#id_csr") == ""
         assert page.is_checked("input[name=key][value=browser]")
         page.wait_for_function(NONE_KEPT)
-        assert page.evaluate("sessionStorage.getItem('certwright.pending')") is None
+        page.wait_for_function("sessionStorage.getItem('certwright.pending') === null")
 
 
 NONE_KEPT = """() => new Promise((resolve) => {

@@ -230,8 +230,13 @@ def test_from_the_first_log_in_to_a_served_certificate(installation: Installatio
             file = download(requester, password, installation.folder)
         with served_by_nginx(file, password, installation.folder) as port:
             assert presented(port, installation.root) == [NAME]
-        administrator.goto("/console/")
-        administrator.locator("main").get_by_role("link", name="pay", exact=True).click()
+        team = administrator.locator("main").get_by_role("link", name="pay", exact=True)
+        for _ in range(60):  # the worker counts now and then
+            administrator.goto("/console/")
+            if team.count():
+                break
+            administrator.wait_for_timeout(1000)
+        team.click()
         row = administrator.get_by_role("row").filter(has_text=NAME)
         row.wait_for()
         assert "pay" in row.inner_text()

@@ -1,19 +1,22 @@
-"""The pages on organizations, with their forms: nothing inaccessible, forbidden or broken."""
+"""Pages on organizations and mail addresses, with their forms: nothing inaccessible, forbidden or broken."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from certwright.core.access import Role
+from certwright.core.access import Actor, Role
 from certwright.operations.context import Context
+from certwright.operations.mailboxes import ask_for_code
 from certwright.operations.request_certificate import request_certificate
 from certwright.store.approvals import Request
-from tests.browser.looking import Looked, chromium, looking
+from certwright.store.ledger import Change
+from tests.browser.looking import LOOKS, Looked, chromium, looking
 from tests.conftest import RUN
 from tests.console.browsing import PASSWORD, make_person
 from tests.operations.approving import ONE_STEP, order, rules
@@ -28,7 +31,13 @@ PAGES = {
     "organization-upload": LIST + "of/{organization}/upload/",
     "organization-new": LIST + "new/",
     "request-validation": LIST + "requests/{request}/",
+    "mailboxes": "/console/account/mail-addresses/",
+    "mailbox": "/console/account/mail-addresses/{mailbox}/",
+    "mailbox-proofs": "/console/mail-addresses/",
+    "mailbox-take-away": "/console/mail-addresses/{mailbox}/take-away/",
 }
+MAIL = {"host": "127.0.0.1", "port": 9, "security": "none", "sender": "certwright@pki.test"}
+"""Nothing is sent: no worker runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +52,11 @@ def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     folder = tmp_path_factory.mktemp("organizations") / "home"
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         make_person(home, "olga", Role.RA_OFFICER)
+        home.configure({"mail": MAIL})
         with home.served() as site:
-            with chromium(site.ports["https"]) as browser:
-                with logged_in(browser, site, "light", 1280) as looked:
-                    look(looked, LIST, "organizations-none")
+            with chromium(site.ports["https"]) as browser, logged_in(browser, site, "light", 1280) as looked:
+                look(looked, LIST, "organizations-none")
+                look(looked, PAGES["mailboxes"], "mailboxes-none")
             addresses = home.run(_fill)
             with chromium(site.ports["https"]) as browser:
                 yield Looks(site, browser, addresses)
@@ -57,7 +67,26 @@ async def _fill(context: Context) -> dict[str, str]:
     row = await vetted(context)
     request = await request_certificate(context, order(actor=ADMINISTRATOR))
     assert isinstance(request, Request)
-    return {"organization": str(row.id), "request": str(request.row.id)}
+    return {"organization": str(row.id), "request": str(request.row.id), "mailbox": await _mailboxes(context)}
+
+
+async def _mailboxes(context: Context) -> str:
+    """Proofs in every state; the newest waits for its code."""
+    olga = Actor("user:olga", user="olga")
+    made = [
+        await ask_for_code(context, olga, f"{name}@{'long-' * 9}name.example.test")
+        for name in ("asked", "failed", "gone", "proved", "olga.the.officer.of.registration")
+    ]
+    now = context.clock()
+    mailed = {"mail_at": None, "mailed_at": now, "good_until": now + timedelta(days=1)}
+    after = [
+        made[1]._replace(mail_at=None, problem="the mail server said 550: nobody of that name"),
+        made[2]._replace(mail_at=None, proved_at=now, taken_away_at=now, taken_away_why="they have left"),
+        made[3]._replace(mail_at=None, proved_at=now),
+        made[4]._replace(**mailed),
+    ]
+    await context.ledger.commit(Change(replaced=[*zip(made[1:], after, strict=True)]))
+    return str(made[4].id)
 
 
 @contextmanager
@@ -81,7 +110,7 @@ def look(looked: Looked, address: str, name: str) -> None:
     assert looked.page.evaluate(overflow) <= 0
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_pages_are_sound(looks: Looks, scheme: str, width: int) -> None:
     with logged_in(looks.browser, looks.site, scheme, width) as looked:
         for name, address in {"organizations": LIST, **PAGES}.items():

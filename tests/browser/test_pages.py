@@ -21,8 +21,8 @@ from certwright.operations.list_certificates import CertificateFilter, list_cert
 from certwright.operations.list_events import EventFilter, list_events
 from certwright.operations.remind import fill_campaign
 from tests.api.callers import csr
-from tests.browser.looking import chromium, looking
-from tests.conftest import FULL, RUN
+from tests.browser.looking import chromium, looking, views
+from tests.conftest import RUN
 from tests.console.logged_in import make_person
 from tests.real import certwright as real_certwright
 from tests.real.certwright import ADMINISTRATOR, Home, Site
@@ -59,14 +59,6 @@ CONFIGURATION = {
     "profile-edit": "/console/profiles/tls-server/edit/",
     "settings": "/console/settings/",
 }
-LIGHT, DARK = ("light", 1280), ("dark", 390)
-ALL_LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
-VIEWS = [
-    *((name, scheme, width) for name in PAGES for scheme, width in (ALL_LOOKS if FULL else (LIGHT, DARK))),
-    *((name, scheme, width) for name in CONFIGURATION for scheme, width in (LIGHT, DARK)),
-]
-
-
 ONE = CertificateFilter(name="host1.example.test")
 
 
@@ -119,7 +111,7 @@ async def _fill(context: Context) -> dict[str, str]:
     return {"fingerprint": row.fingerprint.hex(), "event": str(founding.id)}
 
 
-@pytest.mark.parametrize(("name", "scheme", "width"), VIEWS)
+@pytest.mark.parametrize(("name", "scheme", "width"), views(PAGES | CONFIGURATION))
 def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> None:
     with looking(looks.browser, looks.site, looks.session, scheme, width) as looked:
         looked.page.goto((PAGES | CONFIGURATION)[name].format(**looks.objects), wait_until="networkidle")

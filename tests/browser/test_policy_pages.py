@@ -17,7 +17,7 @@ from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.policy_replays import replay_follow_up, start_replay
 from certwright.operations.save_policy import save_policy
 from tests.api.callers import csr
-from tests.browser.looking import chromium, looking
+from tests.browser.looking import chromium, looking, views
 from tests.conftest import RUN
 from tests.console.logged_in import make_person
 from tests.real import certwright as real_certwright
@@ -86,8 +86,7 @@ async def _fill(context: Context) -> dict[str, int]:
     return {"done": done.id, "waiting": waiting.id}
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("name", "scheme", "width"), views(PAGES))
 def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> None:
     with looking(looks.browser, looks.site, looks.session, scheme, width) as looked:
         looked.page.goto(PAGES[name].format(**looks.drafts), wait_until="load", timeout=120_000)

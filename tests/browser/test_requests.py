@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from certwright.core.access import Role
-from tests.browser.looking import Looked, chromium, looking
+from tests.browser.looking import LOOKS, Looked, chromium, looking
 from tests.conftest import RUN
 from tests.console.browsing import PASSWORD, browser, make_person
 from tests.console.test_request_pages import HOSTILE, ask, prepare
@@ -61,7 +61,7 @@ def words_stay_words(page: Page) -> None:
     assert page.get_by_text("<script>alert(1)</script>").count() >= 1
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", PHONE)])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_pages_are_sound(desk: Desk, scheme: str, width: int) -> None:
     shown = {
         "requests": "/console/requests/",

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.looking import chromium, looking
-from tests.conftest import FULL
+from tests.browser.looking import LOOKS, chromium, looking
 from tests.console.test_saml_log_in import ANSWER, Place, opened
 from tests.real.certwright import Home
 
@@ -51,7 +50,7 @@ def test_the_answer_of_another_site_logs_in_without_another_click(browser: Brows
     context.close()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("dark", 390), *([("light", 1280)] if FULL else [])])
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_without_scripts_the_page_between_has_a_button(
     browser: Browser, place: Place, scheme: str, width: int
 ) -> None:

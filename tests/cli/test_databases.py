@@ -71,8 +71,8 @@ RIGHT, WRONG = (base64.b64encode(bytes(range(start, start + 32))).decode() for s
 @pytest.mark.parametrize(
     ("setting", "right", "wrong"),
     [
-        ("KEY_ENCRYPTION_KEY", RIGHT, WRONG),
-        ("KEY_ENCRYPTION_KEY_FILE", RIGHT, WRONG),
+        pytest.param("KEY_ENCRYPTION_KEY", RIGHT, WRONG, marks=pytest.mark.full),
+        pytest.param("KEY_ENCRYPTION_KEY_FILE", RIGHT, WRONG, marks=pytest.mark.full),
         ("KEY_ENCRYPTION_PASSPHRASE", "a long passphrase", "another passphrase"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RUN
-from tests.console.browsing import PROXIED, alerts, browser, events, make_person
+from tests.console.browsing import PASSWORD, PROXIED, alerts, browser, events, make_person
 from tests.real import certwright as real_certwright
 from tests.real.certwright import Home, Site
 
@@ -41,6 +41,20 @@ def test_who_fails_too_often_waits_and_the_owner_elsewhere_does_not(known: bool,
             assert owner.log_in(name).status_code == 302
             owner.send("/login/out/")
         assert alerts(attacker.log_in(name)) == WAIT
+
+
+def test_the_current_password_is_not_guessed_by_changing_it(careful: Site) -> None:
+    name = make_person(careful.home, "unattended")
+    with browser(careful) as thief:
+        assert thief.log_in(name).status_code == 302
+        new = {"password1": "another long sentence 9", "password2": "another long sentence 9"}
+        for number in range(3):
+            answer = thief.send("/login/password/", oldpassword=f"guess {number}", **new)
+            assert "The current password is wrong." in answer.text
+        answer = thief.send("/login/password/", oldpassword=PASSWORD, **new)
+        assert WAIT[0] in answer.text
+        assert len(events(careful.home, "login.failed", f"user:{name}")) == 3
+        assert events(careful.home, "login.locked", f"user:{name}")
 
 
 def test_an_address_that_tries_many_accounts_waits_for_all(careful: Site) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from certwright.core.access import GIVEN_ROLES, Grant
+from certwright.core.access import GIVEN_ROLES, Actor, Grant
 from certwright.core.errors import SecondPersonNeeded
 from certwright.core.request import parse_csr
 from certwright.core.rules import RuleSet
@@ -26,6 +26,7 @@ from certwright.operations.evidence import upload_evidence
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.list_certificates import CertificateFilter
 from certwright.operations.list_events import EventFilter, list_events
+from certwright.operations.mailboxes import ask_for_code
 from certwright.operations.manage_teams import create_team
 from certwright.operations.organizations import save_organization
 from certwright.operations.policy_replays import start_replay
@@ -33,6 +34,7 @@ from certwright.operations.record_check import CheckOrder, record_check
 from certwright.operations.request_certificate import request_certificate
 from certwright.operations.save_policy import save_policy
 from certwright.operations.save_second_person import save_second_person
+from certwright.operations.vetting_settings import VettingSettings
 from certwright.store.approvals import Request
 from certwright.store.people_rows import ProposalRow
 from tests.api.callers import csr
@@ -73,6 +75,7 @@ EXAMPLES = {
     "check/<slug:kind>/": "check/address/",
     "revoke/<int:check>/": "revoke/{check}/",
     "documents/<int:evidence>/": "documents/{evidence}/",
+    "mail-addresses/<int:identifier>/": "mail-addresses/{mailbox}/",
 }
 """What stands for the parameters of an address: the longest entry that is in it is put in."""
 RULES = """
@@ -136,7 +139,8 @@ async def _fill_organization(context: Context) -> dict[str, str]:
 
 
 async def _fill_rest(context: Context) -> dict[str, str]:
-    """A campaign about nothing of anybody's, and an act that waits for a second person."""
+    """A campaign about nothing of anybody's, an act that waits for a second person, and a mail address that
+    who has no role wants to prove."""
     due = context.clock() + timedelta(days=30)
     chosen = CertificateFilter(name="host.example.test")
     campaign = await open_campaign(context, ADMINISTRATOR, CampaignOrder("Spring", "Still?", chosen, due))
@@ -144,7 +148,9 @@ async def _fill_rest(context: Context) -> dict[str, str]:
     with pytest.raises(SecondPersonNeeded):
         await save_policy(context, ADMINISTRATOR, RuleSet(), "", anyway=True)
     [proposal] = await context.database.select(ProposalRow, "1 = 1")
-    return {"campaign": str(campaign.id), "proposal": str(proposal.id)}
+    context.vetting = VettingSettings(mails=True)
+    proof = await ask_for_code(context, Actor("user:example", user="example"), "example@example.test")
+    return {"campaign": str(campaign.id), "proposal": str(proposal.id), "mailbox": str(proof.id)}
 
 
 def filled(address: str, objects: dict[str, str]) -> str:

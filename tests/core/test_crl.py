@@ -479,6 +479,7 @@ def test_nss_imports_and_lists(tmp_path: Path) -> None:
     assert run("crlutil", "-L", "-d", database, "-n", "toy").count("Serial Number:") == 3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("algorithm", ["ml-dsa-44", "ml-dsa-65", "ml-dsa-87"])
 def test_openssl_of_debian_13_verifies_ml_dsa(algorithm: str) -> None:
     try:

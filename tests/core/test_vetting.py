@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from certwright.core.distinguished_name import parse_name
 from certwright.core.names import Identifier, IdentifierKind
 from certwright.core.rules_facts import Validation
-from certwright.core.vetted_subject import differences, prepared, reached
+from certwright.core.vetted_subject import Control, differences, prepared, reached
 from certwright.core.vetting import (
     FIELDS,
     FOR_ORGANIZATION,
@@ -186,6 +186,7 @@ def test_nobody_reaches_extended_alone(checks: tuple[Done, ...], who: str) -> No
 
 DNS = (Identifier(IdentifierKind.DNS, "www.example.test"),)
 VETTED = Vetted(RECORD_FIELDS, EXTENDED)
+NOTHING = Control()
 FULL = (
     "CN=www.example.test,O=MÜLLER &  Söhne gmbh,serialNumber=HRB 12345,L=berlin,C=DE,"
     "businessCategory=Private Organization,1.3.6.1.4.1.311.60.2.1.3=DE"
@@ -217,7 +218,8 @@ FULL = (
 def test_how_far_a_subject_is_validated(
     subject: str, names: tuple[Identifier, ...], proved: bool, expected: Validation
 ) -> None:
-    found = reached(parse_name(subject), names, proved, [VETTED], AGES, NOW)
+    control = Control(frozenset(names)) if proved else NOTHING
+    found = reached(parse_name(subject), names, control, [VETTED], AGES, NOW)
     assert found.validation is expected
     for further in ORDER[ORDER.index(expected) + 1 :]:
         assert found.missing[further], "why it is no further is told"
@@ -244,7 +246,7 @@ def test_a_common_name_and_a_mail_address_are_one_of_the_names(said: str, expect
     """They would be anybody's else, on a certificate that says that identity was checked."""
     names = (*DNS, Identifier(IdentifierKind.EMAIL, "me@example.test"))
     subject = parse_name(f"{said},{FULL.partition(',')[2]}")
-    found = reached(subject, names, False, [VETTED], AGES, NOW).validation
+    found = reached(subject, names, NOTHING, [VETTED], AGES, NOW).validation
     assert found is (Validation.EXTENDED if expected else Validation.DOMAIN)
 
 
@@ -253,17 +255,17 @@ def test_a_domain_that_comes_after_the_due_diligence_is_for_an_organization_alon
     vetted = Vetted(RECORD_FIELDS, (*EXTENDED, late))
     names = (Identifier(IdentifierKind.DNS, "www.late.test"),)
     subject = parse_name(FULL.replace("www.example.test", "www.late.test"))
-    assert reached(subject, names, False, [vetted], AGES, NOW).validation is Validation.ORGANIZATION
+    assert reached(subject, names, NOTHING, [vetted], AGES, NOW).validation is Validation.ORGANIZATION
     again = check(CheckKind.DUE_DILIGENCE, "user:bob", days=0.5)
     both = Vetted(RECORD_FIELDS, (*vetted.checks, again))
-    assert reached(subject, names, False, [both], AGES, NOW).validation is Validation.EXTENDED
+    assert reached(subject, names, NOTHING, [both], AGES, NOW).validation is Validation.EXTENDED
 
 
 def test_no_record_borrows_the_domains_of_another() -> None:
     beside = Vetted(RECORD_FIELDS, (check(CheckKind.DOMAIN, "user:carol", domain="victim.test"),))
     names = (Identifier(IdentifierKind.DNS, "victim.test"),)
     subject = parse_name(FULL.replace("www.example.test", "victim.test"))
-    assert reached(subject, names, False, [VETTED, beside], AGES, NOW).validation is Validation.DOMAIN
+    assert reached(subject, names, NOTHING, [VETTED, beside], AGES, NOW).validation is Validation.DOMAIN
 
 
 def test_a_name_is_within_a_domain_or_it_is_not() -> None:

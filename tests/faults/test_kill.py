@@ -65,7 +65,7 @@ def kill(site: Site, what: str, chance: random.Random) -> None:
 
 def lives(chance: random.Random, count: int) -> Iterator[list[str]]:
     """What to kill, in the order of killing, cut where the supervisor dies."""
-    whole = [what for what, share in SHARES.items() for _ in range(share * count // 20)]
+    whole = [what for what, share in SHARES.items() for _ in range(max(1, share * count // 20))]
     chance.shuffle(whole)
     life: list[str] = []
     for what in whole:
@@ -107,7 +107,7 @@ def test_what_was_told_survives(installation: Home, full: bool) -> None:
         clients = [AcmeClient(installation, web, seed + number) for number in range(ACME_THREADS)]
         load = Load(installation, token, THREADS, seed, others=clients)
         with load.running():
-            for deaths in lives(chance, 200 if full else 20):
+            for deaths in lives(chance, 200 if full else 10):
                 one_life(installation, load, clients, deaths, chance)
     assert all(one.told.issued for one in clients)
     orders = [url for one in clients for url in one.orders]

@@ -143,3 +143,15 @@ def test_a_worker_that_dies_in_the_middle_leaves_the_rest_to_the_next(database: 
         assert handed[0][0] == 2 * len(rows)
 
     installed(database, body)
+
+
+def test_nobody_comes_to_more_by_handing_an_endpoint_over(database: Database) -> None:
+    async def body(context: Context, _: Interposed) -> None:
+        await save_endpoint(context, ADMINISTRATOR, ENDPOINT)
+        gains = Actor("token:x", (Grant(Role.OPERATOR, "team:web"), Grant(Role.ADMINISTRATOR, "team:mail")))
+        assert await hand_over(context, gains, "alice", "", "mail") == HandedOver(0, 0, 1)
+        row = context.snapshot.endpoint("acme", "default").row
+        assert (row.team, row.owner) == ("web", "alice")
+        assert await hand_over(context, gains, "alice", "bob", "") == HandedOver(0, 1, 0)
+
+    installed(database, body)

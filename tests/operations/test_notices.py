@@ -29,6 +29,7 @@ from certwright.operations.read_notices import (
 )
 from certwright.operations.request_certificate import request_certificate
 from certwright.operations.send_notices import AGAIN, FAILURES_MAX, Post, send_notices
+from certwright.operations.tell_of_request import HOURLY_MAX
 from certwright.plugins.notifiers.smtp import SmtpNotifier, SmtpSettings
 from certwright.store.approvals import Request
 from certwright.store.ledger import Change
@@ -43,6 +44,7 @@ from tests.real.pki import ADMINISTRATOR, MovableClock
 from tests.real.processes import free_port
 
 Body = Callable[[Context, MovableClock], Awaitable[None]]
+STRANGER = (Grant(Role.REQUESTER),)
 NAMES = ("alice", "bob", "carol", "dave", "robert")
 
 
@@ -87,12 +89,40 @@ async def news(context: Context) -> list[tuple[str, str]]:
     return [(row.account or f"@{row.team}", row.text) for row in rows]
 
 
+async def news_of(context: Context) -> list[tuple[str, str]]:
+    """The same, and they stay unread."""
+    rows = await context.database.select(NoticeRow, '"read_at" IS NULL ORDER BY "account", "team"')
+    return [(row.account or f"@{row.team}", row.text) for row in rows]
+
+
 def post(port: int, **more: Any) -> Post:
     settings = SmtpSettings("127.0.0.1", port, "none", "certwright@pki.test", "pki.test", seconds=5.0, **more)
     return Post(SmtpNotifier(settings), "https://pki.test:8443")
 
 
 # -- who is told ---------------------------------------------------------------------------------
+
+
+def test_strangers_who_ask_for_much_fill_no_mailbox(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        await rules(context, TWO_STEPS)
+        await grant_role(context, ADMINISTRATOR, "user:robert", Grant(Role.RA_OFFICER))
+        for number in range(HOURLY_MAX + 3):
+            await request_certificate(context, order(f"{number}.pay.test", Actor("acme:x", STRANGER)))
+        for name in ("alice", "bob", "robert"):
+            found = [text for who, text in await news_of(context) if who == name]
+            assert len(found) == HOURLY_MAX
+            assert sum("waits for your approval" in text for text in found) == HOURLY_MAX - 1
+            assert sum("Many requests wait for your approval." in text for text in found) == 1
+        await grant_role(context, ADMINISTRATOR, "user:carol", Grant(Role.RA_OFFICER))
+        await news(context)
+        await asked(context)
+        assert [who for who, _ in await news(context)] == ["carol"]
+        later(clock, seconds=3601)
+        await asked(context)
+        assert [who for who, _ in await news(context)] == ["alice", "bob", "carol"]
+
+    installed(database, body)
 
 
 def test_a_request_is_told_to_those_who_may_decide_and_its_end_to_who_asked(database: Database) -> None:

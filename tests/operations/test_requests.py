@@ -15,6 +15,7 @@ from certwright.core.errors import (
     Refused,
     Unavailable,
 )
+from certwright.core.profile_document import to_document
 from certwright.operations.context import Context
 from certwright.operations.decide_request import approve_request, reject_request
 from certwright.operations.expire_requests import ask_for_approved, expire_requests
@@ -24,6 +25,7 @@ from certwright.operations.issue_approved import ISSUE_APPROVED, issue_approved
 from certwright.operations.preview import preview
 from certwright.operations.request_certificate import Words, request_certificate
 from certwright.operations.resubmit_request import resubmit_request
+from certwright.operations.save_profile import save_profile
 from certwright.operations.withdraw_request import withdraw_request
 from certwright.store.approvals import Request, load_request
 from certwright.store.rows import AuditEventRow, CertificateNameRow, CertificateRow, OutboxRow
@@ -42,7 +44,7 @@ from tests.operations.approving import (
 )
 from tests.operations.installed import later, with_installation
 from tests.real.databases import Database
-from tests.real.pki import MovableClock, Secrets, found, opened
+from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, opened
 
 
 def status(context: Context, request: Request) -> RequestStatus:
@@ -229,6 +231,42 @@ def test_rules_that_changed_meanwhile_are_asked_again(database: Database) -> Non
         assert "Use another name." in failed.row.problem
         await rules(context, "")
         assert status(context, await approve_request(context, ALICE, third.row.id)) is RequestStatus.ISSUED
+
+    with_installation(database, body)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"extended_key_usage": {"purposes": ["serverAuth", "clientAuth"]}}, "extensions"),
+        ({"subject": {"attributes": [{"type": "O", "source": "fixed", "value": "Other"}]}}, "subject"),
+        ({"lifetime": {"default": "95d", "maximum": "100d"}}, "lifetime"),
+        ({"must_staple": "always"}, "extensions"),
+    ],
+)
+def test_a_profile_that_changed_meanwhile_issues_nothing_else_than_was_approved(
+    database: Database, change: dict[str, object], found: str
+) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        await rules(context, TWO_STEPS)
+        first, second = await waiting(context), await waiting(context, "b.pay.test")
+        await approve_request(context, ALICE, first.row.id)
+        await approve_request(context, BOB, first.row.id)
+        before = to_document(context.snapshot.profile("tls-server"))
+        await save_profile(context, ADMINISTRATOR, {**before, **change})
+        failed = await approve_request(context, CAROL, first.row.id)
+        assert status(context, failed) is RequestStatus.FAILED
+        text = (
+            f"{found} would not be as approved, since profile tls-server has changed; make the request again"
+        )
+        assert text in failed.row.problem
+        assert not await certificates(context)
+        as_it_was = {**before, "version": context.snapshot.profile("tls-server").version}
+        as_it_was["description"], as_it_was["server_made_keys"] = "other words", True
+        await save_profile(context, ADMINISTRATOR, as_it_was)
+        for who in (ALICE, BOB, CAROL):
+            done = await approve_request(context, who, second.row.id)
+        assert status(context, done) is RequestStatus.ISSUED
 
     with_installation(database, body)
 

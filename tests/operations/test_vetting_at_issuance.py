@@ -25,7 +25,7 @@ from certwright.operations.preview import preview
 from certwright.operations.record_check import revoke_check
 from certwright.operations.request_certificate import request_certificate
 from certwright.operations.save_profile import save_profile
-from certwright.operations.vetting_reached import Organization, organizations_for
+from certwright.operations.vetting_reached import OnRecord, on_record_for
 from certwright.operations.vetting_state import request_validation
 from certwright.store.approvals import Request
 from tests.operations.approving import ALICE, BOB, REQUESTER, rules
@@ -173,12 +173,12 @@ def test_nothing_is_issued_on_a_check_that_was_revoked_meanwhile(
         row = await vetted(context)
         phone = await checked(context, row.id, CheckKind.CALL_BACK)
 
-        async def overtaken(*given: object) -> tuple[Organization, ...]:
-            found = await organizations_for(*given)  # type: ignore[arg-type]
+        async def overtaken(*given: object) -> OnRecord:
+            found = await on_record_for(*given)  # type: ignore[arg-type]
             await revoke_check(context, ALICE, row.id, phone.id, "not them")
             return found
 
-        monkeypatch.setattr(module, "organizations_for", overtaken)
+        monkeypatch.setattr(module, "on_record_for", overtaken)
         with pytest.raises(Moved):
             await issue(context, order())
         [(number,)] = await context.database.query("""SELECT count(*) FROM "certificate" WHERE "team" = '' AND

@@ -152,10 +152,12 @@ def test_zlint_on_every_profile(of_every_profile: list[Signed]) -> None:
     assert zlint(of_every_profile) == []
 
 
+@pytest.mark.full
 def test_pkilint_on_status_data(worlds: Worlds, tmp_path: Path) -> None:
     assert pkilint(of_every_algorithm(worlds), tmp_path) == []
 
 
+@pytest.mark.full
 def test_zlint_on_status_data(worlds: Worlds) -> None:
     """It knows no OCSP answers."""
     assert zlint([one for one in of_every_algorithm(worlds) if one.kind != "ocsp"]) == []

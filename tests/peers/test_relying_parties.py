@@ -14,6 +14,7 @@ import pytest
 
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.revocation import Reason
+from tests.lengths import mostly_full
 from tests.peers.conftest import Worlds
 from tests.peers.judging import EXPECTED, SECONDS, judged, openssl_ocsp, openssl_verify, run
 from tests.peers.world import NAMES, World
@@ -76,6 +77,7 @@ def newer_openssl(newer: Debian13, world: World, *arguments: str) -> subprocess.
     return newer.run("openssl", *arguments, files=files)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("algorithm", [*ML_DSA, KeyAlgorithm.ED448])
 def test_newer_openssl(worlds: Worlds, newer: Debian13, algorithm: KeyAlgorithm) -> None:
     world = worlds[algorithm]
@@ -170,7 +172,7 @@ def java(tmp_path_factory: pytest.TempPathFactory) -> Callable[[World, str, list
     return judge
 
 
-@pytest.mark.parametrize("algorithm", CLASSICAL)
+@pytest.mark.parametrize("algorithm", mostly_full(CLASSICAL, KeyAlgorithm.RSA_2048, KeyAlgorithm.ECDSA_P256))
 def test_java(
     worlds: Worlds, java: Callable[[World, str, list[str]], list[str]], algorithm: KeyAlgorithm
 ) -> None:
@@ -187,7 +189,7 @@ KEYTOOL = {
 }
 
 
-@pytest.mark.parametrize("algorithm", KEYTOOL)
+@pytest.mark.parametrize("algorithm", mostly_full(KEYTOOL, KeyAlgorithm.ECDSA_P384))
 def test_keytool(worlds: Worlds, tmp_path: Path, algorithm: KeyAlgorithm) -> None:
     """A key and a request made by keytool; of what comes back only the root is taken without a check. The
     others are refused before it is there: nobody is asked, and that is a no."""
@@ -244,6 +246,7 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "judge"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("algorithm", [one for one in KeyAlgorithm if one is not KeyAlgorithm.ED448])
 def test_go(worlds: Worlds, go: Path, algorithm: KeyAlgorithm) -> None:
     world = worlds[algorithm]

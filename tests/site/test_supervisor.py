@@ -108,9 +108,8 @@ def test_what_serves_is_not_ended_for_what_does_not(tmp_path: Path) -> None:
         assert before[1] in site.children()
 
 
-def test_a_process_that_stands_still_is_replaced(tmp_path: Path, full: bool) -> None:
-    if not full:
-        pytest.skip("takes half a minute; the full run has it")
+@pytest.mark.full
+def test_a_process_that_stands_still_is_replaced(tmp_path: Path) -> None:
     with running(tmp_path / "home") as site:
         (stopped,) = site.children()
         os.kill(stopped, signal.SIGSTOP)

@@ -55,7 +55,9 @@ Document = dict[str, Any]
 
 async def bearer(context: Context, scope: Scope) -> Actor:
     """Who sends this request, by its token. Raises Unauthenticated."""
-    return await context.snapshots.find(lambda snapshot: holder(snapshot, scope, context.clock()))
+    actor = await context.snapshots.find(lambda snapshot: holder(snapshot, scope, context.clock()))
+    context.token_uses.saw(actor, context.clock())
+    return actor
 
 
 def holder(snapshot: Snapshot, scope: Scope, now: datetime) -> Actor:

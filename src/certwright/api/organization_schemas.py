@@ -137,7 +137,7 @@ class EvidenceBody(Body):
 class NameShown(Answer):
     name: str
     shown_by: str = Field(
-        description="The challenge, or the vetted domain; empty where control is not shown."
+        description="The challenge, the vetted domain, or a code by mail; empty where control is not shown."
     )
     at: Time | None
     perspectives: list[str]

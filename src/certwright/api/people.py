@@ -74,6 +74,7 @@ def _token(token: ListedToken) -> Document:
         "created_by": row.created_by,
         "expires_at": _or_none(row.expires_at),
         "revoked_at": _or_none(row.revoked_at),
+        "used_at": _or_none(token.used_at),
         "account": token.account,
         "grants": [_grant(one) for one in token.grants],
     }

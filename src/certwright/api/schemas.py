@@ -452,6 +452,7 @@ class Token(Answer):
     created_by: str
     expires_at: Time | None
     revoked_at: Time | None
+    used_at: Time | None = Field(description="The hour of its last use, some seconds later; null: none.")
     account: str = Field(description="Whose it is; empty: nobody's.")
     grants: list[Grant]
 

@@ -50,9 +50,10 @@ class BearerToken(HttpAuthBase):
         self._most = most
 
     def __call__(self, request: HttpRequest) -> Actor:
-        scope = request.META["asgi.scope"]
+        scope, context = request.META["asgi.scope"], bridge().context
         try:
-            actor = holder(bridge().context.snapshot, scope, bridge().context.clock())
+            actor = holder(context.snapshot, scope, context.clock())
+            context.token_uses.saw(actor, context.clock())
         except Unauthenticated:
             actor = bridge().call(lambda context: bearer(context, scope))
         request.auth = actor  # type: ignore[attr-defined]

@@ -101,11 +101,14 @@ def list_all(session: Session) -> None:
             one["account"],
             "revoked" if one["revoked_at"] else "good",
             (one["expires_at"] or "")[:16].replace("T", " "),
+            (one["used_at"] or "never")[:16].replace("T", " "),
             ", ".join(f"{grant['role']} within {grant['scope']}" for grant in one["grants"]),
         )
         for one in found
     ]
-    session.output.show({"tokens": found}, columns(("NAME", "ACCOUNT", "STATUS", "UNTIL", "ROLES"), rows))
+    session.output.show(
+        {"tokens": found}, columns(("NAME", "ACCOUNT", "STATUS", "UNTIL", "USED", "ROLES"), rows)
+    )
 
 
 @app.command()
@@ -132,6 +135,7 @@ def _document(token: ListedToken) -> Document:
         "created_by": row.created_by,
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
         "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None,
+        "used_at": token.used_at.isoformat() if token.used_at else None,
         "account": token.account,
         "grants": _grants(token.grants),
     }

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("policy/", include("certwright.console.policy.urls")),
     path("", include("certwright.console.proposals.urls")),
     path("", include("certwright.console.notices.urls")),
+    path("", include("certwright.console.mailboxes.urls")),
     path("", include("certwright.console.authorities.urls")),
     path("", include("certwright.console.endpoints.urls")),
     path("", include("certwright.console.profiles.urls")),

@@ -65,22 +65,27 @@ def told(steps: Iterable[ApprovalStep]) -> str:
 @dataclass(frozen=True, slots=True)
 class Granted:
     """What people have approved by this request: these steps were passed, for a certificate of this and no
-    more."""
+    more. `shape` is what `profile_document.shape_of` gave of the profile when the request was made."""
 
     request: int
     steps: tuple[ApprovalStep, ...]
     names: tuple[Identifier, ...]
     subject: DistinguishedName
     lifetime: int
+    shape: str
 
 
-def check_granted(granted: Granted, facts: IssuanceFacts) -> None:
+def check_granted(granted: Granted, facts: IssuanceFacts, shape: str) -> None:
     """What would be issued now is what was approved. Raises Refused: the profile has changed meanwhile."""
-    same = set(facts.names) == set(granted.names) and str(facts.subject) == str(granted.subject)
-    if not same or facts.lifetime > granted.lifetime + DAY:
-        text = (
-            "names, subject or lifetime would not be those that were approved, since the profile has changed"
-        )
+    changed = {
+        "names": set(facts.names) != set(granted.names),
+        "subject": str(facts.subject) != str(granted.subject),
+        "lifetime": facts.lifetime > granted.lifetime + DAY,
+        "extensions": shape != granted.shape,
+    }
+    if any(changed.values()):
+        found = " and ".join(name for name, is_so in changed.items() if is_so)
+        text = f"{found} would not be as approved, since profile {facts.profile} has changed"
         raise Refused((Reason("request.changed", f"{text}; make the request again"),))
 
 

@@ -12,6 +12,8 @@ from enum import StrEnum
 VALUE_MAX = 200
 TEXT_MAX = 1000
 SUBJECT_MAX = 150
+ADDRESS_MAX = 320
+"""Of a mail address: 64 octets, an @, 255 (RFC 5321 section 4.5.3.1)."""
 MISSING = "\N{REPLACEMENT CHARACTER}"
 ADDRESS = re.compile(
     r"(?P<local>[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*)"
@@ -26,6 +28,7 @@ class Telling(StrEnum):
     """What a notice tells."""
 
     REQUEST_WAITS = "request.waits"
+    REQUESTS_WAIT = "requests.wait"
     REQUEST_REJECTED = "request.rejected"
     REQUEST_EXPIRED = "request.expired"
     REQUEST_ISSUED = "request.issued"
@@ -39,6 +42,8 @@ class Telling(StrEnum):
 
 ENGLISH: Mapping[str, str] = {
     Telling.REQUEST_WAITS: "A request of {requester} for {names} waits for your approval (step {step}).",
+    Telling.REQUESTS_WAIT: "Many requests wait for your approval. For an hour you are not told of each; "
+    "the list of requests has all.",
     Telling.REQUEST_REJECTED: "Your request for {names} was rejected: {reason}",
     Telling.REQUEST_EXPIRED: "Your request for {names} has expired: nobody decided on it in time.",
     Telling.REQUEST_ISSUED: "Your request for {names} was approved, and its certificate is issued.",
@@ -48,6 +53,14 @@ ENGLISH: Mapping[str, str] = {
     Telling.ATTESTATION_OVERDUE: "{title}: an answer is missing for {number}, which was due on {due}.",
     Telling.ATTESTATION_ESCALATED: "{title}: nobody has answered for {number}, which was due on {due}.",
     Telling.HANDED_OVER: "{actor} has handed certificates over to you, {name} among them.",
+    "mailbox.subject": "Is {address} yours?",
+    "mailbox.asked": "The account {account} at {base} says that {address} is theirs, and wants certificates "
+    "for it.",
+    "mailbox.yours": "If that is you: open this page, log in as {account}, and paste the code there.",
+    "mailbox.code": "Code, good until {until} UTC, once:",
+    "mailbox.not_yours": "If it is not you, do nothing, and give the code to nobody: who has it could sign "
+    "mail in your name.",
+    "mailbox.foot": "Certwright at {base} has written this by itself; nobody reads an answer.",
     "mail.greeting": "Hello {name},",
     "mail.look": "Look at it here:",
     "mail.foot": "Certwright at {base} has written this by itself; nobody reads an answer. Whether you get "
@@ -88,3 +101,16 @@ def mail_text(text: str, link: str, base: str, name: str, words: Mapping[str, st
     if link:
         lines += [words["mail.look"], base + link, ""]
     return "\n".join([*lines, "-- ", words["mail.foot"].format(base=base), ""])
+
+
+def code_mail(facts: Mapping[str, str], words: Mapping[str, str] = ENGLISH) -> tuple[str, str]:
+    """Subject and text of the mail by which somebody shows that an address is theirs. `facts` are `address`,
+    `account`, `base`, `link` (a path below that), `code` and `until`."""
+    plain = {name: harmless(value, ADDRESS_MAX) for name, value in facts.items()}
+
+    def said(name: str) -> str:
+        return words[name].format_map(plain)
+
+    lines = [said("mailbox.asked"), "", said("mailbox.yours"), "", plain["base"] + plain["link"], ""]
+    lines += [said("mailbox.code"), "", plain["code"], "", said("mailbox.not_yours"), ""]
+    return mail_subject(said("mailbox.subject")), "\n".join([*lines, "-- ", said("mailbox.foot"), ""])

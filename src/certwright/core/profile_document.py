@@ -5,6 +5,8 @@ Malformed naming the field. `to_document` writes what reads back to an equal pro
 """
 
 import ipaddress
+import json
+from hashlib import sha256
 from typing import Any
 
 from . import der
@@ -352,6 +354,18 @@ def _check_coherence(profile: Profile) -> None:
 
 
 # -- writing ---------------------------------------------------------------------------------------
+
+
+_SHAPED_OTHERWISE = ("name", "version", "description", "keys", "lifetime", "subject", "names")
+_NOT_SAID = ("server_made_keys", "lint", "validation")
+
+
+def shape_of(profile: Profile) -> str:
+    """SHA-256, in hex, of what a profile puts into certificates beside key, subject, names and dates. Two
+    versions of the same shape make the same of one request."""
+    left_out = {*_SHAPED_OTHERWISE, *_NOT_SAID}
+    said = {name: value for name, value in to_document(profile).items() if name not in left_out}
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def to_document(profile: Profile) -> dict[str, Any]:

@@ -42,6 +42,15 @@ _UNSEEN |= {chr(code) for code in range(0xFE00, 0xFE10)}
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """Of which names control was shown one by one, by a challenge or a mail; domains of organizations come on
+    top. `missing` says of others what is to be done, where more can be said than that nobody has."""
+
+    shown: frozenset[Identifier] = frozenset()
+    missing: Mapping[Identifier, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """`validation` is how far it goes; `missing` says in plain words what stands before each level."""
 
@@ -93,30 +102,27 @@ def _is_one_of(oid: str, value: str, names: Sequence[Identifier], vetted: Vetted
 def reached(
     subject: DistinguishedName,
     names: Sequence[Identifier],
-    proved: bool,
+    control: Control,
     organizations: Iterable[Vetted],
     ages: Ages,
     now: datetime,
 ) -> Reached:
-    """How far an issuance is validated.
-
-    `proved` says that control of every name was shown by a challenge. `organizations` are those that the
-    certificate may be for; it is the one that its O names.
-    """
+    """How far an issuance is validated. `organizations` are those that the certificate may be for; it is the
+    one that its O names."""
     known = tuple(organizations)
     named = subject.values(ORGANIZATION)
     wanted = {prepared(value) for value in named}
     mine = [one for one in known if {prepared(one.legal_name)} == wanted]
     covering = mine or known
     domains = frozenset[str]().union(*[domains_of(one, ages, now) for one in covering])
-    uncovered = () if proved else _uncovered(names, domains)
+    uncovered = _uncovered(names, control, domains)
     base = Validation.DOMAIN if names and not uncovered else Validation.NONE
     of_names = uncovered or (() if names else ("there are no names to be proved",))
     if not mine:
         why = _nobody(named)
         missing = {Validation.DOMAIN: of_names, Validation.ORGANIZATION: why, Validation.EXTENDED: why}
         return Reached(base, "", missing)
-    best = [_beside(subject, names, proved, one, ages, now) for one in mine]
+    best = [_beside(subject, names, control, one, ages, now) for one in mine]
     of_record = min(best, key=_lacking)
     missing = {**of_record.missing, Validation.DOMAIN: of_names}
     return Reached(
@@ -126,13 +132,17 @@ def reached(
     )
 
 
-def _uncovered(names: Sequence[Identifier], domains: frozenset[str]) -> tuple[str, ...]:
-    return tuple([f"nobody has shown control of {one}" for one in names if not within(one, domains)])
+def _uncovered(names: Sequence[Identifier], control: Control, domains: frozenset[str]) -> tuple[str, ...]:
+    without = [one for one in names if one not in control.shown and not within(one, domains)]
+    return tuple([control.missing.get(one, f"nobody has shown control of {one}") for one in without])
 
 
-def _unseen_by_others(names: Sequence[Identifier], diligent: frozenset[str]) -> tuple[str, ...]:
+def _unseen_by_others(
+    names: Sequence[Identifier], control: Control, diligent: frozenset[str]
+) -> tuple[str, ...]:
     text = "nobody else has gone through what shows control of {}; have the due diligence done"
-    return tuple([text.format(one) for one in names if not within(one, diligent)])
+    without = [one for one in names if one not in control.shown and not within(one, diligent)]
+    return tuple([text.format(one) for one in without])
 
 
 def _lacking(one: Reached) -> tuple[int, int]:
@@ -148,7 +158,7 @@ def _nobody(named: tuple[str, ...]) -> tuple[str, ...]:
 def _beside(
     subject: DistinguishedName,
     names: Sequence[Identifier],
-    proved: bool,
+    control: Control,
     vetted: Vetted,
     ages: Ages,
     now: datetime,
@@ -157,8 +167,8 @@ def _beside(
     somebody else has gone through."""
     level, wrong = level_of(vetted, ages, now), differences(subject, names, vetted)
     known, diligent = domains_of(vetted, ages, now), diligent_domains_of(vetted, ages, now)
-    of_organization = () if proved else _uncovered(names, known)
-    of_extended = () if proved or of_organization else _unseen_by_others(names, diligent)
+    of_organization = _uncovered(names, control, known)
+    of_extended = () if of_organization else _unseen_by_others(names, control, diligent)
     lacks = [short_name(oid) for oid in EXTENDED_HAS if not subject.values(oid)]
     absent = (f"the subject has no {', '.join(lacks)} (EVG 7.1.4.2)",) if lacks else ()
     missing = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from .evidence_age import IDENTITY_DAYS
+from .evidence_age import IDENTITY_DAYS, MAILBOX_DAYS
 from .lifetimes import Schedule
 from .names import Identifier, IdentifierKind
 from .rules_facts import Validation
@@ -140,6 +140,11 @@ class Ages:
 
     identity_days: int = IDENTITY_DAYS
     domain_days: int = IDENTITY_DAYS
+    mailbox_days: int = MAILBOX_DAYS
+
+    @property
+    def mailbox(self) -> timedelta:
+        return self.mailbox_days * DAY
 
     def limit(self, kind: CheckKind, now: datetime) -> timedelta:
         if kind is not CheckKind.DOMAIN:

@@ -8,6 +8,7 @@ from ..core.approval import ApprovalNeeded, Granted, check_granted, missing_step
 from ..core.errors import Refused
 from ..core.lifetimes import lifetime_of
 from ..core.policy import Approved
+from ..core.profile_document import shape_of
 from ..core.rules import NO_RULES, NeedsApproval, Refuse, RuleSet, decide
 from ..core.rules_document import rules_from_document
 from ..core.rules_facts import IssuanceFacts
@@ -73,7 +74,7 @@ def facts_of(
 def apply_rules(snapshot: Snapshot, facts: IssuanceFacts, granted: Granted | None) -> None:
     """Raises Refused with the reasons of every rule, ApprovalNeeded with the steps that were not passed."""
     if granted is not None:
-        check_granted(granted, facts)
+        check_granted(granted, facts, shape_of(snapshot.profile(facts.profile)))
     decision = decide(rules_in_force(snapshot), facts)
     if isinstance(decision, Refuse):
         raise Refused(decision.reasons)

@@ -15,6 +15,7 @@ from ..store.snapshot import Snapshot, Snapshots
 from .check_caa import FindCaa
 from .keyring import Keyring
 from .known_good import KnownGood
+from .token_uses import TokenUses
 from .vetting_settings import VettingSettings
 
 Result = TypeVar("Result")
@@ -44,6 +45,7 @@ class Context:
     find_caa: FindCaa = nobody_to_ask
     services: tuple[str, ...] = ()
     vetting: VettingSettings = field(default_factory=VettingSettings)
+    token_uses: TokenUses = field(default_factory=TokenUses)
 
     @property
     def snapshot(self) -> Snapshot:

@@ -7,10 +7,10 @@ leaves nothing behind but work that the next one ends.
 from dataclasses import dataclass
 from functools import partial
 
-from ..core.access import Actor, Grant, Role, Subject, Verb, may
+from ..core.access import Actor, Grant, Role, Subject
 from ..core.audit import Event, EventKind
-from ..core.errors import Malformed
-from ..core.responsibility import Assignment
+from ..core.errors import Forbidden, Malformed
+from ..core.responsibility import Assignment, assigned, require_to_assign
 from ..store.ledger import Change
 from ..store.snapshot import Endpoint
 from .assign_owner import Assigned, Progress, assign_selected
@@ -84,23 +84,26 @@ async def _endpoints(context: Context, actor: Actor, from_user: str, wanted: Ass
     changed = refused = 0
     owned = [path for path, one in context.snapshot.endpoints.items() if one.row.owner == from_user]
     for path in sorted(owned):
-        endpoint = context.snapshot.endpoints[path]
-        subject = Subject(endpoint.authority, "", path, endpoint.row.team, endpoint.row.owner)
-        if not may(actor, Verb.MANAGE_OWNERS, subject):
+        try:
+            await decide_again(context, partial(_endpoint, context, actor, path, wanted))
+        except Forbidden:
             refused += 1
-            continue
-        await decide_again(context, partial(_endpoint, context, actor, path, wanted))
-        changed += 1
+        else:
+            changed += 1
     return changed, refused
 
 
 async def _endpoint(context: Context, actor: Actor, path: str, wanted: Assignment) -> None:
+    """Raises Forbidden, NotFound, Conflict, Moved."""
     endpoint: Endpoint = context.snapshot.endpoints[path]
     if wanted.team:
         context.snapshot.team(wanted.team)
     if wanted.owner:
         await require_in_use(context, wanted.owner)
     row = endpoint.row
+    person = context.snapshot.user_actor(actor.user, actor.source) if actor.user else actor
+    subject = Subject(endpoint.authority, "", path, row.team, row.owner)
+    require_to_assign(actor, person, subject, assigned(subject, wanted), ())
     after = row._replace(team=row.team if wanted.team is None else wanted.team, owner=wanted.owner or "")
     detail = {"team": after.team, "owner": after.owner}
     event = Event(

@@ -43,12 +43,11 @@ from ..store.rows import (
     Row,
 )
 from ..store.snapshot import Endpoint, Generation
-from ..store.vetting import Organization
 from .apply_rules import apply_rules, facts_of
 from .check_key import check_approved
 from .context import Context, decide_again
 from .second_person import refuse_beside
-from .vetting_reached import organizations_for, reached_by, require_validation
+from .vetting_reached import OnRecord, on_record_for, reached_by, require_validation
 
 NAMES_SHOWN, NAME_SHOWN, SUBJECT_SHOWN = 16, 200, 800
 REASONS_SHOWN, REASON_SHOWN = 8, 300
@@ -122,7 +121,7 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
     if profile.is_authority:
         refuse_beside(context, Kind.FOUND_AUTHORITY, "use `certwright authority sign-csr`")
     revision = context.snapshot.revision
-    vetted = await organizations_for(context, profile, order.team)
+    vetted = await on_record_for(context, profile, order.team, order.actor.user)
     if context.snapshot.revision != revision:
         raise Reconfigured("the configuration has changed meanwhile; try again")
     certified = await certify(
@@ -136,7 +135,7 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
         lambda approved: rule(context, generation, order, approved, vetted, now),
     )
     change = record(context, certified, generation, order, now)
-    change.kept += [one.row for one in vetted]
+    change.kept += vetted.stood_on(context, certified.plan.names, now)
     if order.also is not None:
         change.join(order.also)
     await context.ledger.commit(change)
@@ -183,11 +182,11 @@ def rule(
     generation: Generation,
     order: IssueOrder,
     approved: Approved,
-    vetted: tuple[Organization, ...],
+    vetted: OnRecord,
     now: datetime,
 ) -> None:
-    """The organisation's word on an order that names who answers for it. `vetted` are those that
-    `organizations_for` gives. Raises Refused, ApprovalNeeded."""
+    """The organisation's word on an order that names who answers for it. `vetted` is what
+    `on_record_for` gives. Raises Refused, ApprovalNeeded."""
     snapshot = context.snapshot
     reached = reached_by(context, approved, order.actor, vetted, now)
     require_validation(approved.profile, order.actor, reached)

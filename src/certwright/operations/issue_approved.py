@@ -31,7 +31,7 @@ from .context import Context
 from .end_request import REASON_SHOWN, ended, grown, request_event, waiting_order
 from .issue import IssueOrder, issue
 from .renew import require_renewable_still
-from .request_certificate import approvers_named, asked_again, steps_approvers
+from .request_certificate import approvers_named, asked_again, shape_asked_for, steps_approvers
 from .requester import requester_of
 from .still_authorized import still_authorized
 from .tell_of_request import tell_deciders, tell_requester
@@ -77,7 +77,8 @@ async def _order(context: Context, request: Request) -> IssueOrder:
         also.replaced.append((order, with_order_facts(order, facts)._replace(certificate=identifier)))
     await tell_requester(context, also, row, Telling.REQUEST_ISSUED)
     subject = parse_name(row.subject)
-    granted = Granted(row.id, request.facts.steps, read_identifiers(row.names), subject, row.lifetime)
+    names, shape = read_identifiers(row.names), shape_asked_for(row)
+    granted = Granted(row.id, request.facts.steps, names, subject, row.lifetime, shape)
     order_again = asked_again(row, actor, now)
     await require_renewable_still(context, order_again)
     return replace(

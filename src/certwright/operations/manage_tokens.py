@@ -18,6 +18,7 @@ from ..store.snapshot import Snapshot
 from .context import Context, decide_again
 from .manage_users import find_user, require_in_use
 from .second_person import permission
+from .token_uses import uses_of
 
 PREFIX = "cw_"
 SECRET_OCTETS = 32
@@ -35,11 +36,13 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class ListedToken:
-    """`account` is the name of the account whose it is, or empty."""
+    """`account` is the name of the account whose it is, or empty. `used_at` is the hour of its last use, None
+    where there was none."""
 
     row: ApiTokenRow
     grants: tuple[Grant, ...]
     account: str = ""
+    used_at: datetime | None = None
 
 
 async def create_token(
@@ -212,7 +215,13 @@ async def _listed(database: Database, rows: list[ApiTokenRow]) -> list[ListedTok
         grants.setdefault(given.holder, []).append(Grant(Role(given.role), given.scope))
     names = await database.query('SELECT "id", "name" FROM "user_account"')
     accounts: dict[int | None, str] = dict(names)
+    uses = await uses_of(database, rows)
     return [
-        ListedToken(row, tuple(grants.get(f"token:{row.name}", ())), accounts.get(row.user_id, ""))
+        ListedToken(
+            row,
+            tuple(grants.get(f"token:{row.name}", ())),
+            accounts.get(row.user_id, ""),
+            uses.get(row.id),
+        )
         for row in rows
     ]

@@ -12,11 +12,17 @@ from ..core.seal import AUTHORITY_KINDS, Seal
 from ..core.template import fast_tbs
 from ..store.rows import CompromisedKeyRow
 from ..store.snapshot import Generation
-from ..store.vetting import Organization
 from .check_key import check_approved
 from .context import Context, decide_again
-from .issue import IssueOrder, not_compromised, resolve, responsible, rule, subject_of_issuance
-from .vetting_reached import organizations_for
+from .issue import (
+    IssueOrder,
+    not_compromised,
+    resolve,
+    responsible,
+    rule,
+    subject_of_issuance,
+)
+from .vetting_reached import OnRecord, on_record_for
 
 
 async def preview(context: Context, order: IssueOrder) -> dict[str, Any]:
@@ -37,7 +43,7 @@ async def _preview(context: Context, order: IssueOrder) -> dict[str, Any]:
     assert generation.public_key is not None
     approved = evaluate(order.request, profile, issuer, context.clock(), policy)
     check_approved(context, approved)
-    vetted = await organizations_for(context, profile, order.team)
+    vetted = await on_record_for(context, profile, order.team, order.actor.user)
     approval = _approval(context, generation, order, approved, vetted)
     serial = make_serial(context.random(SERIAL_OCTETS))
     plan = make_plan(approved, serial, shard_of(serial, generation.authority.crl_shards))
@@ -55,7 +61,7 @@ def _approval(
     generation: Generation,
     order: IssueOrder,
     approved: Approved,
-    vetted: tuple[Organization, ...],
+    vetted: OnRecord,
 ) -> dict[str, Any] | None:
     """The rules that want it approved, and the steps; None where it would just be issued. Raises Refused."""
     try:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from ..store.people_rows import NoticeRow
 from ..store.rows import AcmeNonceRow, AcmeOrderRow, LeaseRow, OcspRunRow, RememberedRow
+from ..store.vetting_rows import MailboxProofRow
 from .context import Context
 
 REQUESTS_KEPT = timedelta(days=365)
@@ -25,6 +26,7 @@ NONCES_KEPT = timedelta(days=1)
 """How long a spent nonce stays after its end: one that goes while the clock here is ahead can be spent again
 where it is right."""
 NOTICES_KEPT = timedelta(days=180)
+MAILBOXES_KEPT = timedelta(days=180)
 CHUNK = 200
 LISTS_CHUNK = 5
 
@@ -37,6 +39,7 @@ async def purge_expired(context: Context, requests_kept: timedelta = REQUESTS_KE
     gone += await ledger.purge(OcspRunRow, "next_update", now - RUNS_KEPT, CHUNK)
     gone += await ledger.purge(RememberedRow, "expires_at", now, CHUNK)
     gone += await ledger.purge(NoticeRow, "created_at", now - NOTICES_KEPT, CHUNK)
+    gone += await ledger.purge(MailboxProofRow, "asked_at", now - MAILBOXES_KEPT, CHUNK)
     gone += await _purge_sessions(context, now)
     gone += await _purge_requests(context, now - requests_kept)
     gone += await _purge_enrolment(context, now - ENROLMENT_KEPT)

@@ -21,6 +21,7 @@ from ..core.distinguished_name import DistinguishedName, decode_name
 from ..core.errors import Conflict, Malformed, Reconfigured, Unavailable
 from ..core.lifetimes import lifetime_of
 from ..core.names import Identifier
+from ..core.profile_document import shape_of
 from ..core.request import CertificateRequest
 from ..store.approvals import OPEN, Request, request_of, write_steps
 from ..store.enrolment import read_identifiers, write_identifiers
@@ -110,7 +111,10 @@ def make_request(
         names=write_identifiers(facts.names),
         subject=str(facts.subject),
         lifetime=facts.lifetime,
-        wanted=json.dumps(_wanted(order, facts.at), sort_keys=True),
+        wanted=json.dumps(
+            {**_wanted(order, facts.at), "shape": shape_of(context.snapshot.profile(facts.profile))},
+            sort_keys=True,
+        ),
         comment=words.comment,
         resubmits=words.resubmits,
         policy=needed.policy,
@@ -189,6 +193,12 @@ def _wanted(order: IssueOrder, now: datetime) -> dict[str, Any]:
         "owner": order.owner,
         "tags": sorted(order.tags),
     }
+
+
+def shape_asked_for(row: CertificateRequestRow) -> str:
+    """Of the profile as it was when the request was made (`profile_document.shape_of`)."""
+    shape: str = json.loads(row.wanted)["shape"]
+    return shape
 
 
 def asked_again(row: CertificateRequestRow, actor: Actor, now: datetime) -> IssueOrder:

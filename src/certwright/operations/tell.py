@@ -1,7 +1,8 @@
 """Tell people: a notice for each, put into the very change that it tells of. A worker mails them."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from ..core.access import Role, Subject, covers
 from ..store.ledger import Change
@@ -9,9 +10,21 @@ from ..store.people_rows import CertificateRequestRow, NoticeRow
 from ..store.snapshot import Snapshot
 from .context import Context
 
+HOUR = timedelta(hours=1)
 PEOPLE_MAX = 200
 """How many accounts are told of one thing."""
 TOGETHER = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Things of one kind that strangers can make many of: within an hour one reader is told of so many one
+    by one, with the last in these words that more may be there. `links` is how their links begin."""
+
+    hourly: int
+    links: str
+    text: str
+    link: str
 
 
 async def tell(
@@ -21,13 +34,14 @@ async def tell(
     text: str,
     link: str,
     but: Collection[str] = (),
+    crowd: Crowd | None = None,
 ) -> int:
     """Add a notice for each account among the holders (`user:NAME`, or `team:NAME` for its members) that
     is in use and a person's, but those of `but`; how many they are. A team with a mail address gets one for
     that. Raises Unavailable."""
     holders = list(holders)
     people = people_of(context.snapshot, holders) - set(but)
-    return await add_notices(context, change, people, teams_of(holders), text, link, PEOPLE_MAX)
+    return await add_notices(context, change, people, teams_of(holders), text, link, PEOPLE_MAX, crowd)
 
 
 async def add_notices(
@@ -38,17 +52,36 @@ async def add_notices(
     text: str,
     link: str,
     most: int | None = None,
+    crowd: Crowd | None = None,
 ) -> int:
     """For accounts, the first `most` of them, and for the mail addresses of teams. Raises Unavailable."""
     now, known = context.clock(), context.snapshot.teams
     accounts = (await _in_use(context, sorted(people)))[:most]
     with_mail = [name for name in sorted(teams) if name in known and known[name].email]
     pairs = [*((name, "") for name in accounts), *(("", name) for name in with_mail)]
-    change.inserted += [
+    notices = [
         NoticeRow(context.ledger.new_id(), account, team, text, link, now, None, now, 0, None, 1)
         for account, team in pairs
     ]
-    return len(pairs)
+    if crowd is not None:
+        notices = await _in_a_crowd(context, notices, crowd)
+    change.inserted += notices
+    return len(notices)
+
+
+async def _in_a_crowd(context: Context, notices: list[NoticeRow], crowd: Crowd) -> list[NoticeRow]:
+    """Those that are not too many for their reader; two at the same instant may be one too many."""
+    found = await context.database.query(
+        'SELECT "account", "team", count(*) FROM "notice" WHERE "created_at" > ? AND "link" LIKE ? '
+        'GROUP BY "account", "team"',
+        context.clock() - HOUR,
+        f"{crowd.links}%",
+    )
+    told = {(account, team): count for account, team, count in found}
+    left = [(one, crowd.hourly - told.get((one.account, one.team), 0)) for one in notices]
+    return [
+        one._replace(text=crowd.text, link=crowd.link) if room == 1 else one for one, room in left if room > 0
+    ]
 
 
 def teams_of(holders: Iterable[str]) -> set[str]:

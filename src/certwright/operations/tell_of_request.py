@@ -7,12 +7,17 @@ from ..store.enrolment import read_identifiers
 from ..store.ledger import Change
 from ..store.people_rows import CertificateRequestRow
 from .context import Context
-from .tell import deciders, tell
+from .tell import Crowd, deciders, tell
+
+REQUESTS = "/console/requests/"
+HOURLY_MAX = 30
+"""Of so many waiting requests an approver is told one by one within an hour: whoever may open an ACME account
+can make many, and fill no mailbox with them."""
 
 
 def request_link(identifier: int) -> str:
     """The path of its page in the console."""
-    return f"/console/requests/{identifier}/"
+    return f"{REQUESTS}{identifier}/"
 
 
 async def tell_deciders(
@@ -30,7 +35,8 @@ async def tell_deciders(
     spent = {name for one in facts.decided for name in (one.person, one.instead_of)} | facts.requesters
     but = {name.removeprefix("user:") for name in spent if name.startswith("user:")}
     holders = deciders(context.snapshot, row, step.approvers, context.clock())
-    await tell(context, change, holders, text, request_link(row.id), but)
+    crowd = Crowd(HOURLY_MAX, REQUESTS, told(Telling.REQUESTS_WAIT, {}), REQUESTS)
+    await tell(context, change, holders, text, request_link(row.id), but, crowd)
 
 
 async def tell_requester(

@@ -11,8 +11,9 @@ Scan = Callable[[bytes], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class VettingSettings:
-    """`scan` is None where no scanner is configured."""
+    """`scan` is None where no scanner is configured; `mails` says that a mail server is."""
 
     ages: Ages = field(default_factory=Ages)
     evidence_octets: int = 10_000_000
     scan: Scan | None = None
+    mails: bool = True

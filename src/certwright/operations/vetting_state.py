@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.access import Actor
 from ..core.distinguished_name import ORGANIZATION, parse_name
+from ..core.mailbox import counting
 from ..core.names import Identifier
 from ..core.rules_facts import Validation
 from ..core.vetted_subject import Reached, prepared, reached
@@ -15,11 +16,11 @@ from ..store.approvals import Request
 from ..store.databases import Database
 from ..store.enrolment import load_order, read_identifiers
 from ..store.rows import AcmeAuthorizationRow
-from ..store.vetting import Organization
+from ..store.vetting import Organization, proof_of
 from .context import Context
 from .find_request import request_before
 from .organizations import may_read
-from .vetting_reached import PROVES_NAMES, organizations_of
+from .vetting_reached import OnRecord, control_by, on_record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,15 @@ async def validation_of(context: Context, actor: Actor, request: Request) -> Req
     """The same of a request that was found for the actor."""
     row, now, ages = request.row, context.clock(), context.vetting.ages
     names, subject = read_identifiers(row.names), parse_name(row.subject)
-    organizations = await organizations_of(context.database, row.team)
-    records = [one.vetted for one in organizations]
-    found = reached(subject, names, row.origin in PROVES_NAMES, records, ages, now)
+    record = await on_record_of(context.database, row.team, row.requester_user)
+    organizations = record.organizations
+    control = control_by(context, row.origin, names, record, now)
+    found = reached(subject, names, control, [one.vetted for one in organizations], ages, now)
     wanted = {prepared(value) for value in subject.values(ORGANIZATION)}
     named = [one for one in organizations if {prepared(one.row.legal_name)} == wanted]
     mine = next((one for one in named if one.row.legal_name == found.organization), None)
-    challenges = await _challenges(context.database, row.acme_order)
-    shown = [challenges.get(name) or _by_domain(context, name, named or organizations, now) for name in names]
+    one_by_one = await _challenges(context.database, row.acme_order) | _by_mail(context, names, record, now)
+    shown = [one_by_one.get(name) or _by_domain(context, name, named or organizations, now) for name in names]
     return RequestValidation(found, tuple(shown), mine, mine is not None and may_read(actor, mine.row))
 
 
@@ -105,6 +107,19 @@ async def _challenges(database: Database, order: int | None) -> dict[Identifier,
 def _zones(row: AcmeAuthorizationRow) -> tuple[str, ...]:
     """The perspectives that agreed."""
     return tuple([str(seen[0]) for seen in json.loads(row.evidence or "[]") if not seen[2]])
+
+
+def _by_mail(
+    context: Context, names: tuple[Identifier, ...], record: OnRecord, now: datetime
+) -> dict[Identifier, NameShown]:
+    """The newest proof of each, which come first."""
+    found: dict[Identifier, NameShown] = {}
+    for row in record.mailboxes:
+        proof, ages = proof_of(row), context.vetting.ages
+        if counting(names, record.holder, [proof], ages, now):
+            text = f"a code mailed to it, which {row.account} has answered with"
+            found.setdefault(proof.address, NameShown(str(proof.address), text, row.proved_at))
+    return found
 
 
 def _by_domain(

@@ -38,6 +38,7 @@ from .logs import report_validation
 from .wiring import open_context, require_initialized, validations
 
 LOOK_AT_FILES_SECONDS = 5.0
+LAST_USES_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -136,6 +137,9 @@ class Background:
             loop.create_task(self._feed.follow(report)),
             loop.create_task(self._responder.follow(report)),
             loop.create_task(self._instruments.follow(report)),
+            loop.create_task(
+                self._context.token_uses.follow(self._context.database, self._context.ledger, report)
+            ),
             loop.create_task(self._follow_files(listeners)),
         ]
 
@@ -157,6 +161,18 @@ class Background:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._instruments.flush()
+        await self._write_last_uses()
+
+    async def _write_last_uses(self) -> None:
+        """Of tokens; not worth to hold the end of the process up for."""
+        context = self._context
+        try:
+            async with asyncio.timeout(LAST_USES_SECONDS):
+                await context.token_uses.write(context.database, context.ledger)
+        except TimeoutError:
+            log.warning("the last uses of tokens were not written in time")
+        except CertwrightError as error:
+            report(error)
 
     async def check_audit(self) -> None:
         """What is logged comes under a signature, unless the worker refuses."""

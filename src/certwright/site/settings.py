@@ -171,7 +171,10 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "start"
 ACCOUNT_REAUTHENTICATION_TIMEOUT = CONFIGURATION.login.fresh_seconds
-ACCOUNT_FORMS = {"login": "certwright.console.login.forms.LoginForm"}
+ACCOUNT_FORMS = {
+    "login": "certwright.console.login.forms.LoginForm",
+    "change_password": "certwright.console.login.forms.ChangePasswordForm",
+}
 ACCOUNT_RATE_LIMITS = {
     "login": "60/m/ip",
     "login_failed": "20/m/ip,5/5m/key,30/d/key",  # of second factors; passwords are counted by ourselves

@@ -2,12 +2,12 @@
 
 from pydantic import Field
 
-from ..core.evidence_age import IDENTITY_DAYS
+from ..core.evidence_age import IDENTITY_DAYS, MAILBOX_DAYS
 from .setting_types import Table, Words
 
 
 class Vetting(Table):
-    """How organizations are vetted. What is left out is what the CA/Browser Forum permits."""
+    """How organizations are vetted and mail addresses proved; left out: what the CA/Browser Forum permits."""
 
     identity_days: int = Field(
         IDENTITY_DAYS, ge=1, le=IDENTITY_DAYS, description="How long evidence on an organization is reused."
@@ -17,6 +17,12 @@ class Vetting(Table):
         ge=1,
         le=IDENTITY_DAYS,
         description="How long the check of a domain is reused; the schedule of TLS BR 4.2.1 bounds it too.",
+    )
+    mailbox_days: int = Field(
+        MAILBOX_DAYS,
+        ge=1,
+        le=MAILBOX_DAYS,
+        description="How long it counts that an account has shown control of a mail address.",
     )
     scan_command: Words = Field(
         (),

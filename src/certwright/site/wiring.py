@@ -142,9 +142,10 @@ def vetting_settings(configuration: Configuration) -> VettingSettings:
     settings = configuration.vetting
     command = settings.scan_command
     return VettingSettings(
-        Ages(settings.identity_days, settings.domain_days),
+        Ages(settings.identity_days, settings.domain_days, settings.mailbox_days),
         configuration.limits.evidence_octets,
         Scanner(command, settings.scan_seconds) if command else None,
+        bool(configuration.mail.host),
     )
 
 

@@ -20,10 +20,10 @@ from .rows import (
     columns_of,
     table_of,
 )
-from .vetting_rows import OrganizationRow
+from .vetting_rows import MailboxProofRow, OrganizationRow
 
 _Ending = AcmeAccountRow | AcmeAuthorizationRow
-Kept = _Ending | OrganizationRow
+Kept = _Ending | OrganizationRow | MailboxProofRow
 """What a change may stand on without changing it."""
 
 
@@ -80,10 +80,12 @@ async def moved_of(transaction: Transaction, kept: Sequence[Kept]) -> set[Kept]:
 
 
 def ends_standing(before: Row, after: Row) -> bool:
-    """Does an account or an authorization end by this, does an account get another key, or is an organization
-    vetted otherwise than before?"""
+    """Does an account or an authorization end by this, does an account get another key, is an organization
+    vetted otherwise than before, or a proof taken away?"""
     if isinstance(before, OrganizationRow):
         return True
+    if isinstance(before, MailboxProofRow) and isinstance(after, MailboxProofRow):
+        return before.taken_away_at != after.taken_away_at
     if isinstance(before, AcmeAccountRow) and isinstance(after, AcmeAccountRow):
         return _ends(before, after) or before.thumbprint != after.thumbprint
     if isinstance(before, AcmeAuthorizationRow) and isinstance(after, AcmeAuthorizationRow):

@@ -52,6 +52,12 @@ class ApiTokenRow(NamedTuple):
     version: int
 
 
+class TokenUseRow(NamedTuple):
+    id: int
+    used_at: datetime
+    version: int
+
+
 class RoleGrantRow(NamedTuple):
     id: int
     holder: str

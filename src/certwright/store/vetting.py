@@ -1,13 +1,15 @@
-"""Organizations: from rows to the facts that `core.vetting` judges."""
+"""Organizations and mailboxes: from rows to the facts that `core.vetting` and `core.mailbox` judge."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..core.errors import NotFound
+from ..core.mailbox import MailboxProof
+from ..core.names import Identifier, IdentifierKind
 from ..core.vetting import FIELDS, CheckKind, Done, Vetted
 from .databases import Database
-from .vetting_rows import EvidenceRow, OrganizationRow, VettingCheckRow
+from .vetting_rows import EvidenceRow, MailboxProofRow, OrganizationRow, VettingCheckRow
 
 IDENTIFIER_MAX = 2**63 - 1
 TOGETHER_MAX = 200
@@ -83,3 +85,16 @@ def done_of(row: VettingCheckRow, uploaders: dict[int, str]) -> Done:
 def documents_of(row: VettingCheckRow) -> tuple[int, ...]:
     """Identifiers of the evidence that a check names."""
     return tuple([int(one) for one in json.loads(row.documents)])
+
+
+def proof_of(row: MailboxProofRow) -> MailboxProof:
+    """A proof as a fact."""
+    return MailboxProof(
+        row.account,
+        Identifier(IdentifierKind.EMAIL, row.address),
+        row.digest,
+        row.good_until,
+        row.proved_at,
+        bool(row.problem),
+        row.taken_away_at is not None,
+    )

@@ -43,6 +43,24 @@ class VettingCheckRow(NamedTuple):
     version: int
 
 
+class MailboxProofRow(NamedTuple):
+    id: int
+    account: str
+    address: str
+    asked_at: datetime
+    mail_at: datetime | None
+    mail_attempts: int
+    mailed_at: datetime | None
+    digest: bytes
+    good_until: datetime | None
+    proved_at: datetime | None
+    problem: str
+    taken_away_at: datetime | None
+    taken_away_by: str
+    taken_away_why: str
+    version: int
+
+
 class EvidenceRow(NamedTuple):
     id: int
     organization_id: int

@@ -13,6 +13,7 @@ from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
+from ..operations.mail_codes import mail_codes
 from ..operations.purge_expired import REQUESTS_KEPT, purge_expired
 from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
@@ -138,7 +139,8 @@ class Duties:
     async def mail(self) -> None:
         assert self._at.post is not None
         for _ in range(MAIL_TURNS_MAX):
-            if not await send_notices(self._context, self._at.post):
+            codes = await mail_codes(self._context, self._at.post)
+            if not await send_notices(self._context, self._at.post) + codes:
                 return
 
     async def sweep_lost(self) -> None:

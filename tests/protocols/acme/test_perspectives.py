@@ -78,7 +78,9 @@ def evidence(home: Home, authorization: str) -> str:
     return home.run(read)
 
 
-@pytest.mark.parametrize(("quorum", "status"), [(0, "valid"), (1, "valid"), (2, "invalid")])
+@pytest.mark.parametrize(
+    ("quorum", "status"), [pytest.param(0, "valid", marks=pytest.mark.full), (1, "valid"), (2, "invalid")]
+)
 def test_two_places_that_disagree(
     installation: Home, places: dict[str, str], quorum: int, status: str
 ) -> None:
@@ -101,6 +103,7 @@ def test_two_places_that_disagree(
     assert '"middle"' in evidence(installation, authorization)
 
 
+@pytest.mark.full
 def test_the_others_are_waited_for(installation: Home, places: dict[str, str]) -> None:
     with serving(installation, 1) as site, web_server("127.0.0.1") as web:
         client = RawClient(site.directory, site.trust())

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from ...core.access import Actor
 from ...core.errors import CertwrightError, Reason, Refused
+from ...core.mailbox import PLACE
 from ...core.name_lines import read_names, write_name
 from ...core.names import Identifier
 from ...operations.context import Context
@@ -41,6 +42,11 @@ class Previewed:
     reasons: tuple[Reason, ...] = ()
     problem: str = ""
     prefilled: str = ""
+
+    @property
+    def wants_mailbox(self) -> bool:
+        """Is it refused for a mail address that the account has not proved?"""
+        return any(PLACE in one.message for one in self.reasons)
 
 
 def previewed(request: HttpRequest, form: AskForm) -> Previewed:

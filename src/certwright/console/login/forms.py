@@ -3,12 +3,13 @@
 from typing import Any
 
 from allauth.account import forms as account
+from allauth.account.adapter import get_adapter
 from allauth.core import context
 from allauth.mfa.base import forms as factors
 from allauth.mfa.webauthn import forms as passkeys
 from django.core.exceptions import ValidationError
 
-from .attempts import record_failure
+from .attempts import Attempt, record_failure
 
 
 class LoginForm(account.LoginForm):
@@ -18,6 +19,22 @@ class LoginForm(account.LoginForm):
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)
         self.fields["login"].widget.attrs |= {"autofocus": True, "autocapitalize": "none"}
+
+
+class ChangePasswordForm(account.ChangePasswordForm):
+    """The current password may be guessed here as little as anywhere else."""
+
+    def clean_oldpassword(self) -> str:
+        attempt = Attempt(context.request, self.user.name)
+        if not attempt.begin():
+            raise get_adapter().validation_error("too_many_login_attempts")
+        try:
+            given: str = super().clean_oldpassword()
+        except ValidationError:
+            attempt.failed()
+            raise
+        attempt.succeeded()
+        return given
 
 
 class FirstPasswordForm(account.SetPasswordForm):

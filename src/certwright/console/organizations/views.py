@@ -12,11 +12,12 @@ from ...core.errors import Malformed
 from ...operations.bridge import bridge
 from ...operations.context import Context
 from ...operations.evidence import download_evidence
+from ...operations.mailboxes import sees_proofs
 from ...operations.organization_documents import organization_document, summary_document
 from ...operations.organizations import find_organization, list_organizations, may_vet
 from ...operations.vetting_state import RequestValidation, request_validation
 from ...store.vetting import IDENTIFIER_MAX
-from ..acting import run
+from ..acting import actor_of, run
 from .forms import LABELS
 
 SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
@@ -32,7 +33,11 @@ def organizations(request: HttpRequest) -> HttpResponse:
         return [summary_document(context, one) for one in page.organizations], page.next
 
     rows, following = run(request, act)
-    return render(request, "organizations/list.html", {"organizations": rows, "next": following})
+    return render(
+        request,
+        "organizations/list.html",
+        {"organizations": rows, "next": following, "proofs": sees_proofs(actor_of(request))},
+    )
 
 
 def _place(text: str) -> int:

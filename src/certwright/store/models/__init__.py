@@ -26,12 +26,12 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Policy, PolicyReplay, Profile
 from .console import Overview, SavedView
-from .people import ApiToken, RoleGrant, Team, TeamMember, User
+from .people import ApiToken, RoleGrant, Team, TeamMember, TokenUse, User
 from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
 from .second_person import BreakGlass, Proposal, SecondPersonRule
 from .status import Crl, CrlShard, OcspRun, StatusChange
-from .vetting import Evidence, EvidenceChunk, Organization, VettingCheck
+from .vetting import Evidence, EvidenceChunk, MailboxProof, Organization, VettingCheck
 from .work import Lease, Outbox, Remembered
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "Installation",
     "IssuanceIntent",
     "Lease",
+    "MailboxProof",
     "NoMail",
     "Notice",
     "OcspRun",
@@ -90,6 +91,7 @@ __all__ = [
     "StatusChange",
     "Team",
     "TeamMember",
+    "TokenUse",
     "User",
     "VettingCheck",
 ]

@@ -110,6 +110,17 @@ class ApiToken(models.Model):
         db_table = "api_token"
 
 
+class TokenUse(models.Model):
+    """When a token was last used, to the hour. Apart from the token, which is configuration."""
+
+    id = IdentifierField(help_text="that of the token")
+    used_at = models.DateTimeField()
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "token_use"
+
+
 class RoleGrant(models.Model):
     """A role within a scope (`holder` is `user:NAME`, `token:NAME`, or `team:NAME` for all its members)."""
 

@@ -86,3 +86,31 @@ class EvidenceChunk(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["evidence", "position"], name="evidence_chunk_position")
         ]
+
+
+class MailboxProof(models.Model):
+    """That an account has asked to show control of a mail address, and what came of it. What counts is told
+    by these facts (`core.mailbox.state_of`)."""
+
+    id = IdentifierField()
+    account = models.CharField(max_length=100, help_text="name of the account")
+    address = models.CharField(max_length=320, help_text="as core.names has it")
+    asked_at = models.DateTimeField(db_index=True)
+    mail_at = models.DateTimeField(null=True, help_text="when to mail a code; never where it is empty")
+    mail_attempts = models.BigIntegerField()
+    mailed_at = models.DateTimeField(null=True)
+    digest = models.BinaryField(help_text="of the newest code; empty before it, and once it is used")
+    good_until = models.DateTimeField(null=True, help_text="of the newest code")
+    proved_at = models.DateTimeField(null=True)
+    problem = models.TextField(help_text="why it could not be mailed, or empty")
+    taken_away_at = models.DateTimeField(null=True)
+    taken_away_by = models.CharField(max_length=256, help_text="actor, or empty")
+    taken_away_why = models.TextField()
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "mailbox_proof"
+        indexes = [
+            models.Index(fields=["account", "id"], name="mailbox_proof_account"),
+            models.Index(fields=["mail_at"], condition=~models.Q(mail_at=None), name="mailbox_proof_due"),
+        ]
