@@ -31,20 +31,31 @@ print(json.dumps(list(walk(get_resolver(), "/"))))
 VALUES = {"int": "1", "str": "name", "slug": "name"}
 
 
-@pytest.fixture(scope="module")
-def paths(home: Home) -> Any:
-    """Every address of the console, its parameters filled in."""
+def in_the_console(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Python with the settings of this installation."""
     settings = {"CERTWRIGHT_HOME": str(home.folder), "DJANGO_SETTINGS_MODULE": "certwright.site.settings"}
-    done = subprocess.run(
-        [sys.executable, "-c", LIST],
+    return subprocess.run(
+        [sys.executable, *arguments],
         env={**os.environ, **settings},
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
         check=True,
     )
+
+
+@pytest.fixture(scope="module")
+def paths(home: Home) -> Any:
+    """Every address of the console, its parameters filled in."""
+    done = in_the_console(home, "-c", LIST)
     routes = [route for route in json.loads(done.stdout) if not route.startswith("/api/")]
     return [re.sub(r"<(\w+):\w+>", lambda found: VALUES[found[1]], route) for route in routes]
+
+
+def test_django_finds_nothing_wrong(home: Home) -> None:
+    """Tables are made and served without asking it again."""
+    done = in_the_console(home, "-m", "django", "check", "--fail-level", "WARNING")
+    assert "no issues" in done.stdout
 
 
 def test_strangers_are_sent_to_log_in(paths: list[str], someone: Browser) -> None:

@@ -233,7 +233,7 @@ def migrate(configuration: Configuration) -> None:
         path = Path(configuration.database_url.removeprefix("sqlite:///"))
         path.touch(mode=0o600)
     done = subprocess.run(
-        [sys.executable, "-m", "django", "migrate", "--verbosity", "0", "--no-input"],
+        [sys.executable, "-m", "django", "migrate", "--verbosity", "0", "--no-input", "--skip-checks"],
         env=django_environment(configuration),
         stdin=subprocess.DEVNULL,
         capture_output=True,
