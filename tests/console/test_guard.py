@@ -14,6 +14,7 @@ from tests.real.certwright import CHECKOUT, Home
 
 PUBLIC = {"/", "/favicon.ico", "/login/", "/login/passkey/", "/login/factor/"}
 PUBLIC |= {"/login/from/name/", "/login/from/name/done/", "/login/certificate/"}
+PUBLIC |= {"/login/saml/name/", "/login/saml/name/acs", "/login/saml/name/metadata"}
 LIST = """
 import json, django
 django.setup()

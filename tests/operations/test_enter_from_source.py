@@ -115,6 +115,7 @@ def test_an_account_may_be_made_ahead_for_whom_a_source_means(database: Database
             NewUser("x", origin="ldap"),
             NewUser("x", external_id="2"),
             NewUser("x", origin="oidc:", external_id="2"),
+            NewUser("x", origin="saml:Corp", external_id="2"),
             NewUser("x", origin="ldap", external_id="a\nb"),
             NewUser("x", origin="ldap", external_id="2", service=True),
             NewUser("x", origin="ldap", external_id="2", password="hashed"),

@@ -308,6 +308,7 @@ def test_every_address_is_read_back(host: object, port: int) -> None:
 
 LDAP = '[login.ldap]\nservers = ["ldaps://dir.example"]\nca_file = "/ca.pem"\nbase = "dc=example"\n'
 OIDC = '[login.oidc.corp]\nissuer = "https://id.example/a"\nclient_id = "us"\n'
+SAML = '[login.saml.corp]\nentity_id = "urn:them"\nsso_url = "https://id.example/go?a=1"\n'
 
 
 def test_sources_of_accounts_come_from_file_and_variables(load: Load) -> None:
@@ -326,6 +327,17 @@ def test_sources_of_accounts_come_from_file_and_variables(load: Load) -> None:
     assert "hush" not in repr(made)
 
 
+def test_the_certificates_of_a_saml_provider_are_read_from_their_file(load: Load, tmp_path: Path) -> None:
+    pinned = tmp_path / "provider.pem"
+    made = load(SAML + f"certificate_file = '{pinned}'\n", LOGIN__SAML__CORP__NAME_ATTRIBUTE="name").login
+    source = made.saml["corp"]
+    assert (source.sso_url, source.name_attribute) == ("https://id.example/go?a=1", "name")
+    with pytest.raises(NotFound, match="the certificates of urn:them cannot be read"):
+        source.read_certificates()
+    pinned.write_text("a certificate" * 1000)
+    assert source.read_certificates() == "a certificate" * 1000
+
+
 @pytest.mark.parametrize(
     ("file", "told"),
     [
@@ -340,6 +352,13 @@ def test_sources_of_accounts_come_from_file_and_variables(load: Load) -> None:
         (OIDC + 'client_secret = "x"\nalgorithms = ["none"]\n', "'none' is none of RS256"),
         (OIDC + 'client_secret = "x"\ngroups = { "a" = ["root"] }\n', "'root' is no role and no team"),
         (OIDC.replace("https", "http") + 'client_secret = "x"\n', "is not https://host"),
+        (SAML, "login.saml.corp.certificate_file"),
+        (
+            SAML.replace("https", "http") + 'certificate_file = "/x"\n',
+            "is not https://host[:port][/path][?query]",
+        ),
+        (SAML.replace("?a=1", "#a") + 'certificate_file = "/x"\n', "is not https://host"),
+        (SAML.replace("urn:them", "") + 'certificate_file = "/x"\n', "login.saml.corp.entity_id"),
         (OIDC.replace("corp", '"Corp/"') + 'client_secret = "x"\n', "login.oidc.Corp/"),
     ],
 )

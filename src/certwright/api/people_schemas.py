@@ -82,11 +82,14 @@ class UserBody(Body):
 class NewUserBody(UserBody):
     name: AccountName
     service: bool = Field(False, description="It has tokens and never logs in.")
-    origin: Annotated[str, StringConstraints(pattern=r"^(local|ldap|oidc:[a-z0-9-]{1,40})$")] = Field(
-        "local", description="Who vouches for the person, in place of a password here: `ldap`, `oidc:NAME`."
+    origin: Annotated[str, StringConstraints(pattern=r"^(local|ldap|(oidc|saml):[a-z0-9-]{1,40})$")] = Field(
+        "local",
+        description="Who vouches for the person, in place of a password here: `ldap`, `oidc:NAME`, "
+        "`saml:NAME`.",
     )
     external_id: Annotated[str, StringConstraints(max_length=500)] = Field(
-        "", description="Whom they mean: for OpenID providers the subject, for LDAP the `id_attribute`."
+        "",
+        description="Whom they mean: for OpenID providers the subject, for LDAP and SAML the `id_attribute`.",
     )
 
 

@@ -19,7 +19,7 @@ users = group("Accounts of people and services.")
 teams = group("Teams, which answer for certificates together.")
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Name of the account.")]
 Team = Annotated[str, typer.Argument(metavar="TEAM", help="Name of the team.")]
-ORIGIN = "Who vouches, in place of a password here: ldap, oidc:NAME."
+ORIGIN = "Who vouches, in place of a password here: ldap, oidc:NAME, saml:NAME."
 EXTERNAL_ID = "Whom they mean: the provider's subject, the directory's id_attribute."
 Email = Annotated[str, typer.Option("--email", metavar="ADDRESS", help="Mail address.")]
 Display = Annotated[str, typer.Option("--display-name", metavar="TEXT", help="What the person is called.")]

@@ -1,5 +1,5 @@
-"""Somebody for whom a source vouches (LDAP, an OpenID provider) comes in: find or make their account, and
-give it what their groups give, no more and no less.
+"""Somebody for whom a source vouches (LDAP, an OpenID or SAML provider) comes in: find or make their
+account, and give it what their groups give, no more and no less.
 
 The account is the one with that origin and that identifier. A name or a mail address is never a key: whoever
 may choose one elsewhere would take over whose it is here. What a source gives is kept apart from what

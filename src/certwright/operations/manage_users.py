@@ -24,7 +24,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")
 MAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
 DISPLAY_NAME_MAX = 200
 EXTERNAL_ID_MAX = 500
-ORIGIN = re.compile(rf"{LOCAL}|ldap|oidc:[a-z0-9][a-z0-9-]{{0,39}}")
+ORIGIN = re.compile(rf"{LOCAL}|ldap|(oidc|saml):[a-z0-9][a-z0-9-]{{0,39}}")
 HAND_OVER = "owner.hand-over"
 """Kind of follow-up; see `Successor`."""
 
@@ -304,7 +304,9 @@ def _check(display_name: str, email: str) -> None:
 def _check_origin(new: NewUser) -> None:
     """Who is vouched for elsewhere is a person, has no password here, and is known there by an identifier."""
     if not ORIGIN.fullmatch(new.origin):
-        raise Malformed(f"{new.origin[:60]!r} vouches for nobody: write {LOCAL}, ldap or oidc:NAME")
+        raise Malformed(
+            f"{new.origin[:60]!r} vouches for nobody: write {LOCAL}, ldap, oidc:NAME or saml:NAME"
+        )
     if (new.origin == LOCAL) != (not new.external_id):
         raise Malformed(
             f"an account of {new.origin} has {'no' if new.origin == LOCAL else 'an'} external identifier"

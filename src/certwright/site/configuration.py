@@ -26,7 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ..core.errors import Malformed
 from .addresses import LOCALHOST, ListenAddress, default_url
-from .login_settings import LdapSource, Login, OidcSource
+from .login_settings import LdapSource, Login, OidcSource, SamlSource
 from .mail_settings import Mail
 from .secret_files import read_secret_file
 from .setting_types import (
@@ -192,6 +192,7 @@ TABLES: dict[str, type[Table]] = {
     "login": Login,
     "login.ldap": LdapSource,
     "login.oidc": OidcSource,
+    "login.saml": SamlSource,
     "requests": Requests,
     "vetting": Vetting,
     "mail": Mail,

@@ -45,8 +45,12 @@ token = "certwright"
 pin_file = "/etc/certwright/pin"
 ```
 """
-MANY = {"pkcs11": "One table for each module.", "login.oidc": "One table for each provider."}
-TITLES = {"pkcs11": "[[pkcs11]]", "login.oidc": "[login.oidc.NAME]"}
+MANY = {
+    "pkcs11": "One table for each module.",
+    "login.oidc": "One table for each provider.",
+    "login.saml": "One table for each provider.",
+}
+TITLES = {"pkcs11": "[[pkcs11]]", "login.oidc": "[login.oidc.NAME]", "login.saml": "[login.saml.NAME]"}
 TABLE_HEAD = ("| setting | default | variable | |", "| --- | --- | --- | --- |")
 
 

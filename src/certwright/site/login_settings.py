@@ -1,4 +1,5 @@
-"""The settings of logging in, in the tables `login`, `login.ldap` and `login.oidc` of `certwright.toml`."""
+"""The settings of logging in: the tables `login`, `login.ldap`, `login.oidc` and `login.saml` of
+`certwright.toml`."""
 
 import re
 from pathlib import Path
@@ -7,7 +8,16 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
 from .secret_files import read_secret_file
-from .setting_types import Algorithms, GroupGifts, LdapUrls, ProviderUrl, Table, Words, from_json
+from .setting_types import (
+    Algorithms,
+    GroupGifts,
+    LdapUrls,
+    ProviderUrl,
+    RedirectUrl,
+    Table,
+    Words,
+    from_json,
+)
 
 HOUR, DAY = 3600, 86_400
 GROUPS = (
@@ -145,6 +155,48 @@ class OidcSource(Table):
         return self.client_secret.get_secret_value() if self.client_secret else ""
 
 
+class SamlSource(Table):
+    """Log-in by a SAML 2.0 identity provider. The accounts' origin is `saml:NAME`."""
+
+    label: str = Field(
+        "", max_length=60, description="What the button says behind *Log in with*. Not set: the name."
+    )
+    entity_id: str = Field(
+        min_length=1, max_length=1024, description="What the provider calls itself, octet by octet."
+    )
+    sso_url: RedirectUrl = Field(
+        description="Where it takes log-ins by redirect: `https://host/path`, `?query` permitted."
+    )
+    certificate_file: Path = Field(
+        description="PEM file of the certificates under whose keys it signs; of both, while it changes them. "
+        "Read at each log-in. How long they are valid does not matter."
+    )
+    id_attribute: str = Field(
+        "",
+        max_length=500,
+        description="The attribute that means the same person for ever, never a name or mail address. Not "
+        "set: the NameID, of the format `persistent`, which is asked for.",
+    )
+    name_attribute: str = Field(
+        "uid", min_length=1, max_length=500, description="The account's name here, at its first log-in."
+    )
+    display_name_attribute: str = Field(
+        "displayName", max_length=500, description="What the account is called."
+    )
+    email_attribute: str = Field("mail", max_length=500, description="Its mail address.")
+    groups_attribute: str = Field("groups", max_length=500, description="Its groups, a value each.")
+    create: bool = Field(False, description=CREATE)
+    groups: GroupGifts = Field({}, description=GROUPS)
+
+    def read_certificates(self) -> str:
+        """PEM. Raises NotFound, Malformed."""
+        what = f"the certificates of {self.entity_id}"
+        return read_secret_file(self.certificate_file, what, CERTIFICATES_MAX)
+
+
+CERTIFICATES_MAX = 64 * 1024
+
+
 class Login(Table):
     """How people log in to the console, and how long that lasts."""
 
@@ -186,3 +238,4 @@ class Login(Table):
     )
     ldap: LdapSource | None = None
     oidc: Annotated[dict[SourceName, OidcSource], BeforeValidator(from_json)] = Field({}, max_length=8)
+    saml: Annotated[dict[SourceName, SamlSource], BeforeValidator(from_json)] = Field({}, max_length=8)

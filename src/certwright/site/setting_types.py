@@ -125,17 +125,18 @@ def _ldap_url(value: object) -> str:
     return text
 
 
-def _provider_url(value: object) -> str:
+def _provider_url(value: object, query: bool = False) -> str:
     """An OpenID provider's identifier (OpenID Connect Discovery 1.0, section 2), which is compared octet by
-    octet. Over plain HTTP a loopback address only."""
-    text = str(value)
+    octet, or where a browser is sent, with a query perhaps. Over plain HTTP a loopback address only."""
+    text, form = str(value), "https://host[:port][/path]" + ("[?query]" if query else "")
     try:
         parts = urlsplit(text)
     except ValueError:
         raise Malformed(f"{text.rpartition('@')[2]!r} is no URL") from None
     plain = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1")
-    if not (parts.scheme == "https" or plain) or not host_name(parts.netloc) or parts.query or parts.fragment:
-        raise Malformed(f"{text.rpartition('@')[2]!r} is not https://host[:port][/path]")
+    more = parts.fragment or (parts.query and not query)
+    if not (parts.scheme == "https" or plain) or not host_name(parts.netloc) or more:
+        raise Malformed(f"{text.rpartition('@')[2]!r} is not {form}")
     return text
 
 
@@ -162,6 +163,7 @@ PUBLIC_KEY_ALGORITHMS = (
 Algorithms = Annotated[tuple[Annotated[str, _plain_error(_algorithm)], ...], BeforeValidator(_words)]
 LdapUrls = Annotated[tuple[Annotated[str, _plain_error(_ldap_url)], ...], BeforeValidator(_words)]
 ProviderUrl = Annotated[str, _plain_error(_provider_url)]
+RedirectUrl = Annotated[str, _plain_error(lambda value: _provider_url(value, query=True))]
 GroupGifts = Annotated[
     dict[str, tuple[Annotated[str, _plain_error(_gift)], ...]],
     Field(max_length=500),

@@ -15,7 +15,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.urls import reverse
 
 from ...core.audit import EventKind, JsonValue
 from ...core.envelope import RANDOM_BYTES
@@ -30,7 +29,7 @@ from ..acting import actor_for, run
 from .attempts import Attempt
 from .certificate_views import PROVED
 from .configured import factor_required, login_settings, service_host
-from .openid_views import PREFIX
+from .elsewhere import OPENID, SAML, elsewhere
 from .session_limits import begin_session
 
 FACTOR_CONTEXT = "login factor"
@@ -130,18 +129,16 @@ class AccountAdapter(DefaultAccountAdapter):
         return [stage for stage in stages if not (proved and stage == FACTOR_STAGE)]
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
-        """Who comes from an OpenID provider proves it there."""
+        """Who comes from an OpenID or SAML provider proves it there."""
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if not user.origin.startswith(PREFIX):
+        if not user.origin.startswith((OPENID, SAML)):
             return methods
-        name = user.origin.removeprefix(PREFIX)
-        there = {
-            "id": "openid",
-            "description": f"Log in again with {name}",
-            "url": reverse("openid_begin", args=[name]),
-        }
-        methods = [one for one in methods if one["id"] != "reauthenticate"]
-        return [there, *methods] if name in login_settings().oidc else methods
+        there = [
+            {"id": "elsewhere", "description": f"Log in again with {one.label}", "url": one.begin}
+            for one in elsewhere()
+            if one.origin == user.origin
+        ]
+        return there + [one for one in methods if one["id"] != "reauthenticate"]
 
     def send_notification_mail(
         self, template_prefix: str, user: User, *arguments: Any, **values: Any

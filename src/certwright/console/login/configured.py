@@ -8,6 +8,7 @@ from django.conf import settings
 
 from .ldap import Directory
 from .openid_requests import OpenIdSource
+from .saml_messages import SamlSource
 
 
 class LoginSettings(Protocol):
@@ -37,6 +38,8 @@ class LoginSettings(Protocol):
     def ldap(self) -> Directory | None: ...
     @property
     def oidc(self) -> Mapping[str, OpenIdSource]: ...
+    @property
+    def saml(self) -> Mapping[str, SamlSource]: ...
 
 
 def login_settings() -> LoginSettings:

@@ -20,7 +20,7 @@ from .fresh import View, ask_again
 
 PUBLIC = frozenset(
     {"start", "favicon", "account_login", "mfa_login_webauthn", "mfa_authenticate", "openid_begin"}
-    | {"openid_finish", "login_by_certificate"}
+    | {"openid_finish", "login_by_certificate", "saml_begin", "saml_answer", "saml_metadata"}
 )
 REST = "api/"
 """Its routes ask for a token themselves."""

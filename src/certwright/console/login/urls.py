@@ -5,7 +5,7 @@ from allauth.mfa.base import views as factors
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path
 
-from . import openid_views
+from . import openid_views, saml_views
 from .certificate_views import by_certificate
 from .views import LoginPage, PasswordView
 
@@ -14,6 +14,9 @@ urlpatterns = [
     path("certificate/", by_certificate, name="login_by_certificate"),
     path("from/<str:name>/", openid_views.begin, name="openid_begin"),
     path("from/<str:name>/done/", openid_views.finish, name="openid_finish"),
+    path("saml/<str:name>/", saml_views.begin, name="saml_begin"),
+    path("saml/<str:name>/acs", saml_views.answer, name="saml_answer"),
+    path("saml/<str:name>/metadata", saml_views.metadata, name="saml_metadata"),
     path("factor/", factors.authenticate, name="mfa_authenticate"),
     path("passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
     path("out/", account.logout, name="account_logout"),

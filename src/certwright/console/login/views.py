@@ -16,7 +16,8 @@ from ...store.models import User
 from ...store.people_rows import LOCAL
 from ..acting import actor_of
 from .certificate_views import certificate_address
-from .configured import factor_required, login_settings
+from .configured import factor_required
+from .elsewhere import elsewhere
 from .forms import FirstPasswordForm
 
 
@@ -24,9 +25,8 @@ class LoginPage(LoginView):
     """By password or passkey, and by those who vouch for others."""
 
     def get_context_data(self, **values: Any) -> dict[str, Any]:
-        sources = [(name, source.label or name) for name, source in login_settings().oidc.items()]
         return super().get_context_data(**values) | {
-            "sources": sources,
+            "sources": elsewhere(),
             "certificate_address": certificate_address(),
         }
 
