@@ -103,7 +103,7 @@ def counting(
 def control_of(
     names: Sequence[Identifier], account: str, proofs: Sequence[MailboxProof], ages: Ages, now: datetime
 ) -> Control:
-    """What the account that a certificate is for has shown of its mail addresses, and what it has not."""
+    """What the account that asks for a certificate has shown of its mail addresses, and what it has not."""
     shown = frozenset([one.address for one in counting(names, account, proofs, ages, now)])
     mails = [one for one in names if one.kind is IdentifierKind.EMAIL and one not in shown]
     return Control(shown, {one: _missing(one, account, proofs, ages, now) for one in mails})

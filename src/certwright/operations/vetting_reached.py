@@ -30,7 +30,7 @@ PROVES_NAMES = frozenset({"acme"})
 @dataclass(frozen=True, slots=True)
 class OnRecord:
     """By what a certificate can be validated beside challenges: organizations that it may name, and mailboxes
-    that `holder` has proved, the account that it is for."""
+    that `holder` has proved, the account that asks for it."""
 
     organizations: tuple[Organization, ...] = ()
     holder: str = ""
@@ -56,7 +56,7 @@ async def on_record_for(context: Context, profile: Profile, team: str, holder: s
 
 
 async def on_record_of(database: Database, team: str, holder: str) -> OnRecord:
-    """`holder` is the account that answers for the certificate, else the one that asks for it."""
+    """`holder` is the account that asks for the certificate, who has its key; empty where it is none."""
     return OnRecord(await organizations_of(database, team), holder, await proofs_of(database, holder))
 
 
