@@ -34,7 +34,7 @@ def database_settings(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": {"options": "-c jit=off", **dict(parse_qsl(parts.query))},  # pages ask short questions
         "CONN_MAX_AGE": KEEP_CONNECTIONS_SECONDS,
         "CONN_HEALTH_CHECKS": True,
     }

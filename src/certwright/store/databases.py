@@ -329,6 +329,9 @@ _SESSION = {
     "idle_in_transaction_session_timeout": str(IDLE_MILLISECONDS),
     # a plan is kept, and one that was made while its table was empty would walk through it when it has grown
     "enable_seqscan": "off",
+    # that makes a small table which is read whole look so dear that each such question would be compiled
+    # first, for a hundred times as long as it takes
+    "jit": "off",
 }
 
 
