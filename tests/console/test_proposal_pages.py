@@ -45,6 +45,7 @@ FRESH = {
     "upload_evidence": "organizations/of/1/upload/",
     "record_check": "organizations/of/1/check/address/",
     "revoke_check": "organizations/of/1/revoke/1/",
+    "take_away_mailbox": "mail-addresses/1/take-away/",
     "new_person": "people/new/",
     "person": "people/of/chief/",
     "new_password": "people/of/chief/password/",
@@ -73,6 +74,7 @@ HARMLESS = {
     *("profiles", "profile", "preview_profile", "audit", "verify_audit", "export_audit", "audit_event"),
     *("notices", "attestation", "new_campaign", "campaign", "campaign_answer", "campaign_record"),
     *("responsibility", "responsibility_export", "people", "teams", "proposals"),
+    *("mailboxes", "mailbox", "mailbox_proofs"),
 }
 """What is sent there can be undone, or asks for the proof where it decides (`request`)."""
 
