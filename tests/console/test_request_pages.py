@@ -116,7 +116,7 @@ def test_rejected_with_a_reason_and_asked_again(home: Home, officer: Browser, re
     page = ask(home, "b.pay.test")
     refused = officer.send(page, act="reject", reason=" ")
     assert refused.status_code == 400
-    assert 'reason_error"' in refused.text
+    assert 'id="reject_reason_error"' in refused.text
     assert officer.send(page, act="reject", reason="Whose <i>is</i> it?").status_code == 302
     shown = requester.get(page).text
     assert "Whose &lt;i&gt;is&lt;/i&gt; it?" in shown
