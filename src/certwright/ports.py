@@ -6,18 +6,20 @@ call and gives one back. Fields of `Settings` that hold secrets carry `metadata=
 tables and imports nothing of Certwright but this page, `core` and pure protocol files.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
+from .core.audit import JsonValue
 from .core.keys import KeyAlgorithm, PrivateKey
 from .core.names import Identifier
 
 KEY_PROVIDERS = "certwright.keys"
 VALIDATORS = "certwright.validators"
 NOTIFIERS = "certwright.notifiers"
+DISCOVERY_SOURCES = "certwright.discovery"
 
 SECRET: Mapping[str, Any] = MappingProxyType({"secret": True})
 
@@ -145,3 +147,73 @@ class Notifier(Protocol):
         answer, a certificate that is not trusted, a failed log-in, "not now"), Refused for what trying
         again does not mend ("not to this address"); of what the other side said, at most 100 printable
         characters."""
+
+
+# -- discovery -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a certificate is, the same each time it is looked for.
+
+    `kind` says what stands there (`tls`, `file`, ...), `host` is an address, a machine or a platform, `port`
+    0 where there is none, `name` the server name that was asked for, the path, or the platform's own
+    identifier. At most 60, 253 and 1024 characters.
+    """
+
+    kind: str
+    host: str
+    port: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What was seen at a place. `chain` is DER as it was presented, the end entity's first, of which nothing
+    is verified; it is empty where `problem` says in one line why nothing can be read, and where there is a
+    private key alone, of which `facts` tell. They are by the names of docs/reference/discovery.md; what is not
+    known is not among them. No sighting holds a secret.
+    """
+
+    place: Place
+    at: datetime
+    chain: tuple[bytes, ...] = ()
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a source has come: so many of so many places (0: not known) are looked at. Whoever begins again
+    after `cursor` misses none of the others."""
+
+    done: int
+    total: int
+    cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to look at, in the source's own words, one to a line; `exclude` is never touched. `after` is the
+    cursor of a run that was cut short, empty for a new one."""
+
+    targets: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    after: str = ""
+
+
+class DiscoverySource(Protocol):
+    """Looks at places and says what it sees; changes nothing there. Bounded in time and size for each place.
+
+    `kind` is that of its places. What is wrong at a place is a sighting with a problem; a place at which
+    nothing is at all, and nobody had said that there is, is none. `check` and `look` raise Malformed for a
+    target that cannot be read, `look` Forbidden where nothing of it may be reached from here, Unavailable
+    for our own inability. An iterator that is closed leaves nothing open.
+    """
+
+    kind: str
+
+    def check(self, scope: Scope) -> None:
+        """Whether a scope can be read, without looking at anything. Raises Malformed."""
+
+    def look(self, scope: Scope) -> AsyncIterator[Sighting | Progress]: ...
