@@ -171,8 +171,8 @@ class Place:
 class Sighting:
     """What was seen at a place. `chain` is DER as it was presented, the end entity's first, of which nothing
     is verified; it is empty where `problem` says in one line why nothing can be read, and where there is a
-    private key alone, of which `facts` tell. They are by the names of docs/reference/discovery.md; what is not
-    known is not among them. No sighting holds a secret.
+    private key alone, of which `facts` tell. They have the names of docs/reference/discovery.md; what is not
+    known is not there. No sighting holds a secret.
     """
 
     place: Place
