@@ -129,8 +129,7 @@ def decode(certificate: bytes) -> Decoded:
         signature = parsed.signature_algorithm_oid.dotted_string
         not_before, not_after = parsed.not_valid_before_utc, parsed.not_valid_after_utc
         issuer, subject = _name(parsed.issuer), _name(parsed.subject)
-        serial = _serial(parsed.serial_number)
-        spki = _spki(parsed.tbs_certificate_bytes)
+        serial, spki = _serial_and_spki(parsed.tbs_certificate_bytes)
     except UNREADABLE as error:
         raise Malformed("these octets are no certificate (RFC 5280 section 4.1)") from error
     key_algorithm, key_faults = _key(spki)
@@ -160,22 +159,18 @@ def _decoded_name(name: x509.Name) -> DistinguishedName:
     return decode_name(name.public_bytes())
 
 
-def _serial(number: int) -> bytes:
-    """Zero and negative ones are there too (RFC 5280 section 4.1.2.2)."""
-    octets = (number.bit_length() // 8) + 1
-    if octets > SERIAL_OCTETS_MAX:
-        raise Malformed(f"a serial number of {octets} octets is longer than {SERIAL_OCTETS_MAX}")
-    return number.to_bytes(octets, "big", signed=True)
-
-
-def _spki(tbs: bytes) -> bytes:
-    """SubjectPublicKeyInfo as it stands there (RFC 5280 section 4.1), whatever key that is."""
+def _serial_and_spki(tbs: bytes) -> tuple[bytes, bytes]:
+    """Serial number and SubjectPublicKeyInfo as they stand there (RFC 5280 section 4.1), whatever they are:
+    negative serial numbers and keys of no known kind exist too."""
     fields = der.Reader(tbs, "TBSCertificate").inside()
     if fields.peek() == _VERSION:
         fields.element()
-    for _ in range(5):  # serialNumber, signature, issuer, validity, subject
+    serial = fields.content(der.INTEGER)
+    if len(serial) > SERIAL_OCTETS_MAX:
+        raise Malformed(f"a serial number of {len(serial)} octets is longer than {SERIAL_OCTETS_MAX}")
+    for _ in range(4):  # signature, issuer, validity, subject
         fields.element()
-    return fields.whole()
+    return serial, fields.whole()
 
 
 _VERSION = 0xA0

@@ -74,9 +74,7 @@ class Certificate(models.Model):
             models.Index(
                 fields=["subject"], condition=models.Q(is_authority=True), name="certificate_issuer"
             ),
-            models.Index(
-                fields=["spki_sha256"], condition=~models.Q(standing="issued"), name="certificate_found_key"
-            ),
+            models.Index(fields=["spki_sha256"], name="certificate_key"),
         ]
 
 
