@@ -6,7 +6,7 @@ call and gives one back. Fields of `Settings` that hold secrets carry `metadata=
 tables and imports nothing of Certwright but this page, `core` and pure protocol files.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -216,4 +216,4 @@ class DiscoverySource(Protocol):
     def check(self, scope: Scope) -> None:
         """Whether a scope can be read, without looking at anything. Raises Malformed."""
 
-    def look(self, scope: Scope) -> AsyncIterator[Sighting | Progress]: ...
+    def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress, None]: ...

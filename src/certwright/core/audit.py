@@ -95,6 +95,8 @@ class EventKind(Described):
     PROFILE_SAVED = "profile.saved", "A version of a certificate profile was saved."
     POLICY_SAVED = "policy.saved", "A version of the organisation's rules of issuance was put in force."
     POLICY_REPLAYED = "policy.replayed", "A draft of the rules was to be run over all that is on record."
+    DISCOVERY_ASKED = "discovery.asked", "Places were to be looked at for certificates."
+    DISCOVERY_ENDED = "discovery.ended", "A look for certificates came to its end, failed or was cancelled."
     ENDPOINT_SAVED = "endpoint.saved", "An enrolment endpoint was made or changed."
     ENDPOINT_REMOVED = "endpoint.removed", "An enrolment endpoint was removed."
     SETTING_SAVED = "setting.saved", "A setting of the installation was changed."

@@ -42,18 +42,14 @@ class Look:
 @dataclass(slots=True)
 class Taken:
     """What became of sightings: `seen` certificates at places, of which `appeared` were not there before and
-    `new` were not known at all. `problems` are places at which nothing could be read, with the reason."""
+    `new` were not known at all. `problems` are places at which nothing could be read, with the reason;
+    `certificates` those that were seen, or are no more where they were."""
 
     seen: int = 0
     new: int = 0
     appeared: int = 0
     problems: list[tuple[KnownPlace, str]] = field(default_factory=list)
-
-    def add(self, other: "Taken") -> None:
-        self.seen += other.seen
-        self.new += other.new
-        self.appeared += other.appeared
-        self.problems += other.problems
+    certificates: set[int] = field(default_factory=set, compare=False)
 
 
 @dataclass(slots=True)
@@ -93,7 +89,7 @@ async def take_sightings(
 def _chunk(look: Look, sightings: Iterable[Sighting], now: datetime) -> _Chunk:
     chunk = _Chunk(now)
     for sighting in sightings:
-        place = KnownPlace(look.zone, *_place(sighting))
+        place = known_place(look.zone, sighting)
         try:
             place.check()
             check_chain(sighting.chain)
@@ -109,17 +105,18 @@ def _chunk(look: Look, sightings: Iterable[Sighting], now: datetime) -> _Chunk:
     return chunk
 
 
-def _place(sighting: Sighting) -> tuple[str, str, int, str]:
+def known_place(zone: str, sighting: Sighting) -> KnownPlace:
     place = sighting.place
-    return place.kind, place.host, place.port, place.name
+    return KnownPlace(zone, place.kind, place.host, place.port, place.name)
 
 
 async def _change(context: Context, look: Look, chunk: _Chunk) -> tuple[Change, Taken]:
     chunk.known = await known_certificates(context, list(chunk.octets))
     change, taken = Change(), Taken(problems=list(chunk.problems))
     readable = _read_new(chunk)
-    change.inserted += await _certificate_rows(context, chunk, readable)
     taken.new = len(readable)
+    readable += await _anchors_of(context, chunk, readable)
+    change.inserted += await _certificate_rows(context, chunk, readable)
     there = await _rows_at(context, list(chunk.places))
     notes = _Notes(look, chunk.now)
     for digest, (place, sighting, facts) in chunk.places.items():
@@ -129,7 +126,9 @@ async def _change(context: Context, look: Look, chunk: _Chunk) -> tuple[Change, 
             continue
         taken.seen += 1
         seen = _seen(context, look, chunk, place, (chunk.known[leaf], b"".join(others), facts))
-        taken.appeared += notes.note(there.get(digest, []), seen)
+        rows = there.get(digest, [])
+        taken.appeared += notes.note(rows, seen)
+        taken.certificates.update([seen.certificate_id, *[row.certificate_id for row in rows]])
     change.join(notes.change())
     return change, taken
 
@@ -154,6 +153,18 @@ def _read_new(chunk: _Chunk) -> list[tuple[Decoded, bytes]]:
         except Malformed:
             continue  # as a leaf it is a problem at its place; in a chain its digest says that it was there
     return found
+
+
+async def _anchors_of(
+    context: Context, chunk: _Chunk, readable: list[tuple[Decoded, bytes]]
+) -> list[tuple[Decoded, bytes]]:
+    """Trusted roots that new certificates name as issuers: nobody presents them, and paths end there."""
+    by_subject = context.anchors().by_subject
+    named = {decoded.issuer for decoded, _ in readable}
+    found = [pair for name in sorted(named & by_subject.keys()) for pair in by_subject[name]]
+    known = await known_certificates(context, [decoded.fingerprint for decoded, _ in found])
+    new = [pair for pair in found if pair[0].fingerprint not in known.keys() | chunk.octets.keys()]
+    return list({decoded.fingerprint: (decoded, der) for decoded, der in new}.values())
 
 
 async def _certificate_rows(

@@ -75,6 +75,9 @@ class Certificate(models.Model):
                 fields=["subject"], condition=models.Q(is_authority=True), name="certificate_issuer"
             ),
             models.Index(fields=["spki_sha256"], name="certificate_key"),
+            models.Index(
+                fields=["replaces"], condition=models.Q(replaces__isnull=False), name="certificate_replaces"
+            ),
         ]
 
 
