@@ -25,6 +25,7 @@ COMMANDS = {
     "up": ("serve", "up", "Serve an installation; found one first where there is none."),
     "issue": ("issue", "issue", "Issue a certificate."),
     "renew": ("issue", "renew", "Issue the successor of a certificate."),
+    "discover": ("discover", "discover", "Look for certificates in networks and files."),
     "certificates": ("certificates", "certificates", "List certificates."),
     "show": ("certificates", "show", "Show one certificate."),
     "revoke": ("certificates", "revoke", "Revoke a certificate, or put it on hold."),

@@ -258,7 +258,7 @@ def _of_certificate(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
     if one.revoked or (ended and not one.seen) or one.standing == Standing.IGNORED:
         return
     yield from _of_key(one)
-    if one.is_authority:
+    if one.is_authority and not one.served:
         return
     yield from _of_end(one, now)
     yield from _of_trust(one)

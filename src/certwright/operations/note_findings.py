@@ -1,11 +1,11 @@
 """Findings on record: what is wrong is opened, what is no more is closed, and nobody has to say so."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ..core.health import Finding
-from ..store.among import among
+from ..store.among import AT_ONCE, among
 from ..store.changed_rows import Mark
 from ..store.databases import Duplicate
 from ..store.discovery_rows import FindingRow
@@ -35,6 +35,16 @@ async def note_findings(
         return 0, 0
     closed = [mark.identifiers for mark in change.marked if "closed_at" in mark.columns]
     return len(change.inserted), sum(map(len, closed))
+
+
+async def judge_again(context: Context, identifiers: Iterable[int]) -> None:
+    """Certificates around which something has changed are judged now, not only when it is their turn."""
+    wanted = sorted(set(identifiers))
+    authorities = await load_authorities(context) if wanted else Authorities()
+    for start in range(0, len(wanted), AT_ONCE):
+        condition, values = among("id", wanted[start : start + AT_ONCE])
+        rows = await context.database.select(CertificateRow, condition, *values)
+        await note_findings(context, rows, authorities)
 
 
 def _difference(

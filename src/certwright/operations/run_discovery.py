@@ -14,15 +14,12 @@ from typing import Any
 from ..core.audit import Event, EventKind
 from ..core.errors import CertwrightError, Moved
 from ..ports import Progress, Scope, Sighting
-from ..store.among import AT_ONCE, among
 from ..store.changed_rows import Mark
 from ..store.discovery_rows import DiscoveryRunRow, SightingRow
 from ..store.ledger import Change
-from ..store.rows import CertificateRow
 from .context import Context
 from .discovery_runs import STALLED, counts
-from .judge_health import load_authorities
-from .note_findings import note_findings
+from .note_findings import judge_again
 from .take_sightings import PLACES_MAX, Look, Taken, take_sightings
 
 FLUSH_SECONDS = 0.5
@@ -119,16 +116,8 @@ class _Run:
             "problems": self.row.problems + len(taken.problems),
         }
         await self._record(Change(), numbers | columns)
-        await self._judge(taken)
+        await judge_again(self.context, taken.certificates)
         await self.watcher(self.row, sightings, taken)
-
-    async def _judge(self, taken: Taken) -> None:
-        """What was seen is judged at once; the rest of the inventory has its turn later."""
-        identifiers = sorted(taken.certificates)
-        for start in range(0, len(identifiers), AT_ONCE):
-            condition, values = among("id", identifiers[start : start + AT_ONCE])
-            rows = await self.context.database.select(CertificateRow, condition, *values)
-            await note_findings(self.context, rows, await load_authorities(self.context))
 
     async def end(self) -> None:
         """The last part, what is gone, and the end."""
@@ -159,7 +148,7 @@ async def note_gone(context: Context, look: Look) -> int:
     gone = 0
     while True:
         rows = await context.database.query(
-            'SELECT "id" FROM "sighting" WHERE "ended_at" IS NULL AND "scope_id" = ? AND "last_run" <> ? '
+            'SELECT "id", "certificate_id" FROM "sighting" WHERE "ended_at" IS NULL AND "scope_id" = ? AND "last_run" <> ? '
             f"LIMIT {GONE_AT_ONCE}",
             look.scope,
             look.run,
@@ -168,6 +157,7 @@ async def note_gone(context: Context, look: Look) -> int:
             return gone
         ended = Mark(SightingRow, {"ended_at": context.clock()}, [row[0] for row in rows])
         await context.ledger.commit(Change(marked=[ended]))
+        await judge_again(context, [row[1] for row in rows])
         gone += len(rows)
 
 
