@@ -130,9 +130,8 @@ class _Run:
         if not self.problem:
             columns["done"] = max(self.row.total, self.row.done)
         after = self.row._replace(**columns)
-        event = Event(
-            EventKind.DISCOVERY_ENDED, now, "system:worker", "", f"discovery-run:{self.row.id}", counts(after)
-        )
+        place = f"discovery-run:{self.row.id}"
+        event = Event(EventKind.DISCOVERY_ENDED, now, self.row.asked_by, "", place, counts(after))
         await self._record(Change(events=[event]), columns)
 
     async def _record(self, change: Change, columns: dict[str, Any]) -> None:
@@ -148,8 +147,8 @@ async def note_gone(context: Context, look: Look) -> int:
     gone = 0
     while True:
         rows = await context.database.query(
-            'SELECT "id", "certificate_id" FROM "sighting" WHERE "ended_at" IS NULL AND "scope_id" = ? AND "last_run" <> ? '
-            f"LIMIT {GONE_AT_ONCE}",
+            'SELECT "id", "certificate_id" FROM "sighting" WHERE "ended_at" IS NULL AND "scope_id" = ? '
+            f'AND "last_run" <> ? LIMIT {GONE_AT_ONCE}',
             look.scope,
             look.run,
         )

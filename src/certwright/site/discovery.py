@@ -1,5 +1,7 @@
 """Sources of discovery, made from what people have set and what only this machine may say."""
 
+import base64
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -7,11 +9,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..core.audit import shown
-from ..core.errors import Malformed
+from ..core.errors import Malformed, NotFound
+from ..operations.anchors import Anchors
 from ..operations.context import OpenSource
 from ..operations.registry import plugin
 from ..ports import DISCOVERY_SOURCES, DiscoverySource
 from .configuration import Configuration
+from .discovery_settings import SYSTEM_BUNDLE
 from .outside import egress_policy, resolver_settings
 
 
@@ -31,6 +35,27 @@ def source_opener(configuration: Configuration) -> OpenSource:
         return source
 
     return open_source
+
+
+def trusted_anchors(configuration: Configuration) -> Anchors:
+    """The roots of the trust bundle. Raises NotFound when a file that the settings name cannot be read,
+    Malformed when nothing in it can."""
+    named = configuration.discovery.trust_bundle
+    path = configuration.home / (named or SYSTEM_BUNDLE)
+    try:
+        octets = path.read_bytes()
+    except OSError as error:
+        if named is None:
+            return Anchors()
+        raise NotFound(f"{path}, of the setting discovery.trust_bundle: {error.strerror}") from error
+    blocks = _BLOCK.findall(octets)
+    anchors = Anchors(tuple(base64.b64decode(block) for block in blocks))
+    if named is not None and not anchors.fingerprints:
+        raise Malformed(f"{path}, of the setting discovery.trust_bundle, has no certificate in PEM")
+    return anchors
+
+
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 
 
 def _settings(source: str, kind: type[Any], values: dict[str, Any]) -> Any:

@@ -31,7 +31,7 @@ from ..store.databases import open_database
 from ..store.ledger import Ledger
 from ..store.snapshot import Snapshots
 from .configuration import Configuration
-from .discovery import source_opener
+from .discovery import source_opener, trusted_anchors
 from .key_lists import read_key_lists
 from .outside import caa_finder, egress_policy, resolver_settings
 from .secret_files import read_secret_file
@@ -128,6 +128,7 @@ async def open_context(
                 key_lists=lists,
                 find_caa=caa_finder(configuration),
                 open_source=source_opener(configuration),
+                anchors=cache(partial(trusted_anchors, configuration)),
                 services=configuration.service_urls,
                 vetting=vetting_settings(configuration),
             )
