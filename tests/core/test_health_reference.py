@@ -9,9 +9,7 @@ HEAD = "| code | severity | what it means | what to do |\n|---|---|---|---|\n"
 
 
 def table() -> str:
-    rows = [
-        f"| `{one.code}` | {one.severity} | {one.meaning} | {one.remedy} |\n" for one in KINDS.values()
-    ]
+    rows = [f"| `{one.code}` | {one.severity} | {one.meaning} | {one.remedy} |\n" for one in KINDS.values()]
     return HEAD + "".join(rows)
 
 

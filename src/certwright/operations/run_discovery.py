@@ -6,7 +6,7 @@ a crash misses nothing. Two who run the same do no harm: the second to tell how 
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +15,11 @@ from ..core.audit import Event, EventKind
 from ..core.errors import CertwrightError, Moved
 from ..ports import Progress, Scope, Sighting
 from ..store.changed_rows import Mark
-from ..store.discovery_rows import DiscoveryRunRow, SightingRow
+from ..store.discovery_rows import DiscoveryRunRow, DiscoveryScopeRow, SightingRow
 from ..store.ledger import Change
 from .context import Context
-from .discovery_runs import STALLED, counts
+from .discovery_runs import OPEN_MAX, STALLED, counts
+from .discovery_scopes import pauses, scope_of, secrets_of
 from .note_findings import judge_again
 from .take_sightings import PLACES_MAX, Look, Taken, take_sightings
 
@@ -37,34 +38,43 @@ async def run_discovery(
     context: Context,
     row: DiscoveryRunRow,
     watcher: Watcher = nobody,
-    clock: Callable[[], float] | None = None,
+    secret_settings: Mapping[str, Any] | None = None,
 ) -> DiscoveryRunRow:
-    """Go on with a run until its end; the row as it is then. What a source cannot do ends the run with a
-    problem. Raises Unavailable where the database is gone, and leaves the run to be gone on with."""
-    run = _Run(context, row, watcher)
+    """Go on with a run until its end, or until its scope's quiet time; the row as it is then.
+
+    What a source cannot do ends the run with a problem. `secret_settings` are those of a run that has no
+    scope to keep them. Raises Unavailable where the database is gone, and leaves the run to be gone on with.
+    """
+    scope = await scope_of(context.database, row)
+    secrets = secrets_of(context, scope) if scope else dict(secret_settings or {})
+    run = _Run(context, row, watcher, scope)
     try:
         await run.begin()
-        await _look(context, run)
-        await run.end()
+        if await _look(context, run, json.loads(row.settings) | secrets):
+            await run.end()
     except Moved:
         return run.row  # it was cancelled, or somebody else goes on with it
     return run.row
 
 
-async def _look(context: Context, run: "_Run") -> None:
+async def _look(context: Context, run: "_Run", settings: dict[str, Any]) -> bool:
+    """Whether the source has come to its end, or can go no further."""
     row = run.row
     targets, exclude = (tuple(json.loads(text)) for text in (row.targets, row.exclude))
     try:
-        source = context.open_source(row.source, json.loads(row.settings))
+        source = context.open_source(row.source, settings)
         async with aclosing(source.look(Scope(targets, exclude, row.after))) as items:
             async for item in items:
                 await run.note(item)
+                if pauses(run.scope, context.clock()):
+                    return False
     except _SourceError as error:
         raise error.cause from error
     except Moved:
         raise
     except CertwrightError as error:
         run.problem = error.detail
+    return True
 
 
 class _SourceError(Exception):
@@ -80,6 +90,7 @@ class _Run:
     context: Context
     row: DiscoveryRunRow
     watcher: Watcher
+    scope: DiscoveryScopeRow | None = None
     problem: str = ""
     waiting: list[Sighting] = field(default_factory=list)
     flushed: float = 0.0
@@ -161,11 +172,16 @@ async def note_gone(context: Context, look: Look) -> int:
 
 
 async def next_run(context: Context, zone: str) -> DiscoveryRunRow | None:
-    """A run of the zone that nobody is at, the one that was asked for first."""
+    """A run of the zone that nobody is at, the one that was asked for first; none of a scope that pauses."""
+    now = context.clock()
     rows = await context.database.select(
         DiscoveryRunRow,
-        '"ended_at" IS NULL AND "zone" = ? AND ("seen_at" IS NULL OR "seen_at" < ?) ORDER BY "id" LIMIT 1',
+        '"ended_at" IS NULL AND "zone" = ? AND ("seen_at" IS NULL OR "seen_at" < ?) ORDER BY "id" '
+        f"LIMIT {OPEN_MAX}",
         zone,
-        context.clock() - STALLED,
+        now - STALLED,
     )
-    return rows[0] if rows else None
+    for row in rows:
+        if not pauses(await scope_of(context.database, row), now):
+            return row
+    return None

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ..operations.break_glass import end_expired_break_glass
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
+from ..operations.discovery_scopes import begin_due_runs
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
 from ..operations.mail_codes import mail_codes
@@ -188,6 +189,7 @@ class Duties:
 
     async def discover(self) -> None:
         """One run of our zone. What is cut short here is gone on with once nothing was heard of it."""
+        await begin_due_runs(self._context, self._at.zone)
         row = await next_run(self._context, self._at.zone)
         if row is not None:
             await run_discovery(self._context, row)
