@@ -18,7 +18,7 @@ from ..store.discovery_rows import DiscoveryRunRow
 from ..store.ledger import Change
 from .context import Context
 
-TARGETS_MAX, TARGET_CHARACTERS_MAX = 10_000, 1_024
+TARGETS_MAX, TARGET_CHARACTERS_MAX = 1_000, 1_024
 SETTINGS_OCTETS_MAX = 256 * 1024
 OPEN_MAX = 50
 SHOWN_TARGETS = 8
