@@ -20,7 +20,7 @@ _OCSP = 1
 _NAMED_CURVE = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServerHello:
     """`retry`: it is a HelloRetryRequest. `group` and `share` are of TLS 1.3; a retry has no share."""
 
@@ -138,7 +138,7 @@ def read_status(body: bytes) -> bytes:
 # -- key exchange and proof ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServerKeyExchange:
     """`group` is 0 where the parameters are no named group; `prime_bits` is of Diffie-Hellman. `signed` are
     the parameters that `signature` covers, after both randoms; `scheme` is 0 before TLS 1.2."""
