@@ -76,12 +76,15 @@ def _key_share(content: bytes, retry: bool) -> tuple[int, bytes]:
 
 def read_extensions(octets: Octets) -> Mapping[int, bytes]:
     found: dict[int, bytes] = {}
-    inside = octets.within(2)
-    while inside:
-        kind = inside.number(2)
-        if kind in found or len(found) == EXTENSIONS_MAX:
-            raise TlsFault("the server sent an extension twice, or more than anybody needs")
-        found[kind] = inside.vector(2)
+    data = octets.vector(2)
+    at, end = 0, len(data)
+    while at < end:  # without a reader of its own: a hello has many
+        start = at + 4
+        kind = int.from_bytes(data[at : at + 2], "big")
+        at = start + int.from_bytes(data[at + 2 : start], "big")
+        if at > end or kind in found or len(found) == EXTENSIONS_MAX:
+            raise TlsFault("the server's extensions cannot be read")
+        found[kind] = data[start:at]
     return found
 
 
