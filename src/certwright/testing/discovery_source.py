@@ -32,8 +32,8 @@ _FACT = re.compile(r"[a-z][a-z0-9_]*")
 class Case(StrEnum):
     """GOOD: at least three places, each with a chain, and nothing is wrong. BAD: every place has something
     wrong with it, among it whatever never ends. EMPTY: nothing is there, and nobody had said so. NO_SCOPE: no
-    target at all. SLOW: looking takes seconds, and what is there has no task or file in this process that comes
-    or goes."""
+    target at all. SLOW: looking takes seconds, and what is there has no task or file of this process that
+    comes or goes."""
 
     GOOD = "good"
     BAD = "bad"
