@@ -100,10 +100,10 @@ def _name(text: str) -> x509.Name:
 
 
 @contextmanager
-def s_server(presented: Presented, *arguments: str | Path) -> Iterator[int]:
+def s_server(presented: Presented, *arguments: str | Path, host: str = "127.0.0.1") -> Iterator[int]:
     """`openssl s_server` with this chain and further arguments; gives its port."""
     port = processes.free_port()
-    command: list[str | Path] = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-quiet"]
+    command: list[str | Path] = ["openssl", "s_server", "-accept", f"{host}:{port}", "-quiet"]
     command += ["-cert", presented.leaf, "-key", presented.key, "-naccept", "100"]
     if presented.chain[1:]:
         command += ["-cert_chain", presented.others]

@@ -9,9 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from ...core.egress import Address
-from ...protocols.tls.hello import Ask
-from ...protocols.tls.keys import Shares
 from ...protocols.tls.look import Look, Seen
 from ...protocols.tls.starttls import StartTls
 from ...protocols.tls.wire import Ended, TlsFault
@@ -49,8 +46,8 @@ class Talk:
 
     __slots__ = ("_look", "_starttls")
 
-    def __init__(self, ask: Ask, shares: Shares, random: bytes, starttls: StartTls | None) -> None:
-        self._look = Look(ask, shares, random)
+    def __init__(self, look: Look, starttls: StartTls | None) -> None:
+        self._look = look
         self._starttls = starttls
 
     def begin(self) -> bytes:
@@ -83,9 +80,11 @@ class Dial:
 
     __slots__ = ("_connected", "_loop", "_seconds", "_socket", "_talk", "_timer", "_told")
 
-    def __init__(self, talk: Talk, seconds: float, told: Callable[[Outcome], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, talk: Talk, seconds: float, told: Callable[[Outcome], None]
+    ) -> None:
         """`seconds` bound the talk, from the connection on."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._talk = talk
         self._seconds = seconds
         self._told = told
@@ -93,13 +92,13 @@ class Dial:
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, address: Address, port: int, connect_seconds: float) -> None:
+    def start(self, address: str, port: int, connect_seconds: float) -> None:
         """The outcome may be told before this returns."""
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         try:
             self._socket = socket.socket(family, kind)
-            code = self._socket.connect_ex((str(address), port))
+            code = self._socket.connect_ex((address, port))
         except OSError as error:
             code = error.errno or errno.EIO
         if self._socket is None or code not in {0, errno.EINPROGRESS}:
@@ -114,8 +113,8 @@ class Dial:
             self._timer.cancel()
         if self._socket is not None:
             if self._timer is not None:  # then the event loop knows it
-                self._loop.remove_writer(self._socket)
-                self._loop.remove_reader(self._socket)
+                forget = self._loop.remove_reader if self._connected else self._loop.remove_writer
+                forget(self._socket)
             if self._connected:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             self._socket.close()

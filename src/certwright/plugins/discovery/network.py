@@ -26,6 +26,7 @@ from .probe import KIND, Manner
 from .sweep import Sweep
 
 NAMES_MAX = 100
+ALPN_OCTETS_MAX = 255
 
 STARTTLS: Mapping[int, str] = MappingProxyType(
     {
@@ -84,9 +85,17 @@ class NetworkSettings:
             raise Malformed("the network scanner's jitter must be from 0 to 1")
         if len(self.names) > NAMES_MAX:
             raise Malformed(f"the network scanner asks for at most {NAMES_MAX} server names")
-        unknown = sorted(set(self.starttls.values()) - set(PROTOCOLS))
-        if unknown:
-            raise Malformed(f"TLS cannot be begun in {shown(unknown[0])}; known are {', '.join(PROTOCOLS)}")
+        if any(normalize_dns(name).startswith("*") for name in self.names):
+            raise Malformed("the network scanner asks for server names, not for wildcards")
+        if not all(one.isascii() and 1 <= len(one) <= ALPN_OCTETS_MAX for one in self.alpn):
+            raise Malformed(f"a protocol of ALPN has 1 to {ALPN_OCTETS_MAX} ASCII characters")
+        self._check_starttls()
+
+    def _check_starttls(self) -> None:
+        for port, protocol in self.starttls.items():
+            parse_ports(str(port))
+            if protocol not in PROTOCOLS:
+                raise Malformed(f"TLS cannot be begun in {shown(protocol)}; known are {', '.join(PROTOCOLS)}")
 
 
 DEFAULT_SETTINGS = NetworkSettings()

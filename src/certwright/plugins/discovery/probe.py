@@ -4,7 +4,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -13,9 +13,9 @@ from ...core.egress import Address
 from ...core.targets import Item
 from ...ports import Place, Sighting
 from ...protocols.tls.again import ask_again
-from ...protocols.tls.hello import RANDOM_OCTETS, Ask, Question
+from ...protocols.tls.hello import RANDOM_OCTETS, Ask, Hello, Question
 from ...protocols.tls.keys import Shares
-from ...protocols.tls.look import Seen
+from ...protocols.tls.look import Look, Seen, first_hello
 from ...protocols.tls.registry import UNRECOGNIZED_NAME
 from ...protocols.tls.starttls import StartTls
 from ...protocols.tls.wire import Alerted, Ended, NotTls, TlsFault
@@ -23,6 +23,7 @@ from .dial import Dial, Missed, Outcome, Talk, Why
 
 KIND = "tls"
 LEAST_SECONDS = 0.1
+HELLOS_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ class Manner:
     connect_seconds: float
     total_seconds: float
     clock: Callable[[], datetime]
+    hellos: dict[Ask, Hello] = field(default_factory=dict)
+
+    def hello(self, ask: Ask) -> Hello:
+        """The first hello for an ask; those of the last names are kept."""
+        found = self.hellos.get(ask)
+        if found is None:
+            if len(self.hellos) >= HELLOS_MAX:
+                self.hellos.clear()
+            found = self.hellos[ask] = first_hello(ask, self.shares)
+        return found
 
 
 class Listener(Protocol):
@@ -59,15 +70,18 @@ class Probe:
         "_deadline",
         "_dial",
         "_fault",
+        "_host",
         "_item",
         "_listener",
+        "_loop",
         "_manner",
         "_names",
         "address",
     )
 
     def __init__(self, item: Item, address: Address, manner: Manner, listener: Listener) -> None:
-        self.address = address
+        self.address, self._host = address, str(address)
+        self._loop = asyncio.get_running_loop()
         self._item, self._manner, self._listener = item, manner, listener
         self._names = self._names_to_ask()
         self._answered = False
@@ -104,20 +118,20 @@ class Probe:
             self._end()
             return
         alpn = () if self._item.port in self._manner.starttls else self._manner.alpn
-        self._deadline = asyncio.get_running_loop().time() + self._manner.total_seconds
+        self._deadline = self._loop.time() + self._manner.total_seconds
         self._fault = None
         self._dial_with(Ask(name, alpn, self._manner.prove))
 
     def _dial_with(self, ask: Ask) -> None:
         self._ask = ask
         protocol = self._manner.starttls.get(self._item.port)
-        starttls = StartTls(protocol, ask.name or str(self.address)) if protocol else None
-        talk = Talk(ask, self._manner.shares, os.urandom(RANDOM_OCTETS), starttls)
-        left = max(self._deadline - asyncio.get_running_loop().time(), LEAST_SECONDS)
+        starttls = StartTls(protocol, ask.name or self._host) if protocol else None
+        look = Look(ask, self._manner.hello(ask), self._manner.shares, os.urandom(RANDOM_OCTETS))
+        left = max(self._deadline - self._loop.time(), LEAST_SECONDS)
         # so that a server which hangs on the whole question can be asked a smaller one in time
         seconds = left / 2 if ask.question is Question.WHOLE else left
-        self._dial = Dial(talk, seconds, self._heard)
-        self._dial.start(self.address, self._item.port, min(self._manner.connect_seconds, left))
+        self._dial = Dial(self._loop, Talk(look, starttls), seconds, self._heard)
+        self._dial.start(self._host, self._item.port, min(self._manner.connect_seconds, left))
 
     def _heard(self, outcome: Outcome) -> None:
         if isinstance(outcome, Missed):
@@ -145,7 +159,7 @@ class Probe:
         """The first fault is told, for it is about the whole question."""
         self._fault = self._fault or fault
         again = ask_again(self._ask, fault)
-        if again and asyncio.get_running_loop().time() < self._deadline:
+        if again and self._loop.time() < self._deadline:
             self._dial_with(again)
         else:
             self._tell_problem(self._fault.detail)
@@ -173,7 +187,7 @@ class Probe:
     def _sighting(
         self, chain: tuple[bytes, ...] = (), facts: Mapping[str, JsonValue] | None = None, problem: str = ""
     ) -> Sighting:
-        place = Place(KIND, str(self.address), self._item.port, self._ask.name)
+        place = Place(KIND, self._host, self._item.port, self._ask.name)
         return Sighting(place, self._manner.clock(), chain, {**(facts or {}), **self._asked()}, problem)
 
     def _asked(self) -> dict[str, JsonValue]:

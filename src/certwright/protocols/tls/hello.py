@@ -5,7 +5,6 @@ Servers that trip over the whole question are asked again with less, in the orde
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 
 from .registry import (
     POST_QUANTUM,
@@ -28,6 +27,7 @@ RANDOM_OCTETS = 64
 
 _PAD_FROM, _PAD_TO = 256, 512
 _SUITES_OF_1_3 = 0x1300
+_FIXED_OCTETS = 4 + 2 + RANDOM_OCTETS + 1
 
 
 class Question(IntEnum):
@@ -62,19 +62,21 @@ _VERSIONS = {
 }
 
 
-def offered_groups(question: Question) -> tuple[Group, ...]:
+def _groups(question: Question) -> tuple[Group, ...]:
     """In the order of preference."""
     first = (Group.X25519MLKEM768, Group.x25519)
-    groups = (*first, *(group for group in Group if group not in first))
-    return (
-        groups if question is Question.WHOLE else tuple(sorted(set(groups) - POST_QUANTUM, key=groups.index))
-    )
+    every = (*first, *(group for group in Group if group not in first))
+    kept = every if question is Question.WHOLE else (group for group in every if group not in POST_QUANTUM)
+    return tuple(kept)
 
 
-def offered_suites(question: Question) -> tuple[int, ...]:
-    if question in {Question.WHOLE, Question.SMALL}:
-        return (*SUITES, SCSV)
-    return (*(code for code in SUITES if code >> 8 != _SUITES_OF_1_3 >> 8), SCSV)
+def _suites_of(question: Question) -> tuple[int, ...]:
+    new = question in {Question.WHOLE, Question.SMALL}
+    return tuple(code for code in SUITES if new or code >> 8 != _SUITES_OF_1_3 >> 8)
+
+
+OFFERED_GROUPS = {question: _groups(question) for question in Question}
+OFFERED_SUITES = {question: _suites_of(question) for question in Question}
 
 
 def shared_groups(question: Question) -> tuple[Group, ...]:
@@ -84,20 +86,24 @@ def shared_groups(question: Question) -> tuple[Group, ...]:
     return (Group.x25519,) if question is Question.SMALL else ()
 
 
-def client_hello(
-    ask: Ask, random: bytes, shares: tuple[tuple[Group, bytes], ...], cookie: bytes = b""
-) -> bytes:
-    """The handshake message. `random` has RANDOM_OCTETS octets; `cookie` is what a HelloRetryRequest gave."""
-    version = TLS_1_0 if ask.question is Question.ANCIENT else TLS_1_2
-    beginning = version.to_bytes(2, "big") + random[:32] + vector(1, random[32:64]) + _suites(ask.question)
-    if ask.question is Question.ANCIENT:
-        return _message(beginning)
-    extensions = _common(ask)
-    if shares:
-        extensions += _extension(Extension.KEY_SHARE, vector(2, *(_share(*share) for share in shares)))
-    if cookie:
-        extensions += _extension(Extension.COOKIE, vector(2, cookie))
-    return _message(beginning + vector(2, _padded(extensions, len(beginning))))
+class Hello:
+    """A ClientHello but for its random octets, to be made once and sent to many."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self, ask: Ask, shares: tuple[tuple[Group, bytes], ...], cookie: bytes = b"") -> None:
+        """`cookie` is what a HelloRetryRequest gave."""
+        version = TLS_1_0 if ask.question is Question.ANCIENT else TLS_1_2
+        after = _suites(ask.question)
+        if ask.question is not Question.ANCIENT:
+            after += vector(2, _padded(_extensions(ask, shares, cookie), _FIXED_OCTETS + len(after)))
+        size = 2 + RANDOM_OCTETS + 1 + len(after)
+        self._before = bytes((Kind.CLIENT_HELLO,)) + size.to_bytes(3, "big") + _two(version)
+        self._after = after
+
+    def message(self, random: bytes) -> bytes:
+        """The handshake message; `random` has RANDOM_OCTETS octets."""
+        return b"".join((self._before, random[:32], b"\x20", random[32:], self._after))
 
 
 def hello_record(message: bytes) -> bytes:
@@ -105,22 +111,25 @@ def hello_record(message: bytes) -> bytes:
     return record(Content.HANDSHAKE, TLS_1_0, message)
 
 
-def _message(body: bytes) -> bytes:
-    return bytes((Kind.CLIENT_HELLO,)) + vector(3, body)
+def _extensions(ask: Ask, shares: tuple[tuple[Group, bytes], ...], cookie: bytes) -> bytes:
+    parts = _common(ask)
+    if shares:
+        parts += _extension(Extension.KEY_SHARE, vector(2, *(_share(*share) for share in shares)))
+    if cookie:
+        parts += _extension(Extension.COOKIE, vector(2, cookie))
+    return parts
 
 
-@lru_cache(maxsize=4)
 def _suites(question: Question) -> bytes:
-    return vector(2, *map(_two, offered_suites(question))) + b"\x01\x00"
+    return vector(2, *map(_two, (*OFFERED_SUITES[question], SCSV))) + b"\x01\x00"
 
 
 def _share(group: Group, public: bytes) -> bytes:
     return _two(group) + vector(2, public)
 
 
-@lru_cache(maxsize=1024)
 def _common(ask: Ask) -> bytes:
-    """The extensions that are the same in every hello of this kind."""
+    """The extensions without keys."""
     versions = _VERSIONS[ask.question]
     parts = [
         _extension(Extension.SERVER_NAME, vector(2, b"\x00" + vector(2, ask.name.encode("ascii"))))
@@ -128,7 +137,7 @@ def _common(ask: Ask) -> bytes:
         else b"",
         _extension(Extension.EXTENDED_MASTER_SECRET),
         _extension(Extension.RENEGOTIATION_INFO, b"\x00"),
-        _extension(Extension.SUPPORTED_GROUPS, vector(2, *map(_two, offered_groups(ask.question)))),
+        _extension(Extension.SUPPORTED_GROUPS, vector(2, *map(_two, OFFERED_GROUPS[ask.question]))),
         _extension(Extension.EC_POINT_FORMATS, b"\x01\x00"),
         _extension(Extension.SIGNATURE_ALGORITHMS, vector(2, *map(_two, Scheme))),
         _extension(Extension.STATUS_REQUEST, b"\x01\x00\x00\x00\x00"),
@@ -144,7 +153,7 @@ def _common(ask: Ask) -> bytes:
 
 def _padded(extensions: bytes, before: int) -> bytes:
     """RFC 7685: some servers hang on a hello of 256 to 511 octets."""
-    size = 4 + before + 2 + len(extensions)
+    size = before + 2 + len(extensions)
     if not _PAD_FROM <= size < _PAD_TO:
         return extensions
     return extensions + _extension(Extension.PADDING, bytes(max(_PAD_TO - size - 4, 1)))

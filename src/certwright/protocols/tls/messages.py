@@ -20,7 +20,7 @@ _OCSP = 1
 _NAMED_CURVE = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServerHello:
     """`retry`: it is a HelloRetryRequest. `group` and `share` are of TLS 1.3; a retry has no share."""
 
@@ -76,12 +76,15 @@ def _key_share(content: bytes, retry: bool) -> tuple[int, bytes]:
 
 def read_extensions(octets: Octets) -> Mapping[int, bytes]:
     found: dict[int, bytes] = {}
-    inside = octets.within(2)
-    while inside:
-        kind = inside.number(2)
-        if kind in found or len(found) == EXTENSIONS_MAX:
-            raise TlsFault("the server sent an extension twice, or more than anybody needs")
-        found[kind] = inside.vector(2)
+    data = octets.vector(2)
+    at, end = 0, len(data)
+    while at < end:  # without a reader of its own: a hello has many
+        start = at + 4
+        kind = int.from_bytes(data[at : at + 2], "big")
+        at = start + int.from_bytes(data[at + 2 : start], "big")
+        if at > end or kind in found or len(found) == EXTENSIONS_MAX:
+            raise TlsFault("the server's extensions cannot be read")
+        found[kind] = data[start:at]
     return found
 
 
@@ -138,7 +141,7 @@ def read_status(body: bytes) -> bytes:
 # -- key exchange and proof ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServerKeyExchange:
     """`group` is 0 where the parameters are no named group; `prime_bits` is of Diffie-Hellman. `signed` are
     the parameters that `signature` covers, after both randoms; `scheme` is 0 before TLS 1.2."""

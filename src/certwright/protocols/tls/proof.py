@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 
 from ...core.unreadable import UNREADABLE
-from .registry import TLS_1_2, Scheme
+from .registry import Scheme
 
 _CONTEXT_1_3 = b" " * 64 + b"TLS 1.3, server CertificateVerify\x00"
 
@@ -40,13 +40,10 @@ def proved_1_3(certificate: bytes, scheme: int, signature: bytes, transcript: by
     return _proved(certificate, scheme, signature, _CONTEXT_1_3 + transcript)
 
 
-def proved_before(
-    certificate: bytes, version: int, scheme: int, signature: bytes, signed: bytes
-) -> bool | None:
-    """ServerKeyExchange; `signed` are both randoms and the parameters (RFC 5246 section 7.4.3)."""
-    if version == TLS_1_2:
-        return _proved(certificate, scheme, signature, signed)
-    return _proved(certificate, 0, signature, signed)
+def proved_before(certificate: bytes, scheme: int, signature: bytes, signed: bytes) -> bool | None:
+    """ServerKeyExchange; `signed` are both randoms and the parameters (RFC 5246 section 7.4.3), `scheme` is 0
+    before TLS 1.2."""
+    return _proved(certificate, scheme, signature, signed)
 
 
 def _proved(certificate: bytes, scheme: int, signature: bytes, signed: bytes) -> bool | None:

@@ -1,6 +1,6 @@
 """Records and handshake messages as they come, cut out of the stream within bounds (RFC 8446 section 5)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from ...core.egress import shown
 from ...core.errors import CertwrightError
@@ -56,19 +56,18 @@ class Octets:
         return self._at < len(self._data)
 
     def take(self, size: int) -> bytes:
-        end = self._at + size
+        start = self._at
+        self._at = end = start + size
         if end > len(self._data):
             raise TlsFault(f"the server's {self._what} ends in the middle of a field")
-        part = self._data[self._at : end]
-        self._at = end
-        return part
+        return self._data[start:end]
 
     def number(self, size: int) -> int:
         return int.from_bytes(self.take(size), "big")
 
     def vector(self, size: int) -> bytes:
         """Octets that come after their length, itself a number of `size` octets."""
-        return self.take(self.number(size))
+        return self.take(int.from_bytes(self.take(size), "big"))
 
     def within(self, size: int) -> "Octets":
         return Octets(self.vector(size), self._what)
@@ -87,77 +86,79 @@ def record(content: Content, version: int, fragment: bytes) -> bytes:
     return bytes((content,)) + version.to_bytes(2, "big") + vector(2, fragment)
 
 
+class Pieces:
+    """Puts pieces of a stream together and cuts it where `size` says: the octets of the first whole, its
+    header included, or 0 while that cannot be told. Each octet is copied a few times at the most."""
+
+    __slots__ = ("_needed", "_rest", "_size")
+
+    def __init__(self, size: Callable[[bytes | bytearray, int], int]) -> None:
+        self._size = size
+        self._rest = bytearray()
+        self._needed = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """What is whole now."""
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._needed:
+                return []
+            data = bytes(self._rest)
+            self._rest.clear()
+        wholes, at, end = [], 0, len(data)
+        while at < end:
+            self._needed = self._size(data, at)
+            if not self._needed or at + self._needed > end:
+                break
+            wholes.append(data[at : at + self._needed])
+            at += self._needed
+        self._rest += data[at:]
+        return wholes
+
+
 class Records:
     """Cuts a stream into records. Raises NotTls where it does not begin as one, TlsFault past a bound."""
 
-    __slots__ = ("_at", "_begun", "_data", "_total")
+    __slots__ = ("_begun", "_pieces", "_total")
 
     def __init__(self) -> None:
-        self._data = bytearray()
-        self._at = 0
+        self._pieces = Pieces(self._size)
         self._total = 0
         self._begun = False
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-        """The records that are whole now: type, header, fragment."""
+    def feed(self, data: bytes) -> list[bytes]:
+        """The records that are whole now, with their headers of five octets."""
         self._total += len(data)
         if self._total > STREAM_OCTETS_MAX:
             raise TlsFault(f"the server sent more than {STREAM_OCTETS_MAX} octets before its chain was whole")
-        self._data += data
-        while len(self._data) - self._at >= 5:
-            start = self._at + 5
-            header = bytes(self._data[self._at : start])
-            size = self._size(header)
-            if len(self._data) < start + size:
-                break
-            self._at, self._begun = start + size, True
-            yield header[0], header, bytes(self._data[start : self._at])
-        else:
-            if not self._begun and self._data and self._data[0] not in _CONTENTS:
-                raise self._not_tls()
-        del self._data[: self._at]
-        self._at = 0
+        return self._pieces.feed(data)
 
-    def _size(self, header: bytes) -> int:
-        size = header[3] << 8 | header[4]
-        if header[0] not in _CONTENTS or header[1] != _VERSION_MAJOR:
-            if not self._begun:
-                raise self._not_tls()
-            raise TlsFault("the server sent a record of no known type")
+    def _size(self, data: bytes | bytearray, at: int) -> int:
+        if data[at] not in _CONTENTS or (len(data) > at + 1 and data[at + 1] != _VERSION_MAJOR):
+            raise TlsFault("the server sent a record of no known type") if self._begun else _not_tls(data)
+        if len(data) < at + 5:
+            return 0
+        self._begun = True
+        size = data[at + 3] << 8 | data[at + 4]
         if size > RECORD_OCTETS_MAX:
             raise TlsFault(f"the server sent a record of {size} octets; the most is {RECORD_OCTETS_MAX}")
-        return size
-
-    def _not_tls(self) -> NotTls:
-        beginning = bytes(self._data[:32]).split(b"\n")[0].decode("latin-1").strip()
-        return NotTls(f"no TLS server answers there; its answer begins with {shown(beginning)!r}")
+        return 5 + size
 
 
-class Messages:
-    """Puts handshake messages together from fragments. Raises TlsFault for one past the bound."""
+def _not_tls(data: bytes | bytearray) -> NotTls:
+    beginning = bytes(data[:32]).split(b"\n")[0].decode("latin-1").strip()
+    return NotTls(f"no TLS server answers there; its answer begins with {shown(beginning)!r}")
 
-    __slots__ = ("_data",)
 
-    def __init__(self) -> None:
-        self._data = bytearray()
-
-    def feed(self, fragment: bytes) -> Iterator[tuple[int, bytes]]:
-        """The messages that are whole now: type, and the whole with its header of four octets."""
-        self._data += fragment
-        at = 0
-        try:
-            while len(self._data) - at >= 4:
-                size = int.from_bytes(self._data[at + 1 : at + 4], "big")
-                if size > MESSAGE_OCTETS_MAX:
-                    text = f"the server sent a handshake message of {size} octets"
-                    raise TlsFault(f"{text}; the most is {MESSAGE_OCTETS_MAX}")
-                if len(self._data) < at + 4 + size:
-                    break
-                whole = bytes(self._data[at : at + 4 + size])
-                at += 4 + size
-                yield whole[0], whole
-        finally:
-            del self._data[:at]
+def message_size(data: bytes | bytearray, at: int) -> int:
+    """Octets of a handshake message with its header of four, for `Pieces`. Raises TlsFault past the bound."""
+    if len(data) < at + 4:
+        return 0
+    size = data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
+    if size > MESSAGE_OCTETS_MAX:
+        text = f"the server sent a handshake message of {size} octets"
+        raise TlsFault(f"{text}; the most is {MESSAGE_OCTETS_MAX}")
+    return 4 + size
 
 
 class Alerts:
