@@ -1,6 +1,5 @@
 """Certificates and keys of one file, put into chains: by the keys, by who issued whom, else as they stand."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -152,6 +151,5 @@ def _entry(certificates: Sequence[FoundCertificate], chain: Sequence[int], key: 
     ders = tuple(certificates[index].outline.der for index in chain)
     if key is None:
         return Entry(name, ders)
-    opened = bool(key.key.spki_sha256)
-    digest = hashlib.sha256(end.outline.spki).hexdigest() if opened else ""
+    digest = end.outline.spki_sha256 if key.key.spki_sha256 else ""
     return Entry(name, ders, replace(key.key, spki_sha256=digest))

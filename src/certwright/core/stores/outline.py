@@ -26,9 +26,13 @@ class Outline:
     def self_issued(self) -> bool:
         return self.issuer == self.subject
 
+    @property
+    def spki_sha256(self) -> str:
+        return hashlib.sha256(self.spki).hexdigest()
+
     def digests(self) -> frozenset[str]:
         """SHA-256 of the public key, in hexadecimal: as it stands here and as it is usually written."""
-        return frozenset({hashlib.sha256(self.spki).hexdigest(), _usual_digest(self.spki)} - {""})
+        return frozenset({self.spki_sha256, _usual_digest(self.spki)} - {""})
 
     def title(self) -> str:
         """The subject as text (RFC 4514); of one that cannot be read or is empty, a digest."""

@@ -1,0 +1,1 @@
+"""Sources that look for certificates: where they are, and what is said with them."""
