@@ -1,5 +1,6 @@
 """The language of searches: what is read, how it is told again, and what is said of mistakes."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,6 +23,7 @@ from certwright.core.query import (
     parse,
 )
 from certwright.core.query_fields import FIELDS, Choice, Days, KeySize, Pattern, Presence, Span
+from tests.core.reference_tables import REFERENCE
 from tests.core.toy_queries import queries
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -149,3 +151,15 @@ def test_dates_have_bounds() -> None:
     assert of("expires>1d") == [(">", NOW + day)]
     assert of("issued<1d") == [(">", NOW - day), ("<=", NOW)]
     assert of("issued>=1d") == [("<=", NOW - day)]
+
+
+def test_the_examples_of_the_reference_are_read() -> None:
+    text = (REFERENCE / "search.md").read_text()
+    [block] = re.findall(r"```\n(.*?)```", text, re.DOTALL)
+    rows = re.findall(r"^\| (`.*?`) \| .* \|$", text, re.MULTILINE)
+    examples = [one for row in rows for one in re.findall(r"`([^`]+)`", row) if not one.isidentifier()]
+    assert len(examples) > 10
+    for example in [block.strip(), *examples]:
+        assert parse(example)
+    for bound in (CHARACTERS_MAX, TERMS_MAX, DEPTH_MAX):
+        assert f" {bound} " in text

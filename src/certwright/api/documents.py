@@ -17,6 +17,7 @@ DAYS_MAX = 20_000
 IDENTIFIER_MAX = 2**63 - 1
 SELECTED_BY = (
     *("authority", "profile", "endpoint", "name", "team", "owner", "responsible", "tag", "key_algorithm"),
+    "query",
 )
 
 

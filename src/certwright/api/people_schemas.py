@@ -4,7 +4,20 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from .schemas import AS_IT_IS, AccountName, Answer, Answering, Body, Line, Moment, Next, Query, Tag, Time
+from .schemas import (
+    AS_IT_IS,
+    AccountName,
+    Answer,
+    Answering,
+    Body,
+    Line,
+    Moment,
+    Next,
+    Query,
+    Searched,
+    Tag,
+    Time,
+)
 
 Mail = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, StringConstraints(max_length=1000)]
@@ -35,6 +48,7 @@ class SelectBody(Body):
     revoked: bool | None = None
     expires_after: Moment | None = None
     expires_before: Moment | None = None
+    query: Searched | None = Field(None, description="In the language of searches.")
 
 
 class AssignSelectedBody(AssignBody):

@@ -31,6 +31,7 @@ def _moment(value: object) -> datetime | None:
 
 TIME = {"type": "string", "format": "date-time"}
 Line = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Searched = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Pem = Annotated[str, StringConstraints(max_length=PEM_CHARACTERS_MAX, pattern=r"^[\t\n\r -~]*$")]
@@ -156,6 +157,10 @@ class CertificateQuery(Query):
     unowned: bool | None = Field(None, description="Neither a team nor an account answers for it.")
     tag: Tag | None = None
     key_algorithm: Name | None = None
+    query: Searched | None = Field(
+        None,
+        description="In the language of searches, instead of all filters above: `expires<30d owner:none`.",
+    )
     after: Cursor | None = Field(None, description="`next` of an earlier page.")
     limit: Limit = 100
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 app = group("Who answers for certificates.")
 NOBODY = "-"
-SELECTED_BY = ("authority", "profile", "endpoint", "name", "responsible", "tag", "key_algorithm")
+SELECTED_BY = ("authority", "profile", "endpoint", "name", "responsible", "tag", "key_algorithm", "query")
 COUNTS = ("changed", "unchanged", "refused")
 Team = Annotated[str, typer.Option("--team", metavar="TEAM", help="Team that shall answer; - for none.")]
 Owner = Annotated[
@@ -62,6 +62,9 @@ def assign(
     key_algorithm: Annotated[
         str, typer.Option("--of-key-algorithm", metavar="NAME", help="All with such a key: rsa-2048, ...")
     ] = "",
+    query: Annotated[
+        str, typer.Option("--query", metavar="TEXT", help="All that this finds, in the language of searches.")
+    ] = "",
     unowned: Annotated[bool, typer.Option("--of-nobody", help="All for which nobody answers.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many; change nothing.")] = False,
 ) -> None:
@@ -72,7 +75,7 @@ def assign(
     from ..core.errors import Malformed
     from ..core.responsibility import Assignment
 
-    given = (authority, profile, endpoint, name, responsible, tagged, key_algorithm)
+    given = (authority, profile, endpoint, name, responsible, tagged, key_algorithm, query)
     selected: Document = {key: value for key, value in zip(SELECTED_BY, given, strict=True) if value}
     if unowned:
         selected["unowned"] = True

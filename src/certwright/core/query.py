@@ -2,9 +2,10 @@
 
     issuer:"Corp Issuing" expires<30d san:*.pay.example owner:none key:rsa<2048
 
-Terms side by side must all hold; `or`, `not` or `-`, and parentheses put them together otherwise. Words without
-a field are one text: how a name, a subject, a serial number or a fingerprint begins. `str` of what was parsed
-is the query again, in the one way that is written for programs. docs/reference/search.md is for people.
+Terms side by side must all hold; `or`, `not` or `-`, and parentheses put them together otherwise. Words
+without a field are one text: how a name, a subject, a serial number or a fingerprint begins. `str` of what
+was parsed is the query again, in the one way that is written for programs. docs/reference/search.md is for
+people.
 """
 
 import re
@@ -68,8 +69,8 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """All parts hold; none holds for every certificate. Those of its terms that ask of a place ask of the same
-    place."""
+    """All parts hold; no parts at all hold for every certificate. Those of its terms that ask of a place ask
+    of the same place."""
 
     parts: tuple["Query", ...]
 

@@ -109,7 +109,7 @@ async def assign_selected(
     wanted.check()
     if selected == CertificateFilter():
         raise Malformed("this filter selects every certificate there is; name at least one criterion")
-    walk = _Walk(context, actor, selected, LEAST if after is None else after)
+    walk = _Walk(context, actor, selected, LEAST if after is None else after, context.clock())
     limit, total = max(1, min(limit, ROWS_MAX)), await walk.count()
     counts = {"changed": 0, "unchanged": 0, "refused": 0}
     done, more = 0, True
@@ -154,6 +154,7 @@ class _Walk:
     actor: Actor
     selected: CertificateFilter
     place: int
+    now: datetime
     told: bool = False
     """Does who answers from now on know?"""
 
@@ -171,7 +172,7 @@ class _Walk:
         return await self.context.database.select(CertificateRow, sql, *values)
 
     def _where(self) -> tuple[str, list[object]]:
-        text, values = filter_condition(self.context.database, self.selected)
+        text, values = filter_condition(self.context.database, self.selected, self.now)
         seen, more = scope_condition(self.actor, Verb.VIEW)
         return f'({text}) AND ({seen}) AND "id" > ?', [*values, *more, self.place]
 

@@ -9,10 +9,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...core.errors import Malformed, NotFound
+from ...core.query import BadQuery, Text
+from ...core.query_fields import FIELDS
 from ...core.responsibility import Assignment
 from ...core.revocation import REASONS_TO_ASK_FOR, parse_reason
 from ...core.tables import csv_line
@@ -24,7 +26,7 @@ from ...store.models import Certificate, CertificateName
 from ..acting import actor_of, run
 from ..errors import told
 from ..login.fresh import recently_authenticated
-from .filters import FilterForm
+from .filters import NOBODY, FilterForm
 from .search import Wanted, everything, find
 from .told import status
 
@@ -33,9 +35,17 @@ EXPORT_COLUMNS = (
     *("authority", "profile", "endpoint", "key_algorithm", "owner", "team", "issued_at"),
     *("revoked_at", "revocation_reason"),
 )
-FOUND_MAX = 8
+FOUND_MAX, TEXT_MAX = 8, 250
 CHOSEN_MAX = 500
-NOBODY = "-"
+BUILT_IN_VIEWS = (
+    (gettext_lazy("Found, and not managed"), "standing:found"),
+    (gettext_lazy("Ending within 30 days"), "expires<30d revoked:none"),
+    (gettext_lazy("Live, and nobody answers"), "status:live owner:none team:none"),
+    (
+        gettext_lazy("Weak keys and signatures"),
+        "status:live (key:rsa<2048 or signature:sha1 or signature:md5)",
+    ),
+)
 
 
 def filters_of(given: QueryDict) -> FilterForm:
@@ -45,17 +55,34 @@ def filters_of(given: QueryDict) -> FilterForm:
 @require_safe
 def certificates(request: HttpRequest) -> HttpResponse:
     form = filters_of(request.GET)
-    context: dict[str, Any] = {"form": form, "query": form.query(), "reasons": REASONS_TO_ASK_FOR}
-    context["views"] = run(request, list_views)
+    part = request.headers.get("HX-Request") == "true" and not request.headers.get("HX-Boosted")
+    context: dict[str, Any] = {
+        "form": form,
+        "query": form.query(),
+        "reasons": REASONS_TO_ASK_FOR,
+        "part": part,
+    }
     try:
         found = find(actor_of(request), form.wanted(), bridge().context.clock(), _after(request))
     except Malformed as error:
-        context["error"] = error
+        context["query_error" if isinstance(error, BadQuery) else "error"] = error
     else:
         context |= {"found": found, "rows": with_names(found.rows)}
-    part = request.headers.get("HX-Request") == "true" and not request.headers.get("HX-Boosted")
-    template = "certificates/rows.html" if part else "certificates/list.html"
-    return render(request, template, context, status=400 if "error" in context else 200)
+    status = 200 if "found" in context else 400
+    if part:
+        return _part(request, context, status)
+    context |= {"query_fields": FIELDS.values(), "built_in_views": BUILT_IN_VIEWS}
+    context["views"] = run(request, list_views)
+    return render(request, "certificates/list.html", context, status=status)
+
+
+def _part(request: HttpRequest, context: dict[str, Any], status: int) -> HttpResponse:
+    """The rows alone, while somebody types: where a query cannot be read yet, those before it stay."""
+    if "query_error" not in context:
+        return render(request, "certificates/rows.html", context, status=status)
+    response = render(request, "certificates/query_error.html", context)
+    response["HX-Reswap"] = "none"
+    return response
 
 
 def _after(request: HttpRequest) -> int | None:
@@ -71,7 +98,7 @@ def _after(request: HttpRequest) -> int | None:
 def find_some(request: HttpRequest) -> HttpResponse:
     """A few for the command palette."""
     text = request.GET.get("q", "").strip()
-    wanted = Wanted(text=text[:250])
+    wanted = Wanted(Text(text[:TEXT_MAX]))
     found = find(actor_of(request), wanted, bridge().context.clock(), limit=FOUND_MAX).rows if text else []
     return render(request, "certificates/found.html", {"rows": with_names(found)})
 
