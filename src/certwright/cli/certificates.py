@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 IDENTIFIER_DIGITS_MAX = 18
+PLACES_TOLD = 10
 
 
 @anywhere
@@ -216,7 +217,15 @@ def _told(document: Document) -> str:
     names = ("authority", "endpoint", "requester", "team", "owner", "revoked_at", "revocation_reason")
     pairs += [(name.replace("_", " "), str(document[name] or "")) for name in names]
     pairs.append(("tags", ", ".join(document.get("tags", ()))))
+    pairs += [(name, document[name]) for name in ("standing", "environment")]
+    pairs.append(("seen", ", ".join(_place_told(one) for one in document.get("seen", ())[:PLACES_TOLD])))
     return f"{facts(pairs)}\n\n{document['certificate']}".rstrip()
+
+
+def _place_told(place: Document) -> str:
+    port = f":{place['port']}" if place["port"] else ""
+    ended = f" until {place['ended_at'][:10]}" if place["ended_at"] else ""
+    return f"{place['kind']} {place['host']}{port} {place['name']}".rstrip() + ended
 
 
 @anywhere

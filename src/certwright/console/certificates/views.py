@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from ...core.decoded import Standing
 from ...core.errors import Malformed, NotFound
 from ...core.query import BadQuery, Text
 from ...core.query_fields import FIELDS
@@ -33,9 +34,11 @@ from .told import status
 EXPORT_COLUMNS = (
     *("fingerprint", "serial", "subject", "names", "status", "issuer", "not_before", "not_after"),
     *("authority", "profile", "endpoint", "key_algorithm", "owner", "team", "issued_at"),
+    *("standing", "environment"),
     *("revoked_at", "revocation_reason"),
 )
 FOUND_MAX, TEXT_MAX = 8, 250
+ASSIGNING = {"assign": None, "adopt": Standing.ADOPTED, "ignore": Standing.IGNORED}
 CHOSEN_MAX = 500
 BUILT_IN_VIEWS = (
     (gettext_lazy("Found, and not managed"), "standing:found"),
@@ -67,7 +70,8 @@ def certificates(request: HttpRequest) -> HttpResponse:
     except Malformed as error:
         context["query_error" if isinstance(error, BadQuery) else "error"] = error
     else:
-        context |= {"found": found, "rows": with_names(found.rows)}
+        foreign = any(row.standing != Standing.ISSUED for row in found.rows)
+        context |= {"found": found, "rows": with_names(found.rows), "foreign": foreign}
     status = 200 if "found" in context else 400
     if part:
         return _part(request, context, status)
@@ -173,8 +177,8 @@ def act_on_chosen(request: HttpRequest) -> HttpResponse:
     chosen = [reference for reference in request.POST.getlist("chosen") if reference][:CHOSEN_MAX]
     if not chosen:
         raise Malformed("no certificate is chosen; go back and choose some")
-    if request.POST.get("act") == "assign":
-        return _assign(request, chosen)
+    if request.POST.get("act") in ASSIGNING:
+        return _assign(request, chosen, request.POST["act"])
     reason = parse_reason(request.POST.get("reason", "unspecified"))
     if request.POST.get("sure") != "yes":
         rows = with_names(_visible(request, chosen))
@@ -189,14 +193,21 @@ def act_on_chosen(request: HttpRequest) -> HttpResponse:
     return redirect("certificates")
 
 
-def _assign(request: HttpRequest, chosen: list[str]) -> HttpResponse:
+def _assign(request: HttpRequest, chosen: list[str], act: str) -> HttpResponse:
     """Of all that are chosen, or of none. What is left empty stays as it is; - is nobody."""
-    team, owner = (_named(request.POST.get(field, "").strip()) for field in ("to_team", "to_owner"))
-    run(request, lambda context, actor: assign_owner(context, actor, chosen, Assignment(team, owner)))
-    messages.success(
-        request,
-        ngettext("%d certificate is assigned.", "%d certificates are assigned.", len(chosen)) % len(chosen),
+    team, owner, environment = (
+        _named(request.POST.get(f"to_{name}", "").strip()) for name in ("team", "owner", "environment")
     )
+    wanted = Assignment(team, owner, environment=environment, standing=ASSIGNING[act])
+    if act == "ignore":
+        wanted = Assignment(standing=Standing.IGNORED, reason=request.POST.get("why", "").strip())
+    run(request, lambda context, actor: assign_owner(context, actor, chosen, wanted))
+    done = {
+        "assign": ngettext("%d certificate is assigned.", "%d certificates are assigned.", len(chosen)),
+        "adopt": ngettext("%d certificate is adopted.", "%d certificates are adopted.", len(chosen)),
+        "ignore": ngettext("%d certificate is ignored.", "%d certificates are ignored.", len(chosen)),
+    }
+    messages.success(request, done[act] % len(chosen))
     return redirect("certificates")
 
 
