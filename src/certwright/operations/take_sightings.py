@@ -5,7 +5,8 @@ believed of what is presented: a chain is what the server sent, and an issuer is
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -54,10 +55,12 @@ class Taken:
 
 @dataclass(slots=True)
 class _Chunk:
-    """Sightings on their way in. `places` has each place once, by digest: what was seen there last."""
+    """Sightings on their way in. `places` has each place once, by digest: what was seen there last; `keys`
+    those at which there is a private key alone, with the digest of its public half."""
 
     now: datetime
     places: dict[bytes, tuple[KnownPlace, Sighting, str]] = field(default_factory=dict)
+    keys: dict[bytes, tuple[KnownPlace, bytes, str]] = field(default_factory=dict)
     octets: dict[bytes, bytes] = field(default_factory=dict)
     known: dict[bytes, int] = field(default_factory=dict)
     problems: list[tuple[KnownPlace, str]] = field(default_factory=list)
@@ -100,9 +103,23 @@ def _chunk(look: Look, sightings: Iterable[Sighting], now: datetime) -> _Chunk:
         if sighting.chain:
             chunk.places[place.digest] = place, sighting, facts
             chunk.octets.update((hashlib.sha256(der).digest(), der) for der in sighting.chain)
+        elif (spki := _key_alone(sighting)) is not None:
+            chunk.keys[place.digest] = place, spki, facts
         elif sighting.problem:
             chunk.problems.append((place, problem_line(sighting.problem)))
     return chunk
+
+
+def _key_alone(sighting: Sighting) -> bytes | None:
+    """SHA-256 of the public half of a private key that lies somewhere without a certificate."""
+    key = sighting.facts.get("key")
+    digest = key.get("spki_sha256") if isinstance(key, Mapping) else None
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        return None
+    return bytes.fromhex(digest)
+
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def known_place(zone: str, sighting: Sighting) -> KnownPlace:
@@ -117,20 +134,39 @@ async def _change(context: Context, look: Look, chunk: _Chunk) -> tuple[Change, 
     taken.new = len(readable)
     readable += await _anchors_of(context, chunk, readable)
     change.inserted += await _certificate_rows(context, chunk, readable)
-    there = await _rows_at(context, list(chunk.places))
+    there = await _rows_at(context, [*chunk.places, *chunk.keys])
     notes = _Notes(look, chunk.now)
-    for digest, (place, sighting, facts) in chunk.places.items():
-        leaf, *others = [hashlib.sha256(der).digest() for der in sighting.chain]
-        if leaf not in chunk.known:
-            taken.problems.append((place, "what is presented there is no certificate that can be read"))
-            continue
+    for seen in [*_presented(context, look, chunk, taken), *await _beside_keys(context, look, chunk)]:
+        rows = there.get(seen.place, [])
         taken.seen += 1
-        seen = _seen(context, look, chunk, place, (chunk.known[leaf], b"".join(others), facts))
-        rows = there.get(digest, [])
         taken.appeared += notes.note(rows, seen)
         taken.certificates.update([seen.certificate_id, *[row.certificate_id for row in rows]])
     change.join(notes.change())
     return change, taken
+
+
+def _presented(context: Context, look: Look, chunk: _Chunk, taken: Taken) -> Iterable[SightingRow]:
+    """A row for each place at which a certificate that can be read is presented; others are problems."""
+    for place, sighting, facts in chunk.places.values():
+        leaf, *others = [hashlib.sha256(der).digest() for der in sighting.chain]
+        if leaf in chunk.known:
+            yield _seen(context, look, chunk, place, (chunk.known[leaf], b"".join(others), facts))
+        else:
+            taken.problems.append((place, "what is presented there is no certificate that can be read"))
+
+
+async def _beside_keys(context: Context, look: Look, chunk: _Chunk) -> list[SightingRow]:
+    """A private key without a certificate is seen where the newest certificate of that key is known."""
+    newest: dict[bytes, int] = {}
+    for some in _chunks(sorted({spki for _, spki, _ in chunk.keys.values()})):
+        condition, values = among("spki_sha256", some)
+        sql = f'SELECT "spki_sha256", max("id") FROM "certificate" WHERE {condition} GROUP BY "spki_sha256"'
+        newest |= {bytes(row[0]): row[1] for row in await context.database.query(sql, *values)}
+    return [
+        _seen(context, look, chunk, place, (newest[spki], b"", facts))
+        for place, spki, facts in chunk.keys.values()
+        if spki in newest
+    ]
 
 
 async def known_certificates(context: Context, fingerprints: list[bytes]) -> dict[bytes, int]:
