@@ -15,7 +15,7 @@ from ...protocols.tls.wire import Ended, TlsFault
 
 READ_OCTETS = 16_384
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})
-"""Lacks of this machine and not of the one dialled."""
+"""Lacks of this machine and not of the one dialled. EADDRNOTAVAIL: no port of ours is left (of IPv4)."""
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: end with a reset, and keep nothing in TIME_WAIT
 
 
@@ -102,7 +102,8 @@ class Dial:
         except OSError as error:
             code = error.errno or errno.EIO
         if self._socket is None or code not in {0, errno.EINPROGRESS}:
-            self._tell(_missed(code))
+            six = family == socket.AF_INET6 and code == errno.EADDRNOTAVAIL  # there is no IPv6 here
+            self._tell(_missed(errno.EAFNOSUPPORT if six else code))
             return
         self._timer = self._loop.call_later(connect_seconds, self._too_late, connect_seconds)
         self._loop.add_writer(self._socket, self._writable)
