@@ -137,6 +137,7 @@ class Probe:
         self._dial.start(self._host, self._item.port, min(self._manner.connect_seconds, left))
 
     def _heard(self, outcome: Outcome) -> None:
+        self._dial = None  # which knows us: a ring is freed late
         try:
             self._hear(outcome)
         except Exception as error:  # noqa: BLE001 - the event loop would only log it, and the sweep wait for ever
