@@ -238,6 +238,76 @@ def test_settings_that_cannot_be_used_are_malformed(wrong: dict[str, object]) ->
         replace(SETTINGS, **wrong)  # type: ignore[arg-type]
 
 
+# -- configurations --------------------------------------------------------------------------------
+
+NGINX = """
+http {{ include sites/*.conf; }}
+"""
+SITE = """
+server {{
+    listen 443 ssl; server_name www.example.test example.test;
+    ssl_certificate {folder}/www.pem; ssl_certificate_key {folder}/closed.key;
+}}
+server {{ listen 443 ssl; server_name gone.example.test; ssl_certificate {folder}/gone.pem; }}
+"""
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Path:
+    (tmp_path / "nginx/sites").mkdir(parents=True)
+    (tmp_path / "nginx/nginx.conf").write_text(NGINX.format())
+    (tmp_path / "nginx/sites/a.conf").write_text(SITE.format(folder=tmp_path))
+    (tmp_path / "www.pem").write_bytes(pem(SERVER, ISSUING))
+    (tmp_path / "closed.key").write_bytes(key_pem(CHAIN.server.key, "nobody knows it"))
+    return tmp_path
+
+
+def test_what_a_configuration_serves_is_told_with_the_file(nginx: Path) -> None:
+    found = sightings(f"nginx:{nginx}/nginx/nginx.conf")
+    assert set(found) == {f"{nginx}/www.pem", f"{nginx}/gone.pem"}
+    place = f"{nginx}/nginx/sites/a.conf"
+    gone = f"there is no such file or folder; nginx serves with it: {place}:6"
+    assert problems(found) == {f"{nginx}/gone.pem": gone}
+    facts = found[f"{nginx}/www.pem"].facts
+    assert facts["serves"] == [
+        {
+            "software": "nginx",
+            "configuration": f"{place}:4",
+            "names": ["www.example.test", "example.test"],
+            "listen": ["443"],
+        }
+    ]
+    assert facts["key"] == {
+        "encrypted": True,
+        "mode": "0644",
+        "owner": (nginx / "www.pem").owner(),
+        "path": f"{nginx}/closed.key",
+    }
+
+
+def test_the_named_entry_of_a_store_serves(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "store").write_bytes(p12("Web"))
+    xml = "<Connector port='1' keystoreFile='{0}' keyAlias='{1}'/>"
+    for alias, expected in (("web", True), ("other", False)):
+        (tmp_path / "conf/server.xml").write_text(xml.format(tmp_path / "store", alias))
+        (found,) = sightings(f"tomcat:{tmp_path}/conf/server.xml").values()
+        assert ("serves" in found.facts) is expected
+
+
+def test_an_excluded_configuration_is_not_read(nginx: Path) -> None:
+    site = f"{nginx}/nginx/sites/a.conf"
+    found = sightings(f"nginx:{nginx}/nginx/nginx.conf", exclude=(site,))
+    assert problems(found) == {site: "configuration: it is no file, or excluded"}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("target", ["iis:/x", "nginx:x", "nginx:/../x"])
+def test_a_configuration_that_cannot_be_meant_is_malformed(target: str) -> None:
+    with pytest.raises(Malformed):
+        FilesSource(SETTINGS).check(Scope((target,)))
+
+
 def test_odd_names_of_files_are_told_in_letters_that_can_be_seen(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/a\xff\n.pem"
     with open(path, "wb") as file:
@@ -255,7 +325,7 @@ def test_the_name_of_a_place_is_bounded_and_tells_apart(one: str, other: str) ->
 
 def test_orders_of_paths() -> None:
     paths = ["/a", "/a/b", "/a/b/c", "/a-b", "/b"]
-    assert sorted(paths[::-1], key=in_order) == paths
+    assert sorted(["/a-b", "/b", *paths[:3]], key=in_order) == paths
     assert list(parents("/a/b")) == ["/a/b", "/a", "/"]
 
 
