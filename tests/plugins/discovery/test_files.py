@@ -3,22 +3,26 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core.errors import Malformed
+from certwright.core.stores.values import ROUNDS_MAX
 from certwright.plugins.discovery.file_system import in_order, parents
 from certwright.plugins.discovery.files import FilesSettings, FilesSource
 from certwright.plugins.discovery.looking import NAME_MAX, place_name
-from certwright.ports import DISCOVERY_SOURCES, Progress, Scope, Sighting
-from tests.core.stores.made import PASSWORD, chain, digest, key_pem, p12, pem
+from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
+from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
+from tests.core.stores.made import PASSWORD, chain, digest, greedy, key_pem, p12, pem
 from tests.core.toy_chain import outside
 
 CHAIN = chain()
@@ -226,8 +230,6 @@ def test_what_is_no_path_is_malformed(target: str) -> None:
             source.check(scope)
     with pytest.raises(Malformed):
         look(target)
-    with pytest.raises(Malformed, match="there is no target"):
-        source.check(Scope(()))
 
 
 @pytest.mark.parametrize(
@@ -327,6 +329,65 @@ def test_orders_of_paths() -> None:
     paths = ["/a", "/a/b", "/a/b/c", "/a-b", "/b"]
     assert sorted(["/a-b", "/b", *paths[:3]], key=in_order) == paths
     assert list(parents("/a/b")) == ["/a/b", "/a", "/"]
+
+
+# -- the contract ----------------------------------------------------------------------------------
+
+
+class TestFilesContract(DiscoverySourceContract):
+    loops = (asyncio.new_event_loop, uvloop.new_event_loop)
+
+    @asynccontextmanager
+    async def situation(self, case: Case) -> AsyncIterator[Situation]:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            expected = {_place(path): chain for path, chain in _SET_UP[case](folder).items()}
+            scope = Scope(() if case is Case.NO_SCOPE else (name, f"{name}/none/*.pem"))
+            left_out = frozenset(one for one in expected if one.name.startswith(f"{name}/b/"))
+            source = FilesSource(replace(SETTINGS, octets_max=1_000_000))
+            yield Situation(source, scope, expected, f"{name}/b", left_out)
+
+
+def _place(path: Path) -> Place:
+    return Place("file", SETTINGS.host, 0, str(path))
+
+
+def _good(folder: Path) -> dict[Path, tuple[bytes, ...]]:
+    (folder / "b").mkdir()
+    files = {folder / "a.pem": CHAIN.ders, folder / "b/c.pem": (SERVER, ISSUING), folder / "d": (ROOT,)}
+    for path, ders in files.items():
+        path.write_bytes(pem(*ders))
+    return files
+
+
+def _bad(folder: Path) -> dict[Path, tuple[bytes, ...]]:
+    (folder / "a.pem").touch()
+    os.mkfifo(folder / "b.pem")
+    (folder / "c.p12").symlink_to("/dev/zero")
+    (folder / "d.jks").write_bytes(b"\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + bytes(20))
+    with (folder / "e.crt").open("wb") as file:
+        file.truncate(10**12)
+    return dict.fromkeys(sorted(folder.iterdir()), ())
+
+
+def _slow(folder: Path) -> dict[Path, tuple[bytes, ...]]:
+    """Stores that ask for nearly as much as they may."""
+    for number in range(20):
+        (folder / f"{number}.p12").write_bytes(greedy(ROUNDS_MAX))
+    return {}
+
+
+def _nothing(_folder: Path) -> dict[Path, tuple[bytes, ...]]:
+    return {}
+
+
+_SET_UP = {
+    Case.GOOD: _good,
+    Case.BAD: _bad,
+    Case.SLOW: _slow,
+    Case.EMPTY: _nothing,
+    Case.NO_SCOPE: _good,
+}
 
 
 def test_a_look_that_is_left_early_leaves_nothing_open(tmp_path: Path) -> None:

@@ -21,12 +21,13 @@ from .file_system import FileSystem, Kind, Seen, Unreadable, in_order
 from .walking import Exclusions, Walk, check_path
 
 KIND = "file"
+Event = Sighting | Progress
 NAME_MAX = 1024
 SERVES_MAX = 100
 """So many servers that serve with one file are told."""
 _SOFTWARE = re.compile(r"[a-z]+:(?=/)")
-TOLD_EVERY = 500
-"""So many files are looked at before a run says again that it is alive."""
+PROBLEM_MAX = 300
+ALIVE_SECONDS = 0.8
 USUAL_PASSWORDS = ("", "changeit")
 MUST_HOLD = frozenset(
     ("pem", "crt", "cer", "cert", "der", "p12", "pfx", "p7b", "p7c", "spc", "jks", "jceks", "bcfks", "bks")
@@ -44,6 +45,7 @@ class Manner:
     octets_max: int
     seconds: float
     clock: Callable[[], datetime]
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,6 @@ class Plan:
 
 def parse_plan(scope: Scope) -> Plan:
     """Raises Malformed for a target, an exclusion or a cursor that is no absolute path or glob."""
-    if not scope.targets:
-        raise Malformed("there is no target; name a folder, a file, a glob or a configuration")
     targets = tuple(check_path(one) for one in scope.targets if not _SOFTWARE.match(one))
     parts = [one.partition(":") for one in scope.targets if _SOFTWARE.match(one)]
     configurations = tuple((software, check_path(path)) for software, _, path in parts)
@@ -139,30 +139,33 @@ class Look:
         self._plan = plan
         self._manner = manner
         self._known = _Known()
+        self._progress = Progress(0, 0, plan.after)
         self._walk = Walk(files, plan.exclusions, manner.files_max)
         self._served: dict[str, list[Served]] = {}
         """By path of the certificate; files of keys have none."""
         self._passwords = (*USUAL_PASSWORDS, *manner.passwords)
 
-    async def events(self) -> AsyncGenerator[Sighting | Progress]:
-        alive = Progress(0, 0, self._plan.after)
+    def events(self) -> AsyncGenerator[Event]:
+        """Sightings in the order of their paths, and at least every second how far the run is."""
+        return with_signs_of_life(self._work(), lambda: self._progress)
+
+    async def _work(self) -> AsyncGenerator[Event]:
         for software, root in self._plan.configurations:
             await self._configuration(software, root)
-            yield alive
-        async for _ in self._walk.run((*self._plan.targets, *self._served)):
-            yield alive
+        await self._walk.run((*self._plan.targets, *self._served))
         self._tell_what_is_missing()
-        for number, seen in enumerate(sorted(self._walk.found.values(), key=lambda one: in_order(one.path))):
+        for seen in sorted(self._walk.found.values(), key=lambda one: in_order(one.path)):
             await self._learn(seen)
-            if number % TOLD_EVERY == 0:
-                yield alive
+        after = self._plan.after
         paths = sorted({*self._known.tell, *self._walk.problems}, key=in_order)
         for number, path in enumerate(paths, 1):
-            if self._plan.after and in_order(path) <= in_order(self._plan.after):
-                continue
-            for sighting in await self._told(path):
-                yield sighting
-            yield Progress(number, len(paths), path)
+            if not after or in_order(path) > in_order(after):
+                for sighting in await self._told(path):
+                    yield sighting
+                self._progress = Progress(number, len(paths), path)
+                yield self._progress
+        self._progress = Progress(len(paths), len(paths), self._progress.cursor)
+        yield self._progress
 
     async def _configuration(self, software: str, root: str) -> None:
         files = RemoteFiles(self._files, self._walk, self._plan.exclusions, asyncio.get_running_loop())
@@ -239,7 +242,7 @@ class Look:
         if holder is not None:
             facts["key"] = holder.fact(seen)
         place = self._place(seen.path, entry.name)
-        return Sighting(place, self._manner.clock(), entry.chain, facts, entry.problem)
+        return Sighting(place, self._manner.clock(), entry.chain, facts, one_line(entry.problem))
 
     def _is_told(self, holder: _KeyFile) -> bool:
         """Whether the sighting of a certificate tells of a key in a file of its own."""
@@ -249,11 +252,33 @@ class Look:
         return any(one.key == holder.file.path and one.certificate in self._known.tell for one in served)
 
     def _problem(self, path: str, text: str) -> Sighting:
-        return Sighting(self._place(path), self._manner.clock(), problem=text)
+        return Sighting(self._place(path), self._manner.clock(), problem=one_line(text))
 
     def _place(self, path: str, entry: str = "") -> Place:
         name = f"{path}#{entry}" if entry else path
-        return Place(KIND, self._manner.host, 0, place_name(name))
+        return Place(KIND, self._manner.host, self._manner.port, place_name(name))
+
+
+async def with_signs_of_life(
+    work: AsyncGenerator[Event], progress: Callable[[], Progress]
+) -> AsyncGenerator[Event]:
+    """What `work` tells, and how far it is where it tells nothing for a while."""
+    step: asyncio.Future[Event] | None = None
+    try:
+        while True:
+            step = asyncio.ensure_future(anext(work))
+            while not (await asyncio.wait({step}, timeout=ALIVE_SECONDS))[0]:
+                yield progress()
+            try:
+                event = step.result()
+            except StopAsyncIteration:
+                return
+            yield event
+    finally:
+        if step is not None and not step.done():
+            step.cancel()
+            await asyncio.wait({step})
+        await work.aclose()
 
 
 def _is_meant(served: Served, entry: Entry) -> bool:
@@ -275,10 +300,19 @@ def _is_about_pem(store: Store | None) -> bool:
 
 
 def place_name(text: str) -> str:
-    """A path or what is made of one, as a place can have it: with escapes for what cannot be printed, and a
-    digest in place of what is too much."""
-    name = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    """A path or what is made of one, as a place can have it: with a digest in place of what is too much."""
+    name = _visible(text)
     if len(name) <= NAME_MAX:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()
     return f"{name[: NAME_MAX - len(digest) - 1]}\u2026{digest}"
+
+
+def one_line(text: str) -> str:
+    """A problem as a sighting can have it."""
+    line = _visible(text)
+    return line if len(line) <= PROBLEM_MAX else f"{line[: PROBLEM_MAX - 1]}\u2026"
+
+
+def _visible(text: str) -> str:
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
