@@ -6,7 +6,7 @@ call and gives one back. Fields of `Settings` that hold secrets carry `metadata=
 tables and imports nothing of Certwright but this page, `core` and pure protocol files.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -171,8 +171,8 @@ class Place:
 class Sighting:
     """What was seen at a place. `chain` is DER as it was presented, the end entity's first, of which nothing
     is verified; it is empty where `problem` says in one line why nothing can be read, and where there is a
-    private key alone, of which `facts` tell. They are by the names of docs/reference/discovery.md; what is not
-    known is not among them. No sighting holds a secret.
+    private key alone, of which `facts` tell. They have the names of docs/reference/discovery.md; what is not
+    known is not there. No sighting holds a secret.
     """
 
     place: Place
@@ -216,4 +216,4 @@ class DiscoverySource(Protocol):
     def check(self, scope: Scope) -> None:
         """Whether a scope can be read, without looking at anything. Raises Malformed."""
 
-    def look(self, scope: Scope) -> AsyncIterator[Sighting | Progress]: ...
+    def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress, None]: ...

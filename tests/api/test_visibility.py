@@ -102,6 +102,8 @@ def _row(number: int) -> CertificateRow:
         not_before=AT,
         not_after=AT + timedelta(days=number),
         key_algorithm="ecdsa-p256",
+        signature_algorithm="ecdsa-with-SHA256",
+        is_authority=False,
         spki_sha256=bytes(32),
         profile="",
         profile_number=1,
@@ -109,6 +111,9 @@ def _row(number: int) -> CertificateRow:
         requester="local:test",
         team="",
         owner="",
+        environment="",
+        standing="issued",
+        issuer_certificate=None,
         issued_at=AT,
         replaces=None,
         crl_shard=0,
@@ -138,7 +143,9 @@ def test_lists_show_what_may_be_seen(filled: Database) -> None:
     async def by_operation(actor: Actor) -> set[int]:
         database = await open_database(filled.url)
         try:
-            page = await list_certificates(database, actor, CertificateFilter(), limit=1000)
+            page = await list_certificates(
+                database, actor, CertificateFilter(), datetime.now(UTC), limit=1000
+            )
         finally:
             await database.close()
         return {row.id for row in page.rows}

@@ -9,6 +9,7 @@ from typing import Any
 from certwright.core.access import GIVEN_ROLES
 from certwright.operations.remind import fill_campaign
 from tests.api.callers import LAB, OTHER, Api, authority_csr, csr
+from tests.api.discovery_wishes import LOOK, seen_finding
 from tests.real.certwright import Home
 
 STRANGERS = ("", "expired", "revoked")
@@ -21,6 +22,31 @@ class Wish:
     path: str | Callable[[str], str]
     body: Callable[[str], Any] | None = None
     query: str = ""
+
+
+def discovery_wishes(api: Api, home: Home) -> dict[str, Wish]:
+    run = f"/discovery/runs/{api.gives('POST', '/discovery/runs', json=LOOK)['id']}"
+    api.gives("PUT", "/discovery/scopes/known", json=LOOK)
+    finding = f"/findings/{seen_finding(home)}"
+    until = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    return {
+        "GET /discovery/runs": Wish("/discovery/runs"),
+        "POST /discovery/runs": Wish("/discovery/runs", lambda who: LOOK),
+        "GET /discovery/runs/{identifier}": Wish(run),
+        "GET /discovery/runs/{identifier}/seen": Wish(f"{run}/seen"),
+        "POST /discovery/runs/{identifier}/cancel": Wish(f"{run}/cancel", lambda who: {}),
+        "GET /discovery/scopes": Wish("/discovery/scopes"),
+        "GET /discovery/scopes/{name}": Wish("/discovery/scopes/known"),
+        "PUT /discovery/scopes/{name}": Wish("/discovery/scopes/by-CALLER", lambda who: LOOK),
+        "DELETE /discovery/scopes/{name}": Wish("/discovery/scopes/by-CALLER"),
+        "POST /discovery/scopes/{name}/run": Wish("/discovery/scopes/known/run", lambda who: {}),
+        "GET /findings": Wish("/findings"),
+        "GET /findings/{identifier}": Wish(finding),
+        "POST /findings/{identifier}/acknowledge": Wish(f"{finding}/acknowledge", lambda who: {}),
+        "POST /findings/{identifier}/accept": Wish(
+            f"{finding}/accept", lambda who: {"until": until, "reason": who}
+        ),
+    }
 
 
 PRACTICE = {
@@ -179,6 +205,7 @@ def make_wishes(api: Api, home: Home) -> dict[str, Wish]:
         "DELETE /endpoints/acme/{endpoint}/accounts/{account}": Wish("/endpoints/acme/for-kept/accounts/1"),
         **PRACTICE,
         **organization_wishes(api),
+        **discovery_wishes(api, home),
         "GET /whoami": Wish("/whoami"),
         "GET /tokens": Wish("/tokens"),
         "POST /tokens": Wish("/tokens", lambda who: {"name": f"by-{who}", "grants": [held]}),

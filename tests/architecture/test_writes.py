@@ -14,7 +14,8 @@ import pytest
 from tests.architecture.made_up import made_up
 from tests.architecture.source import Module, called, modules, told
 
-WRITERS = ("certwright.operations", "certwright.store.ledger")
+WRITERS = ("certwright.operations", "certwright.store.ledger", "certwright.store.changed_rows")
+"""The last is the ledger's own: how it writes changes of rows."""
 DRIVER = "certwright.store.databases"  # what the ledger writes with; it opens no transaction by itself
 ALWAYS = {"save", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
 SQL = re.compile(

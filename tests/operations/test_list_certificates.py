@@ -54,6 +54,8 @@ def row(number: int, authority: str, profile: str, endpoint: str, days: int) -> 
         not_before=NOW,
         not_after=NOW + timedelta(days=days),
         key_algorithm="ecdsa-p256",
+        signature_algorithm="ecdsa-with-SHA256",
+        is_authority=False,
         spki_sha256=bytes(32),
         profile=profile,
         profile_number=1,
@@ -61,6 +63,9 @@ def row(number: int, authority: str, profile: str, endpoint: str, days: int) -> 
         requester="local:test",
         team="",
         owner="",
+        environment="",
+        standing="issued",
+        issuer_certificate=None,
         issued_at=NOW,
         replaces=None,
         crl_shard=0,
@@ -89,7 +94,9 @@ async def everything(
     found: list[int] = []
     place: int | None = None
     while True:
-        page = await list_certificates(context.database, actor, wanted or CertificateFilter(), place, size)
+        page = await list_certificates(
+            context.database, actor, wanted or CertificateFilter(), NOW, place, size
+        )
         assert len(page.rows) <= size
         found += [one.id for one in page.rows]
         place = page.next

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import models
 
-from certwright.store import people_rows, rows, vetting_rows
+from certwright.store import discovery_rows, people_rows, rows, vetting_rows
 from certwright.store.databases import open_database
 from certwright.store.fields import IdentifierField
 from certwright.store.rows import Row, columns_of, table_of
@@ -17,7 +17,7 @@ from tests.real.orm import set_up
 
 ROW_TYPES = [
     member
-    for room in (rows, people_rows, vetting_rows)
+    for room in (rows, people_rows, vetting_rows, discovery_rows)
     for name, member in inspect.getmembers(room, inspect.isclass)
     if name.endswith("Row") and name != "Row"
 ]

@@ -23,6 +23,7 @@ from . import (
     authorities,
     certificates,
     configuration,
+    discovery,
     organizations,
     people,
     policy,
@@ -86,6 +87,7 @@ def _make_api() -> NinjaAPI:
     api.exception_handler(ValidationError)(answer_invalid)
     for room in (
         certificates,
+        discovery,
         requests,
         authorities,
         configuration,

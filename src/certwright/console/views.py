@@ -21,6 +21,7 @@ from .requests.waiting import waiting_number
 WEEKS = 53
 DAYS_SHOWN = 30
 TOP = 10
+MANAGED = "managed:yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,13 @@ def _headline(actor: Actor, numbers: Numbers, today: date) -> list[Number]:
     for_me = [Number(_("Wait for your decision"), waiting, reverse("requests"), "yellow")] if waiting else []
     return [
         *for_me,
-        Number(_("Live"), numbers.live, _rows(status="live")),
+        Number(_("Live"), numbers.live, _rows(status="live", q=MANAGED)),
         *ending,
         Number(_("Issued today"), numbers.issued[today.isoformat()], _rows(order="newest")),
-        Number(_("Without owner"), numbers.unowned, _rows(status="live", owner="-", team="-")),
+        Number(_("Without owner"), numbers.unowned, _rows(status="live", owner="-", team="-", q=MANAGED)),
         Number(_("Revoked"), numbers.revoked, _rows(status="revoked")),
         Number(_("On hold"), numbers.hold, _rows(status="hold")),
+        Number(_("Found, not managed"), numbers.found, _rows(status="live", q="standing:found")),
     ]
 
 
@@ -85,13 +87,14 @@ def _past(today: date) -> list[date]:
 def _ending(first: date, days: int) -> str:
     """Rows that end from this day on, within so many days."""
     before = first + timedelta(days=days)
-    return _rows(status="live", expires_after=first.isoformat(), expires_before=before.isoformat())
+    days_shown = {"expires_after": first.isoformat(), "expires_before": before.isoformat()}
+    return _rows(status="live", q=MANAGED, **days_shown)
 
 
 def _top(names: dict[str, int], filtered: str) -> list[Number]:
     found = sorted(names.items(), key=lambda pair: -pair[1])[:TOP]
     return [
-        Number(name or _("none"), count, _rows(status="live", **{filtered: name or "-"}))
+        Number(name or _("none"), count, _rows(status="live", q=f"{MANAGED} {filtered}:{name or 'none'}"))
         for name, count in found
     ]
 

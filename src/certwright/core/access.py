@@ -51,6 +51,7 @@ class Verb(StrEnum):
     MANAGE_OWNERS = "manage-owners"
     APPROVE = "approve"
     VIEW_AUDIT = "view-audit"
+    DISCOVER = "discover"
 
 
 _ALL = frozenset(Verb)
@@ -58,12 +59,12 @@ VERBS: dict[Role, frozenset[Verb]] = {
     Role.ADMINISTRATOR: _ALL,
     Role.SECURITY_OFFICER: frozenset(
         {Verb.VIEW, Verb.REVOKE, Verb.PUBLISH, Verb.MANAGE_AUTHORITIES, Verb.MANAGE_PROFILES}
-        | {Verb.MANAGE_ENDPOINTS, Verb.VIEW_AUDIT, Verb.MANAGE_POLICY, Verb.MANAGE_OWNERS}
+        | {Verb.MANAGE_ENDPOINTS, Verb.VIEW_AUDIT, Verb.MANAGE_POLICY, Verb.MANAGE_OWNERS, Verb.DISCOVER}
     ),
     Role.RA_OFFICER: frozenset(
         {Verb.VIEW, Verb.ISSUE, Verb.RENEW, Verb.REVOKE, Verb.APPROVE, Verb.MANAGE_OWNERS}
     ),
-    Role.OPERATOR: frozenset({Verb.VIEW, Verb.RENEW, Verb.PUBLISH, Verb.MANAGE_OWNERS}),
+    Role.OPERATOR: frozenset({Verb.VIEW, Verb.RENEW, Verb.PUBLISH, Verb.MANAGE_OWNERS, Verb.DISCOVER}),
     Role.REQUESTER: frozenset({Verb.VIEW, Verb.ISSUE, Verb.RENEW}),
     Role.AUDITOR: frozenset({Verb.VIEW, Verb.VIEW_AUDIT}),
     Role.OWNER: frozenset({Verb.VIEW, Verb.RENEW, Verb.REVOKE}),

@@ -95,6 +95,12 @@ class EventKind(Described):
     PROFILE_SAVED = "profile.saved", "A version of a certificate profile was saved."
     POLICY_SAVED = "policy.saved", "A version of the organisation's rules of issuance was put in force."
     POLICY_REPLAYED = "policy.replayed", "A draft of the rules was to be run over all that is on record."
+    DISCOVERY_ASKED = "discovery.asked", "Places were to be looked at for certificates."
+    DISCOVERY_ENDED = "discovery.ended", "A look for certificates came to its end, failed or was cancelled."
+    SCOPE_SAVED = "discovery.scope-saved", "What is looked at again and again was set or changed."
+    SCOPE_REMOVED = "discovery.scope-removed", "A scope is not looked at any more."
+    FINDING_ACKNOWLEDGED = "finding.acknowledged", "Somebody is at what is wrong with a certificate."
+    FINDING_ACCEPTED = "finding.accepted", "What is wrong with a certificate is to stay so for a time."
     ENDPOINT_SAVED = "endpoint.saved", "An enrolment endpoint was made or changed."
     ENDPOINT_REMOVED = "endpoint.removed", "An enrolment endpoint was removed."
     SETTING_SAVED = "setting.saved", "A setting of the installation was changed."
@@ -158,6 +164,15 @@ class EventKind(Described):
         "Another team or account answers for a certificate; `before` says who did.",
     )
     CERTIFICATE_TAGGED = "certificate.tagged", "Tags were put on a certificate, or taken off."
+    CERTIFICATE_PLACED = "certificate.placed", "It was said what environment a certificate is used in."
+    CERTIFICATE_ADOPTED = (
+        "certificate.adopted",
+        "A certificate of others is one that we answer for from now on.",
+    )
+    CERTIFICATE_IGNORED = (
+        "certificate.ignored",
+        "A certificate of others does not matter to us; `reason` says why.",
+    )
 
     ATTESTATION_OPENED = (
         "attestation.opened",

@@ -1,17 +1,19 @@
 """What every operation is handed: where facts are, where they go, keys, time and randomness."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..core.caa import CaaSet
 from ..core.errors import NotFound, Reconfigured, Unavailable
 from ..core.key_lists import KeyLists
+from ..ports import DiscoverySource
 from ..store.databases import Database
 from ..store.ledger import Ledger
 from ..store.snapshot import Snapshot, Snapshots
+from .anchors import Anchors
 from .check_caa import FindCaa
 from .keyring import Keyring
 from .known_good import KnownGood
@@ -28,10 +30,20 @@ async def nobody_to_ask(name: str) -> CaaSet:
     raise Unavailable(f"nobody can be asked here for the CAA records of {name}")
 
 
+OpenSource = Callable[[str, Mapping[str, Any]], DiscoverySource]
+"""Makes a source of discovery by its plugin's name and settings. Raises NotFound, Malformed."""
+
+
+def no_source(name: str, settings: Mapping[str, Any]) -> DiscoverySource:
+    """Where none was handed in. Raises Unavailable."""
+    raise Unavailable(f"nothing can be looked for from here by {name}")
+
+
 @dataclass(slots=True)
 class Context:
     """One per event loop. `random` gives that many octets from the system's source; `key_lists` those that
-    were supplied, read when first they are asked for; `find_caa` looks CAA records up; `services` are the
+    were supplied, read when first they are asked for; `find_caa` looks CAA records up; `open_source` makes
+    sources of discovery; `anchors` are those of others that are trusted here; `services` are the
     `https://host[:port]` by which clients reach us, the usual one first."""
 
     database: Database
@@ -43,6 +55,8 @@ class Context:
     known_good: KnownGood = field(default_factory=KnownGood)
     key_lists: Callable[[], KeyLists] = KeyLists
     find_caa: FindCaa = nobody_to_ask
+    open_source: OpenSource = no_source
+    anchors: Callable[[], Anchors] = Anchors
     services: tuple[str, ...] = ()
     vetting: VettingSettings = field(default_factory=VettingSettings)
     token_uses: TokenUses = field(default_factory=TokenUses)

@@ -22,8 +22,10 @@ from ..core.access import (
 from ..core.approval import Granted
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.crl import shard_of
+from ..core.decoded import Standing
 from ..core.errors import CertwrightError, Reason, Reconfigured, Refused
 from ..core.issuer import Issuer
+from ..core.keys import SIGNATURES
 from ..core.names import Identifier, reversed_name
 from ..core.plan import SERIAL_OCTETS, CertificatePlan, make_plan, make_serial
 from ..core.policy import EVERYTHING, Approved, EndpointPolicy, evaluate
@@ -304,6 +306,8 @@ def record(
         not_before=plan.not_before,
         not_after=plan.not_after,
         key_algorithm=plan.shape.key_algorithm,
+        signature_algorithm=SIGNATURES[plan.shape.issuer.algorithm].name,
+        is_authority=profile.is_authority,
         spki_sha256=guard.value,
         profile=profile.name,
         profile_number=profile.version,
@@ -311,6 +315,9 @@ def record(
         requester=order.actor.name,
         team=order.team,
         owner=order.owner,
+        environment="",
+        standing=Standing.ISSUED,
+        issuer_certificate=None,
         issued_at=now,
         replaces=order.replaces,
         crl_shard=certified.shard,

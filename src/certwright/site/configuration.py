@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ..core.errors import Malformed
 from .addresses import LOCALHOST, ListenAddress, default_url
+from .discovery_settings import Discovery
 from .login_settings import LdapSource, Login, OidcSource, SamlSource
 from .mail_settings import Mail
 from .secret_files import read_secret_file
@@ -186,6 +187,7 @@ class Pkcs11Module(Table):
 
 TABLES: dict[str, type[Table]] = {
     "egress": Egress,
+    "discovery": Discovery,
     "validation": Validation,
     "keys": Keys,
     "limits": Limits,
@@ -282,6 +284,7 @@ class Configuration(BaseSettings):
     )
     console_threads: int = Field(4, ge=1, le=64, description="Threads of the console, per process.")
     egress: Egress = Egress()
+    discovery: Discovery = Discovery()
     validation: Validation = Validation()
     keys: Keys = Keys()
     limits: Limits = Limits()

@@ -10,8 +10,6 @@ from functools import cache, partial
 from pathlib import Path
 
 from ..core.acme_settings import AcmeSettings
-from ..core.caa import CaaSet
-from ..core.egress import EMBEDDED_PORTS, PORTS, EgressPolicy
 from ..core.envelope import (
     Derivation,
     kek_from_passphrase,
@@ -21,13 +19,11 @@ from ..core.envelope import (
 )
 from ..core.errors import CertwrightError, Malformed, NotFound
 from ..core.vetting import Ages
-from ..operations.check_caa import FindCaa
 from ..operations.context import Context
 from ..operations.keyring import Keyring
 from ..operations.registry import plugin
 from ..operations.validate import Perspectives, Validations
 from ..operations.vetting_settings import VettingSettings
-from ..plugins.resolver import Resolver, ResolverSettings, find_caa
 from ..plugins.scanner import Scanner
 from ..plugins.validators.common import ValidatorSettings
 from ..ports import KEY_PROVIDERS, VALIDATORS, KeyProvider, Validator
@@ -35,7 +31,9 @@ from ..store.databases import open_database
 from ..store.ledger import Ledger
 from ..store.snapshot import Snapshots
 from .configuration import Configuration
+from .discovery import source_opener, trusted_anchors
 from .key_lists import read_key_lists
+from .outside import caa_finder, egress_policy, resolver_settings
 from .secret_files import read_secret_file
 
 PASSPHRASE_PARAMETERS = "key-encryption-parameters"  # noqa: S105 - a file's name
@@ -129,6 +127,8 @@ async def open_context(
                 *(database, ledger, snapshots, keyring, clock, secrets.token_bytes),
                 key_lists=lists,
                 find_caa=caa_finder(configuration),
+                open_source=source_opener(configuration),
+                anchors=cache(partial(trusted_anchors, configuration)),
                 services=configuration.service_urls,
                 vetting=vetting_settings(configuration),
             )
@@ -147,31 +147,6 @@ def vetting_settings(configuration: Configuration) -> VettingSettings:
         Scanner(command, settings.scan_seconds) if command else None,
         bool(configuration.mail.host),
     )
-
-
-def egress_policy(configuration: Configuration) -> EgressPolicy:
-    egress = configuration.egress
-    return EgressPolicy(
-        configuration.allow_loopback,
-        egress.allow_private,
-        tuple(egress.allow),
-        tuple(egress.deny),
-        EMBEDDED_PORTS if configuration.allow_loopback else PORTS,
-    )
-
-
-def resolver_settings(configuration: Configuration) -> ResolverSettings:
-    return ResolverSettings(tuple(configuration.validation.resolvers), localhost=configuration.allow_loopback)
-
-
-def caa_finder(configuration: Configuration) -> FindCaa:
-    """Looks CAA records up; what it asks with is made when first it is asked."""
-    resolver = cache(lambda: Resolver(resolver_settings(configuration)))
-
-    async def find(name: str) -> CaaSet:
-        return await find_caa(resolver(), name)
-
-    return find
 
 
 def validations(

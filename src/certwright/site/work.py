@@ -82,6 +82,7 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
         renew_listener,
         timedelta(days=configuration.requests.kept_days),
         post_of(configuration),
+        configuration.discovery.zone,
     )
 
 
@@ -106,6 +107,7 @@ async def _run(configuration: Configuration, work: Work) -> None:
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop)
     async with open_context(configuration, "worker") as context:
         context.key_lists()  # now, since what is wrong with them ends the start
+        context.anchors()
         surroundings = surroundings_of(configuration, context)
         meter = LedgerMeter(context.ledger)
 

@@ -16,14 +16,15 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 from ..core import audit
 from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured, Unavailable
+from .changed_rows import Mark, remove_row, replace_row, set_marks
 from .databases import Clash, Database, Duplicate, Transaction
-from .guarded_rows import Absent, Kept, ends_standing, key_and_guard, moved_of, place_of
+from .guarded_rows import Absent, Kept, ends_standing, moved_of, place_of
 from .rows import (
     AuditEventRow,
     AuditWriterRow,
@@ -47,7 +48,6 @@ WRITER_STEP_MAX = 1 << 12
 """Where the database was put back, the numbers of writers that are lost do not come a second time. A million
 writers, the most that an audit log has, fit below 2^31 at steps of 2048 on the average."""
 _GUARDED = (CompromisedKeyRow, IssuanceIntentRow)
-_LISTS = ("inserted", "replaced", "removed", "kept", "absent", "status_changes", "events", "follow_ups")
 
 
 @dataclass(slots=True)
@@ -68,6 +68,7 @@ class Change:
     status_changes: list[StatusChangeRow] = field(default_factory=list)
     events: list[audit.Event] = field(default_factory=list)
     follow_ups: list[tuple[str, str]] = field(default_factory=list)
+    marked: list[Mark] = field(default_factory=list)
     revision: int | None = None
     configures: bool = False
 
@@ -77,6 +78,9 @@ class Change:
             getattr(self, name).extend(getattr(other, name))
         self.revision = self.revision if other.revision is None else other.revision
         self.configures |= other.configures
+
+
+_LISTS = tuple(one.name for one in fields(Change) if one.default_factory is list)
 
 
 @dataclass(slots=True, eq=False)
@@ -258,10 +262,11 @@ class Ledger:
             await _check_absent(transaction, batch)
             for waiting, before, after in _touched(batch):
                 if after is None:
-                    await _remove(transaction, before)
-                elif not await _replace(transaction, before, after):
+                    await remove_row(transaction, before)
+                elif not await replace_row(transaction, before, after):
                     raise _Fault({waiting}, Moved(f"the {table_of(type(before))} has changed meanwhile"))
             await _check_kept(transaction, batch)
+            await set_marks(transaction, [mark for waiting in batch for mark in waiting.change.marked])
             rows = [row for waiting in batch for row in waiting.change.inserted]
             chain, events = _chained(lane.chain, batch)
             rows += await _numbered_changes(transaction, batch, chain.head)
@@ -425,30 +430,6 @@ def _touched(batch: list[_Waiting]) -> list[tuple[_Waiting, Row, Row | None]]:
         found += [(waiting, before, after) for before, after in waiting.change.replaced]
         found += [(waiting, row, None) for row in waiting.change.removed]
     return sorted(found, key=lambda touched: place_of(touched[1])) if len(found) > 1 else found
-
-
-async def _replace(transaction: Transaction, before: Row, after: Row) -> bool:
-    """Write the columns that differ, if the row is still as it was read."""
-    row_type = type(before)
-    keys, guard = key_and_guard(row_type)
-    old, new = (
-        dict(zip(columns_of(row_type), before, strict=True)),
-        dict(zip(columns_of(row_type), after, strict=True)),
-    )
-    if guard == "version":
-        new["version"] = old["version"] + 1
-    changed = [column for column in new if new[column] != old[column]]
-    settings = ", ".join(f'"{column}" = ?' for column in changed)
-    condition = " AND ".join(f'"{column}" = ?' for column in (*keys, guard))
-    sql = f'UPDATE "{table_of(row_type)}" SET {settings} WHERE {condition} RETURNING 1'
-    values = [*(new[column] for column in changed), *(old[column] for column in (*keys, guard))]
-    return bool(await transaction.execute(sql, values))
-
-
-async def _remove(transaction: Transaction, row: Row) -> None:
-    table, *values = place_of(row)
-    condition = " AND ".join(f'"{column}" = ?' for column in key_and_guard(type(row))[0])
-    await transaction.execute(f'DELETE FROM "{table}" WHERE {condition}', values)
 
 
 async def _advance_counter(transaction: Transaction, name: str, by: int) -> int:

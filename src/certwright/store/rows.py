@@ -164,6 +164,8 @@ class CertificateRow(NamedTuple):
     not_before: datetime
     not_after: datetime
     key_algorithm: str
+    signature_algorithm: str
+    is_authority: bool
     spki_sha256: bytes
     profile: str
     profile_number: int
@@ -171,6 +173,9 @@ class CertificateRow(NamedTuple):
     requester: str
     team: str
     owner: str
+    environment: str
+    standing: str
+    issuer_certificate: int | None
     issued_at: datetime
     replaces: int | None
     crl_shard: int

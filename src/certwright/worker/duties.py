@@ -11,14 +11,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ..operations.break_glass import end_expired_break_glass
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
+from ..operations.discovery_scopes import begin_due_runs
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
 from ..operations.mail_codes import mail_codes
+from ..operations.note_findings import check_health
 from ..operations.purge_expired import REQUESTS_KEPT, purge_expired
 from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
 from ..operations.renew_lists import crl_payload, lasting, lists_due
 from ..operations.revoke import PUBLISH_CRL
+from ..operations.run_discovery import next_run, run_discovery
 from ..operations.send_notices import Post, send_notices
 from ..operations.sequence_audit import sequence_audit
 from ..operations.take_outbox import ask_for
@@ -37,6 +40,8 @@ SEQUENCE_TURNS_MAX = 100
 PURGE_TURNS_MAX = 50
 MAIL_TURNS_MAX = 10
 COUNT_PAUSE = 50
+JUDGE_SECONDS = 900.0
+DISCOVERY_SECONDS = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Surroundings:
     """What the worker is given. `answers`: this host's folder of OCSP answers; `held_checkpoint` gives the
     newest signed note that `keep_checkpoint` has kept outside the database; `renew_listener` renews this
     host's listener certificate when it is due; `requests_kept` is how long requests stay after their end;
-    without `post` no mails leave from here."""
+    without `post` no mails leave from here; `zone` is the network into which we look."""
 
     context: Context
     validations: Validations
@@ -57,6 +62,7 @@ class Surroundings:
     renew_listener: Callable[[datetime], Awaitable[None]]
     requests_kept: timedelta = REQUESTS_KEPT
     post: Post | None = None
+    zone: str = ""
 
 
 class Duties:
@@ -69,6 +75,7 @@ class Duties:
         self._outbox = outbox
         self._meter = meter
         self._count_again = 0.0
+        self._judge_again = 0.0
 
     def tasks(self, recovery: Recovery) -> list[Task]:
         host = self._at.host
@@ -87,6 +94,8 @@ class Duties:
             Task("workflows", 600.0, self.forget_workflows, "workflows"),
             Task("numbers", 10.0, self.measure),
             Task("overview", 10.0, self.count, "overview", bound=600.0),
+            Task("discovery", 2.0, self.discover, f"discovery/{self._at.zone}", bound=DISCOVERY_SECONDS),
+            Task("health", 60.0, self.judge, "health", bound=3600.0),
         ]
         if self._at.post is not None:
             found.append(Task("mail", 5.0, self.mail, "mail", bound=600.0))
@@ -177,6 +186,22 @@ class Duties:
         await count_certificates(self._context)
         ended = time.monotonic()
         self._count_again = ended + COUNT_PAUSE * (ended - started)
+
+    async def discover(self) -> None:
+        """One run of our zone. What is cut short here is gone on with once nothing was heard of it."""
+        await begin_due_runs(self._context, self._at.zone)
+        row = await next_run(self._context, self._at.zone)
+        if row is not None:
+            await run_discovery(self._context, row)
+
+    async def judge(self) -> None:
+        """Every certificate, for time alone changes what is wrong; what is seen is judged when it is seen."""
+        started = time.monotonic()
+        if started < self._judge_again:
+            return
+        await check_health(self._context)
+        ended = time.monotonic()
+        self._judge_again = ended + max(JUDGE_SECONDS, COUNT_PAUSE * (ended - started))
 
     async def measure(self) -> None:
         self._meter.waiting(self._outbox.waiting)

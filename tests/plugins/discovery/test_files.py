@@ -327,7 +327,7 @@ def test_the_name_of_a_place_is_bounded_and_tells_apart(one: str, other: str) ->
 
 def test_orders_of_paths() -> None:
     paths = ["/a", "/a/b", "/a/b/c", "/a-b", "/b"]
-    assert sorted(["/a-b", "/b", *paths[:3]], key=in_order) == paths
+    assert sorted(["/b", "/a-b", "/a/b/c", "/a", "/a/b"], key=in_order) == paths
     assert list(parents("/a/b")) == ["/a/b", "/a", "/"]
 
 

@@ -26,6 +26,7 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Policy, PolicyReplay, Profile
 from .console import Overview, SavedView
+from .discovery import DiscoveryRun, DiscoveryScope, Finding, Sighting
 from .people import ApiToken, RoleGrant, Team, TeamMember, TokenUse, User
 from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
@@ -62,9 +63,12 @@ __all__ = [
     "Counter",
     "Crl",
     "CrlShard",
+    "DiscoveryRun",
+    "DiscoveryScope",
     "Endpoint",
     "Evidence",
     "EvidenceChunk",
+    "Finding",
     "Installation",
     "IssuanceIntent",
     "Lease",
@@ -88,6 +92,7 @@ __all__ = [
     "RoleGrant",
     "SavedView",
     "SecondPersonRule",
+    "Sighting",
     "StatusChange",
     "Team",
     "TeamMember",

@@ -25,7 +25,9 @@ class Certificate(models.Model):
     subject = models.TextField(help_text="RFC 4514 text")
     not_before = models.DateTimeField()
     not_after = models.DateTimeField()
-    key_algorithm = models.CharField(max_length=20)
+    key_algorithm = models.CharField(max_length=40, help_text="core/keys.py, or of others core/decoded.py")
+    signature_algorithm = models.CharField(max_length=60)
+    is_authority = models.BooleanField(help_text="may sign certificates")
     spki_sha256 = models.BinaryField()
     profile = models.CharField(max_length=100)
     profile_number = models.BigIntegerField()
@@ -33,7 +35,12 @@ class Certificate(models.Model):
     requester = models.TextField(help_text="actor who asked")
     team = models.CharField(max_length=100, help_text="name of the team that answers for it, or empty")
     owner = models.CharField(max_length=100, help_text="name of the account that answers for it, or empty")
-    issued_at = models.DateTimeField()
+    environment = models.CharField(max_length=60, help_text="production, test, ..., or empty")
+    standing = models.CharField(max_length=10, help_text="issued, found, adopted or ignored")
+    issuer_certificate = models.BigIntegerField(
+        null=True, help_text="identifier of others' certificate whose key has signed this one"
+    )
+    issued_at = models.DateTimeField(help_text="by us; of others, when we first knew of it")
     replaces = models.BigIntegerField(
         null=True, help_text="identifier of the certificate renewed by this one"
     )
@@ -60,6 +67,16 @@ class Certificate(models.Model):
                 fields=["generation", "crl_shard", "not_after", "id"],
                 condition=models.Q(revoked_at__isnull=False),
                 name="certificate_revoked",
+            ),
+            models.Index(
+                fields=["standing", "id"], condition=~models.Q(standing="issued"), name="certificate_standing"
+            ),
+            models.Index(
+                fields=["subject"], condition=models.Q(is_authority=True), name="certificate_issuer"
+            ),
+            models.Index(fields=["spki_sha256"], name="certificate_key"),
+            models.Index(
+                fields=["replaces"], condition=models.Q(replaces__isnull=False), name="certificate_replaces"
             ),
         ]
 

@@ -1,0 +1,176 @@
+"""Judge certificates of the inventory: load what is known around each, ask the core what is wrong."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ..core.health import Finding, Judged, Link, Path, Seen, judge
+from ..core.names import Identifier, IdentifierKind
+from ..store.among import among
+from ..store.databases import Database, moment_of
+from ..store.discovery_rows import SightingRow
+from ..store.rows import CertificateRow, CompromisedKeyRow
+from .context import Context
+
+PATH_MAX = 16
+FINGERPRINT_OCTETS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Authority:
+    link: Link
+    issuer: int | None
+    ours: bool
+
+
+@dataclass(slots=True)
+class Authorities:
+    """Every certificate of the inventory that may sign others, and who has signed it. `of_generation` leads
+    from a generation of ours to its certificate."""
+
+    by_identifier: dict[int, _Authority] = field(default_factory=dict)
+    of_generation: dict[int, int] = field(default_factory=dict)
+    anchored: frozenset[bytes] = frozenset()
+
+    def path(self, row: CertificateRow) -> Path:
+        """From a certificate's issuer upwards, as far as is known; not in circles."""
+        links: list[Link] = []
+        ours, at, root = False, self.issuer_of(row), False
+        while at is not None and len(links) < PATH_MAX and (one := self.by_identifier.get(at)):
+            links.append(one.link)
+            ours = ours or one.ours
+            root = one.issuer == at
+            if root or any(link.identifier == one.issuer for link in links):
+                break
+            at = one.issuer
+        anchored = any(link.fingerprint in self.anchored for link in links)
+        return Path(tuple(links), root, anchored, ours)
+
+    def issuer_of(self, row: CertificateRow) -> int | None:
+        if row.generation_id is not None:
+            return self.of_generation.get(row.generation_id)
+        return row.issuer_certificate
+
+
+async def load_authorities(context: Context) -> Authorities:
+    """Raises Unavailable."""
+    found = Authorities()
+    rows = await context.database.query(
+        'SELECT "id", "fingerprint", "subject", "issuer_certificate", "generation_id" FROM "certificate" '
+        'WHERE "is_authority"'
+    )
+    by_fingerprint = {bytes(row[1]): row[0] for row in rows}
+    own = set()
+    for generation in context.snapshot.generations.values():
+        fingerprint = hashlib.sha256(generation.row.certificate or b"").digest()
+        if fingerprint in by_fingerprint:
+            found.of_generation[generation.id] = by_fingerprint[fingerprint]
+            own.add(fingerprint)
+    for identifier, fingerprint, subject, issuer, generation_id in rows:
+        link = Link(identifier, bytes(fingerprint), subject)
+        above = found.of_generation.get(generation_id) if generation_id is not None else issuer
+        found.by_identifier[identifier] = _Authority(link, above, link.fingerprint in own)
+    found.anchored = context.anchors().fingerprints | own
+    return found
+
+
+async def judge_certificates(
+    context: Context, rows: Sequence[CertificateRow], authorities: Authorities, now: datetime
+) -> dict[int, tuple[Finding, ...]]:
+    """What is wrong with each of at most 500 certificates, by identifier. Raises Unavailable."""
+    if not rows:
+        return {}
+    around = await _load(context.database, rows)
+    return {row.id: judge(_judged(row, around, authorities), now) for row in rows}
+
+
+@dataclass(slots=True)
+class _Around:
+    names: dict[int, list[Identifier]] = field(default_factory=dict)
+    seen: dict[int, list[Seen]] = field(default_factory=dict)
+    compromised: set[bytes] = field(default_factory=set)
+    same_key: dict[bytes, int] = field(default_factory=dict)
+    in_line: dict[int, list[bytes]] = field(default_factory=dict)
+    successors: dict[int, datetime] = field(default_factory=dict)
+
+
+async def _load(database: Database, rows: Sequence[CertificateRow]) -> _Around:
+    around = _Around()
+    condition, values = among("certificate_id", [row.id for row in rows])
+    names = f'SELECT "certificate_id", "kind", "value" FROM "certificate_name" WHERE {condition}'
+    for identifier, kind, value in await database.query(names, *values):
+        around.names.setdefault(identifier, []).append(Identifier(IdentifierKind(kind), value))
+    for one in await database.select(SightingRow, f'{condition} AND "ended_at" IS NULL', *values):
+        around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
+    await _load_line(database, rows, around)
+    await _load_keys(database, rows, around)
+    return around
+
+
+async def _load_line(database: Database, rows: Sequence[CertificateRow], around: _Around) -> None:
+    """When successors were issued, and which keys stay in one line."""
+    condition, values = among("replaces", [row.id for row in rows])
+    sql = f'SELECT "replaces", "issued_at", "spki_sha256" FROM "certificate" WHERE {condition}'
+    for identifier, issued_at, spki in await database.query(sql, *values):
+        since = moment_of(issued_at)
+        around.successors[identifier] = max(since, around.successors.get(identifier, since))
+        around.in_line.setdefault(identifier, []).append(bytes(spki))
+    before = {row.replaces: row.id for row in rows if row.replaces is not None}
+    if before:
+        condition, values = among("id", list(before))
+        sql = f'SELECT "id", "spki_sha256" FROM "certificate" WHERE {condition} AND "revoked_at" IS NULL'
+        for identifier, spki in await database.query(sql, *values):
+            around.in_line.setdefault(before[identifier], []).append(bytes(spki))
+
+
+async def _load_keys(database: Database, rows: Sequence[CertificateRow], around: _Around) -> None:
+    condition, values = among("spki_sha256", [row.spki_sha256 for row in rows])
+    known = await database.select(CompromisedKeyRow, condition, *values)
+    around.compromised = {row.spki_sha256 for row in known}
+    same = (
+        f'SELECT "spki_sha256", count(*) FROM "certificate" WHERE {condition} '
+        'AND "revoked_at" IS NULL AND NOT "is_authority" GROUP BY "spki_sha256"'
+    )
+    around.same_key = {bytes(spki): count for spki, count in await database.query(same, *values)}
+
+
+def seen_of(row: SightingRow) -> Seen:
+    """A sighting as the core judges it."""
+    facts: dict[str, Any] = json.loads(row.facts)
+    chain = tuple(
+        row.chain[at : at + FINGERPRINT_OCTETS] for at in range(0, len(row.chain), FINGERPRINT_OCTETS)
+    )
+    asked = row.name or str(facts.get("asked", ""))
+    return Seen(row.id, row.kind, asked.lower().removesuffix("."), chain, facts)
+
+
+def _judged(row: CertificateRow, around: _Around, authorities: Authorities) -> Judged:
+    return Judged(
+        fingerprint=row.fingerprint,
+        subject=row.subject,
+        issuer=row.issuer,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        key_algorithm=row.key_algorithm,
+        signature_algorithm=row.signature_algorithm,
+        is_authority=row.is_authority,
+        self_signed=row.issuer_certificate == row.id,
+        standing=row.standing,
+        answered_for=bool(row.team or row.owner),
+        revoked=row.revoked_at is not None,
+        names=tuple(around.names.get(row.id, ())),
+        path=authorities.path(row),
+        compromised=row.spki_sha256 in around.compromised,
+        shared=_others(row, around),
+        successor_since=around.successors.get(row.id),
+        seen=tuple(around.seen.get(row.id, ())),
+    )
+
+
+def _others(row: CertificateRow, around: _Around) -> int:
+    """How many have its key that came neither before nor after it in one line."""
+    in_line = around.in_line.get(row.id, []).count(row.spki_sha256)
+    return max(0, around.same_key.get(row.spki_sha256, 0) - 1 - in_line)

@@ -1,0 +1,61 @@
+"""Look-ups of host names during a sweep: a name with many ports is looked up once, a few at the same time."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ...core.egress import Address
+from ...core.errors import CertwrightError
+from ..resolver import Resolver
+
+NAMES_MAX = 4096
+"""Names whose addresses are remembered."""
+
+Found = tuple[Address, ...] | CertwrightError
+"""The addresses of a name, or why they were not found (Unreached, Unavailable)."""
+
+
+class Lookups:
+    """Tells each caller once. `running` look-ups are going on."""
+
+    def __init__(self, resolver: Resolver, addresses_max: int) -> None:
+        self._resolver = resolver
+        self._addresses_max = addresses_max
+        self._known: OrderedDict[str, Found] = OrderedDict()
+        self._waiting: dict[str, list[Callable[[Found], None]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def running(self) -> int:
+        return len(self._tasks)
+
+    def find(self, host: str, told: Callable[[Found], None]) -> None:
+        """It may be told before this returns."""
+        if host in self._known:
+            told(self._known[host])
+        elif host in self._waiting:
+            self._waiting[host].append(told)
+        else:
+            self._waiting[host] = [told]
+            task = asyncio.get_running_loop().create_task(self._look_up(host))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _look_up(self, host: str) -> None:
+        found: Found
+        try:
+            found = (await self._resolver.addresses(host))[: self._addresses_max]
+        except CertwrightError as error:
+            found = error
+        self._known[host] = found
+        if len(self._known) > NAMES_MAX:
+            self._known.popitem(last=False)
+        for told in self._waiting.pop(host):
+            told(found)
+
+    async def close(self) -> None:
+        """Nothing is told any more."""
+        self._waiting.clear()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

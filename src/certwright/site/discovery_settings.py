@@ -1,0 +1,25 @@
+"""Settings of discovery, as far as they are this machine's."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from .setting_types import Table
+
+SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+class Discovery(Table):
+    """From where certificates are looked for, and what is trusted beside our own authorities."""
+
+    zone: str = Field(
+        "",
+        max_length=60,
+        description="The network this machine's worker looks into: it does the runs of this zone. Not set: "
+        "those that name none.",
+    )
+    trust_bundle: Path | None = Field(
+        None,
+        description="File of trusted roots in PEM. A name without `/` in front is below the home folder. "
+        f"Not set: `{SYSTEM_BUNDLE}`, where there is one.",
+    )

@@ -1,0 +1,84 @@
+"""The tables of discovery as plain rows: sightings, scopes, runs, findings. As `rows` has the others."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+
+class SightingRow(NamedTuple):
+    id: int
+    place: bytes
+    certificate_id: int
+    zone: str
+    kind: str
+    host: str
+    port: int
+    name: str
+    chain: bytes
+    facts: str
+    scope_id: int
+    first_run: int
+    last_run: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    ended_at: datetime | None
+    version: int
+
+
+class DiscoveryScopeRow(NamedTuple):
+    id: int
+    name: str
+    source: str
+    targets: str
+    exclude: str
+    settings: str
+    secrets: bytes
+    zone: str
+    every_minutes: int
+    quiet: str
+    next_run_at: datetime | None
+    created_at: datetime
+    created_by: str
+    removed_at: datetime | None
+    version: int
+
+
+class DiscoveryRunRow(NamedTuple):
+    id: int
+    scope_id: int
+    source: str
+    targets: str
+    exclude: str
+    settings: str
+    zone: str
+    asked_at: datetime
+    asked_by: str
+    started_at: datetime | None
+    seen_at: datetime | None
+    ended_at: datetime | None
+    cancelled_by: str
+    after: str
+    done: int
+    total: int
+    seen: int
+    new: int
+    appeared: int
+    gone: int
+    problems: int
+    problem: str
+    version: int
+
+
+class FindingRow(NamedTuple):
+    id: int
+    code: str
+    severity: str
+    certificate_id: int
+    sighting_id: int
+    detail: str
+    team: str
+    opened_at: datetime
+    closed_at: datetime | None
+    acknowledged_by: str
+    accepted_until: datetime | None
+    reason: str
+    version: int

@@ -1,0 +1,133 @@
+"""What was looked for, and what was seen where.
+
+A certificate that is seen is a row of `certificate` like one that we issued. Where it is, and since when, is
+told by its sightings: one row for each place and certificate, whose times move with every look.
+"""
+
+from django.db import models
+
+from ..fields import IdentifierField
+
+
+class Sighting(models.Model):
+    """A certificate at a place. What a place shows now are its rows without `ended_at`."""
+
+    id = IdentifierField()
+    place = models.BinaryField(help_text="digest of zone, kind, host, port and name, see core/sightings.py")
+    certificate = models.ForeignKey("Certificate", on_delete=models.PROTECT, db_constraint=False)
+    zone = models.CharField(max_length=60, help_text="of the network it was seen from, empty for the usual")
+    kind = models.CharField(max_length=60)
+    host = models.CharField(max_length=253, db_index=True)
+    port = models.BigIntegerField()
+    name = models.TextField(help_text="server name, path or the platform's own identifier")
+    chain = models.BinaryField(help_text="SHA-256 of each certificate presented after it, in order")
+    facts = models.TextField(help_text="JSON, see docs/reference/discovery.md")
+    scope_id = models.BigIntegerField(help_text="whose run saw it last, 0 for a single run")
+    first_run = models.BigIntegerField(help_text="run in which it was first seen there")
+    last_run = models.BigIntegerField(help_text="run in which it was last seen there")
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="when it was found not to be there any more")
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "sighting"
+        constraints = [models.UniqueConstraint(fields=["place", "certificate"], name="sighting_place")]
+        indexes = [
+            models.Index(
+                fields=["scope_id", "last_run"],
+                condition=models.Q(ended_at__isnull=True),
+                name="sighting_open",
+            )
+        ]
+
+
+class DiscoveryScope(models.Model):
+    """What to look at, by which source, and how often."""
+
+    id = IdentifierField()
+    name = models.CharField(max_length=100, unique=True)
+    source = models.CharField(max_length=60, help_text="name of a plugin")
+    targets = models.TextField(help_text="JSON list of texts")
+    exclude = models.TextField(help_text="JSON list of texts")
+    settings = models.TextField(help_text="JSON: the plugin's settings that are no secret")
+    secrets = models.BinaryField(help_text="JSON of those that are, in an envelope; empty for none")
+    zone = models.CharField(max_length=60, help_text="which workers look, empty for the usual")
+    every_minutes = models.BigIntegerField(help_text="0: only when somebody asks")
+    quiet = models.TextField(help_text="JSON list of times of day in UTC at which nothing is looked at")
+    next_run_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=256)
+    removed_at = models.DateTimeField(null=True)
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "discovery_scope"
+
+
+class DiscoveryRun(models.Model):
+    """One look at a scope. Status is computed from these facts, never stored."""
+
+    id = IdentifierField()
+    scope_id = models.BigIntegerField(db_index=True, help_text="0 for what was asked for only once")
+    source = models.CharField(max_length=60)
+    targets = models.TextField(help_text="JSON list of texts")
+    exclude = models.TextField(help_text="JSON list of texts")
+    settings = models.TextField(help_text="JSON: the plugin's settings that are no secret")
+    zone = models.CharField(max_length=60)
+    asked_at = models.DateTimeField(db_index=True)
+    asked_by = models.CharField(max_length=256)
+    started_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True, help_text="when last a worker told how far it is")
+    ended_at = models.DateTimeField(null=True)
+    cancelled_by = models.CharField(max_length=256)
+    after = models.TextField(help_text="the source's cursor: all before it is looked at")
+    done = models.BigIntegerField(help_text="places")
+    total = models.BigIntegerField(help_text="places, 0 where that is not known")
+    seen = models.BigIntegerField(help_text="certificates at places")
+    new = models.BigIntegerField(help_text="certificates that were not known")
+    appeared = models.BigIntegerField(help_text="certificates at places where they were not before")
+    gone = models.BigIntegerField(help_text="certificates that are no more where they were")
+    problems = models.BigIntegerField(help_text="places at which nothing could be read")
+    problem = models.TextField(help_text="why it could not be run to its end, in one line")
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "discovery_run"
+
+
+class Finding(models.Model):
+    """Something that is wrong with a certificate, or with it at a place. Opens, is acknowledged or accepted
+    for a time, and closes by itself when the fact is gone."""
+
+    id = IdentifierField()
+    code = models.CharField(max_length=60, help_text="stable, see docs/reference/findings.md")
+    severity = models.CharField(max_length=10)
+    certificate = models.ForeignKey("Certificate", on_delete=models.PROTECT, db_constraint=False)
+    sighting_id = models.BigIntegerField(help_text="the place it is wrong at, 0 for the certificate itself")
+    detail = models.TextField(help_text="one line: what is wrong here")
+    team = models.CharField(max_length=100, help_text="that answers for the certificate, when last looked at")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    acknowledged_by = models.CharField(max_length=256)
+    accepted_until = models.DateTimeField(null=True)
+    reason = models.TextField(help_text="why it is accepted")
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "finding"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["certificate", "code", "sighting_id"],
+                condition=models.Q(closed_at__isnull=True),
+                name="finding_open",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["code", "id"], condition=models.Q(closed_at__isnull=True), name="finding_code"
+            ),
+            models.Index(
+                fields=["team", "id"], condition=models.Q(closed_at__isnull=True), name="finding_team"
+            ),
+        ]
