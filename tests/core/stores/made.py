@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
+from certwright.core import der
 from tests.core.toy_chain import Outside, Wish, outside
 
 PASSWORD = "correct horse"
@@ -76,3 +77,14 @@ def p12(name: str = "www", encryption: KeySerializationEncryption | None = None)
     return pkcs12.serialize_key_and_certificates(
         name.encode(), made.server.key, made.server.parsed, above, secret
     )
+
+
+def greedy(rounds: int) -> bytes:
+    """A PKCS #12 file with nothing in it, whose code asks for so many rounds."""
+    digest = der.sequence(
+        der.sequence(der.object_identifier("2.16.840.1.101.3.4.2.1")), der.octet_string(bytes(32))
+    )
+    code = der.sequence(digest, der.octet_string(bytes(8)), der.integer(rounds))
+    safes = der.tlv(0xA0, der.octet_string(der.sequence()))
+    content = der.sequence(der.object_identifier("1.2.840.113549.1.7.1"), safes)
+    return der.sequence(der.integer(3), content, code)

@@ -3,22 +3,26 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core.errors import Malformed
+from certwright.core.stores.values import ROUNDS_MAX
 from certwright.plugins.discovery.file_system import in_order, parents
 from certwright.plugins.discovery.files import FilesSettings, FilesSource
 from certwright.plugins.discovery.looking import NAME_MAX, place_name
-from certwright.ports import DISCOVERY_SOURCES, Progress, Scope, Sighting
-from tests.core.stores.made import PASSWORD, chain, digest, key_pem, p12, pem
+from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
+from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
+from tests.core.stores.made import PASSWORD, chain, digest, greedy, key_pem, p12, pem
 from tests.core.toy_chain import outside
 
 CHAIN = chain()
@@ -226,8 +230,6 @@ def test_what_is_no_path_is_malformed(target: str) -> None:
             source.check(scope)
     with pytest.raises(Malformed):
         look(target)
-    with pytest.raises(Malformed, match="there is no target"):
-        source.check(Scope(()))
 
 
 @pytest.mark.parametrize(
@@ -236,6 +238,76 @@ def test_what_is_no_path_is_malformed(target: str) -> None:
 def test_settings_that_cannot_be_used_are_malformed(wrong: dict[str, object]) -> None:
     with pytest.raises(Malformed):
         replace(SETTINGS, **wrong)  # type: ignore[arg-type]
+
+
+# -- configurations --------------------------------------------------------------------------------
+
+NGINX = """
+http {{ include sites/*.conf; }}
+"""
+SITE = """
+server {{
+    listen 443 ssl; server_name www.example.test example.test;
+    ssl_certificate {folder}/www.pem; ssl_certificate_key {folder}/closed.key;
+}}
+server {{ listen 443 ssl; server_name gone.example.test; ssl_certificate {folder}/gone.pem; }}
+"""
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Path:
+    (tmp_path / "nginx/sites").mkdir(parents=True)
+    (tmp_path / "nginx/nginx.conf").write_text(NGINX.format())
+    (tmp_path / "nginx/sites/a.conf").write_text(SITE.format(folder=tmp_path))
+    (tmp_path / "www.pem").write_bytes(pem(SERVER, ISSUING))
+    (tmp_path / "closed.key").write_bytes(key_pem(CHAIN.server.key, "nobody knows it"))
+    return tmp_path
+
+
+def test_what_a_configuration_serves_is_told_with_the_file(nginx: Path) -> None:
+    found = sightings(f"nginx:{nginx}/nginx/nginx.conf")
+    assert set(found) == {f"{nginx}/www.pem", f"{nginx}/gone.pem"}
+    place = f"{nginx}/nginx/sites/a.conf"
+    gone = f"there is no such file or folder; nginx serves with it: {place}:6"
+    assert problems(found) == {f"{nginx}/gone.pem": gone}
+    facts = found[f"{nginx}/www.pem"].facts
+    assert facts["serves"] == [
+        {
+            "software": "nginx",
+            "configuration": f"{place}:4",
+            "names": ["www.example.test", "example.test"],
+            "listen": ["443"],
+        }
+    ]
+    assert facts["key"] == {
+        "encrypted": True,
+        "mode": "0644",
+        "owner": (nginx / "www.pem").owner(),
+        "path": f"{nginx}/closed.key",
+    }
+
+
+def test_the_named_entry_of_a_store_serves(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "store").write_bytes(p12("Web"))
+    xml = "<Connector port='1' keystoreFile='{0}' keyAlias='{1}'/>"
+    for alias, expected in (("web", True), ("other", False)):
+        (tmp_path / "conf/server.xml").write_text(xml.format(tmp_path / "store", alias))
+        (found,) = sightings(f"tomcat:{tmp_path}/conf/server.xml").values()
+        assert ("serves" in found.facts) is expected
+
+
+def test_an_excluded_configuration_is_not_read(nginx: Path) -> None:
+    site = f"{nginx}/nginx/sites/a.conf"
+    found = sightings(f"nginx:{nginx}/nginx/nginx.conf", exclude=(site,))
+    assert problems(found) == {site: "configuration: it is no file, or excluded"}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("target", ["iis:/x", "nginx:x", "nginx:/../x"])
+def test_a_configuration_that_cannot_be_meant_is_malformed(target: str) -> None:
+    with pytest.raises(Malformed):
+        FilesSource(SETTINGS).check(Scope((target,)))
 
 
 def test_odd_names_of_files_are_told_in_letters_that_can_be_seen(tmp_path: Path) -> None:
@@ -257,6 +329,65 @@ def test_orders_of_paths() -> None:
     paths = ["/a", "/a/b", "/a/b/c", "/a-b", "/b"]
     assert sorted(["/b", "/a-b", "/a/b/c", "/a", "/a/b"], key=in_order) == paths
     assert list(parents("/a/b")) == ["/a/b", "/a", "/"]
+
+
+# -- the contract ----------------------------------------------------------------------------------
+
+
+class TestFilesContract(DiscoverySourceContract):
+    loops = (asyncio.new_event_loop, uvloop.new_event_loop)
+
+    @asynccontextmanager
+    async def situation(self, case: Case) -> AsyncIterator[Situation]:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            expected = {_place(path): chain for path, chain in _SET_UP[case](folder).items()}
+            scope = Scope(() if case is Case.NO_SCOPE else (name, f"{name}/none/*.pem"))
+            left_out = frozenset(one for one in expected if one.name.startswith(f"{name}/b/"))
+            source = FilesSource(replace(SETTINGS, octets_max=1_000_000))
+            yield Situation(source, scope, expected, f"{name}/b", left_out)
+
+
+def _place(path: Path) -> Place:
+    return Place("file", SETTINGS.host, 0, str(path))
+
+
+def _good(folder: Path) -> dict[Path, tuple[bytes, ...]]:
+    (folder / "b").mkdir()
+    files = {folder / "a.pem": CHAIN.ders, folder / "b/c.pem": (SERVER, ISSUING), folder / "d": (ROOT,)}
+    for path, ders in files.items():
+        path.write_bytes(pem(*ders))
+    return files
+
+
+def _bad(folder: Path) -> dict[Path, tuple[bytes, ...]]:
+    (folder / "a.pem").touch()
+    os.mkfifo(folder / "b.pem")
+    (folder / "c.p12").symlink_to("/dev/zero")
+    (folder / "d.jks").write_bytes(b"\xfe\xed\xfe\xed\0\0\0\2\xff\xff\xff\xff" + bytes(20))
+    with (folder / "e.crt").open("wb") as file:
+        file.truncate(10**12)
+    return dict.fromkeys(sorted(folder.iterdir()), ())
+
+
+def _slow(folder: Path) -> dict[Path, tuple[bytes, ...]]:
+    """Stores that ask for nearly as much as they may."""
+    for number in range(20):
+        (folder / f"{number}.p12").write_bytes(greedy(ROUNDS_MAX))
+    return {}
+
+
+def _nothing(_folder: Path) -> dict[Path, tuple[bytes, ...]]:
+    return {}
+
+
+_SET_UP = {
+    Case.GOOD: _good,
+    Case.BAD: _bad,
+    Case.SLOW: _slow,
+    Case.EMPTY: _nothing,
+    Case.NO_SCOPE: _good,
+}
 
 
 def test_a_look_that_is_left_early_leaves_nothing_open(tmp_path: Path) -> None:

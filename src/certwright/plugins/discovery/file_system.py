@@ -29,6 +29,14 @@ class Unreadable(Exception):
         self.missing = missing
 
 
+class Lost(Exception):
+    """The other side is gone; says why in a few words."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What stands at a path, links followed. `real` is the path without links, `problem` why nothing more is
@@ -48,8 +56,8 @@ class Seen:
 
 
 class FileSystem(Protocol):
-    """Paths are absolute, with `/`. Every method raises Unreadable and nothing else for what the other side
-    does not give."""
+    """Paths are absolute, with `/`. Every method raises Unreadable for what is not given, Lost once nothing
+    more can be had at all."""
 
     async def look(self, path: str) -> Seen: ...
 

@@ -7,13 +7,14 @@ then to tell it, so that nothing but digests and paths is kept.
 
 import socket
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ...core.errors import Malformed
 from ...ports import SECRET, Progress, Scope, Sighting
 from .file_system import LocalFiles
-from .looking import Look, Manner, Plan, parse_plan
+from .looking import Look, Manner, parse_plan
 
 KIND = "file"
 PASSWORDS_MAX = 20
@@ -79,6 +80,6 @@ class FilesSource:
 
     async def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress]:
         """See `DiscoverySource`."""
-        plan: Plan = parse_plan(scope)
-        async for event in Look(LocalFiles(), plan, self._manner).events():
-            yield event
+        async with aclosing(Look(LocalFiles(), parse_plan(scope), self._manner).events()) as events:
+            async for event in events:
+                yield event

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,17 +10,24 @@ from datetime import datetime
 
 from ...core.audit import JsonValue
 from ...core.errors import Malformed
+from ...core.server_configurations.loading import Served
+from ...core.server_configurations.reading import check_software, read_configuration
 from ...core.stores.outline import outline
 from ...core.stores.reading import read_store
 from ...core.stores.values import Entry, Store, StoredKey, StoreFormat
 from ...ports import Place, Progress, Scope, Sighting
+from .configurations import RemoteFiles
 from .file_system import FileSystem, Kind, Seen, Unreadable, in_order
 from .walking import Exclusions, Walk, check_path
 
 KIND = "file"
+Event = Sighting | Progress
 NAME_MAX = 1024
-TOLD_EVERY = 500
-"""So many files are looked at before a run says again that it is alive."""
+SERVES_MAX = 100
+"""So many servers that serve with one file are told."""
+_SOFTWARE = re.compile(r"[a-z]+:(?=/)")
+PROBLEM_MAX = 300
+ALIVE_SECONDS = 0.8
 USUAL_PASSWORDS = ("", "changeit")
 MUST_HOLD = frozenset(
     ("pem", "crt", "cer", "cert", "der", "p12", "pfx", "p7b", "p7c", "spc", "jks", "jceks", "bcfks", "bks")
@@ -37,23 +45,28 @@ class Manner:
     octets_max: int
     seconds: float
     clock: Callable[[], datetime]
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scope, read."""
+    """A scope, read. `configurations` are software and the first file of each."""
 
     targets: tuple[str, ...]
+    configurations: tuple[tuple[str, str], ...]
     exclusions: Exclusions
     after: str
 
 
 def parse_plan(scope: Scope) -> Plan:
     """Raises Malformed for a target, an exclusion or a cursor that is no absolute path or glob."""
-    if not scope.targets:
-        raise Malformed("there is no target; name a folder, a file or a glob")
-    targets = tuple(check_path(target) for target in scope.targets)
-    return Plan(targets, Exclusions(scope.exclude), scope.after and check_path(scope.after))
+    targets = tuple(check_path(one) for one in scope.targets if not _SOFTWARE.match(one))
+    parts = [one.partition(":") for one in scope.targets if _SOFTWARE.match(one)]
+    configurations = tuple((software, check_path(path)) for software, _, path in parts)
+    for software, _ in configurations:
+        check_software(software)
+    after = scope.after and check_path(scope.after)
+    return Plan(targets, configurations, Exclusions(scope.exclude), after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,7 @@ class _Known:
 
     keys: defaultdict[str, list[_KeyFile]] = field(default_factory=lambda: defaultdict(list))
     certificates: defaultdict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
+    closed: dict[str, _KeyFile] = field(default_factory=dict)
     tell: dict[str, Seen] = field(default_factory=dict)
 
     def learn(self, seen: Seen, store: Store) -> None:
@@ -90,8 +104,10 @@ class _Known:
             if entry.chain and entry.key is None:
                 for digest in outline(entry.chain[0]).digests():
                     self.certificates[digest].append(seen)
-            elif entry.key and not entry.chain and entry.key.spki_sha256:
+            elif entry.key and entry.key.spki_sha256 and not entry.chain:
                 self.keys[entry.key.spki_sha256].append(_KeyFile(seen, entry.key))
+            elif entry.key and not entry.chain:
+                self.closed.setdefault(seen.path, _KeyFile(seen, entry.key))
 
     def key_for(self, seen: Seen, certificate: bytes) -> _KeyFile | None:
         """The key of a certificate in `seen`: from a file beside it, else from the first."""
@@ -99,6 +115,10 @@ class _Known:
         files = [one for digest in sorted(end.digests()) for one in self.keys.get(digest, [])]
         found = _nearest(seen, files)
         return replace(found, key=replace(found.key, spki_sha256=end.spki_sha256)) if found else None
+
+    def closed_key(self, serves: Sequence[Served]) -> _KeyFile | None:
+        """A key that nobody could open, where a configuration says that it is the one."""
+        return next((self.closed[one.key] for one in serves if one.key in self.closed), None)
 
     def is_told(self, seen: Seen, digest: str) -> bool:
         """Whether the sighting of some certificate tells of this key file."""
@@ -119,24 +139,47 @@ class Look:
         self._plan = plan
         self._manner = manner
         self._known = _Known()
+        self._progress = Progress(0, 0, plan.after)
         self._walk = Walk(files, plan.exclusions, manner.files_max)
+        self._served: dict[str, list[Served]] = {}
+        """By path of the certificate; files of keys have none."""
         self._passwords = (*USUAL_PASSWORDS, *manner.passwords)
 
-    async def events(self) -> AsyncGenerator[Sighting | Progress]:
-        alive = Progress(0, 0, self._plan.after)
-        async for _ in self._walk.run(self._plan.targets):
-            yield alive
-        for number, seen in enumerate(sorted(self._walk.found.values(), key=lambda one: in_order(one.path))):
+    def events(self) -> AsyncGenerator[Event]:
+        """Sightings in the order of their paths, and at least every second how far the run is."""
+        return with_signs_of_life(self._work(), lambda: self._progress)
+
+    async def _work(self) -> AsyncGenerator[Event]:
+        for software, root in self._plan.configurations:
+            await self._configuration(software, root)
+        await self._walk.run((*self._plan.targets, *self._served))
+        self._tell_what_is_missing()
+        for seen in sorted(self._walk.found.values(), key=lambda one: in_order(one.path)):
             await self._learn(seen)
-            if number % TOLD_EVERY == 0:
-                yield alive
+        after = self._plan.after
         paths = sorted({*self._known.tell, *self._walk.problems}, key=in_order)
         for number, path in enumerate(paths, 1):
-            if self._plan.after and in_order(path) <= in_order(self._plan.after):
-                continue
-            for sighting in await self._told(path):
-                yield sighting
-            yield Progress(number, len(paths), path)
+            if not after or in_order(path) > in_order(after):
+                for sighting in await self._told(path):
+                    yield sighting
+                self._progress = Progress(number, len(paths), path)
+                yield self._progress
+        self._progress = Progress(len(paths), len(paths), self._progress.cursor)
+        yield self._progress
+
+    async def _configuration(self, software: str, root: str) -> None:
+        files = RemoteFiles(self._files, self._walk, self._plan.exclusions, asyncio.get_running_loop())
+        found, problems = await asyncio.to_thread(read_configuration, software, root, files)
+        self._walk.problems |= problems
+        for one in found:
+            self._served.setdefault(one.certificate, []).append(one)
+            if one.key:
+                self._served.setdefault(one.key, [])
+
+    def _tell_what_is_missing(self) -> None:
+        for path, served in self._served.items():
+            if served and path in self._walk.problems:
+                self._walk.problems[path] += f"; {served[0].software} serves with it: {served[0].place}"
 
     async def _learn(self, seen: Seen) -> None:
         store, problem = await self._read(seen)
@@ -189,21 +232,66 @@ class Look:
         if store.intact:
             facts["intact"] = True
         holder = _KeyFile(seen, entry.key) if entry.key else None
+        serves = [one for one in self._served.get(seen.path, ()) if _is_meant(one, entry)]
+        if serves:
+            facts["serves"] = [_serves_fact(one) for one in serves[:SERVES_MAX]]
         if holder is None and entry.chain:
-            holder = self._known.key_for(seen, entry.chain[0])
-        elif holder is not None and not entry.chain and self._known.is_told(seen, holder.key.spki_sha256):
+            holder = self._known.key_for(seen, entry.chain[0]) or self._known.closed_key(serves)
+        elif holder is not None and not entry.chain and self._is_told(holder):
             return None
         if holder is not None:
             facts["key"] = holder.fact(seen)
         place = self._place(seen.path, entry.name)
-        return Sighting(place, self._manner.clock(), entry.chain, facts, entry.problem)
+        return Sighting(place, self._manner.clock(), entry.chain, facts, one_line(entry.problem))
+
+    def _is_told(self, holder: _KeyFile) -> bool:
+        """Whether the sighting of a certificate tells of a key in a file of its own."""
+        if holder.key.spki_sha256:
+            return self._known.is_told(holder.file, holder.key.spki_sha256)
+        served = (one for several in self._served.values() for one in several)
+        return any(one.key == holder.file.path and one.certificate in self._known.tell for one in served)
 
     def _problem(self, path: str, text: str) -> Sighting:
-        return Sighting(self._place(path), self._manner.clock(), problem=text)
+        return Sighting(self._place(path), self._manner.clock(), problem=one_line(text))
 
     def _place(self, path: str, entry: str = "") -> Place:
         name = f"{path}#{entry}" if entry else path
-        return Place(KIND, self._manner.host, 0, place_name(name))
+        return Place(KIND, self._manner.host, self._manner.port, place_name(name))
+
+
+async def with_signs_of_life(
+    work: AsyncGenerator[Event], progress: Callable[[], Progress]
+) -> AsyncGenerator[Event]:
+    """What `work` tells, and how far it is where it tells nothing for a while."""
+    step: asyncio.Future[Event] | None = None
+    try:
+        while True:
+            step = asyncio.ensure_future(anext(work))
+            while not (await asyncio.wait({step}, timeout=ALIVE_SECONDS))[0]:
+                yield progress()
+            try:
+                event = step.result()
+            except StopAsyncIteration:
+                return
+            yield event
+    finally:
+        if step is not None and not step.done():
+            step.cancel()
+            await asyncio.wait({step})
+        await work.aclose()
+
+
+def _is_meant(served: Served, entry: Entry) -> bool:
+    """The one that is named, else the first and every one with a key."""
+    if served.entry:
+        return served.entry.lower() == entry.name.lower()
+    return bool(entry.chain) and (entry.name == "" or entry.key is not None)
+
+
+def _serves_fact(served: Served) -> JsonValue:
+    fact = {"software": served.software, "configuration": place_name(served.place)}
+    words = {"names": served.names, "listen": served.listen}
+    return fact | {name: [place_name(one) for one in told] for name, told in words.items() if told}
 
 
 def _is_about_pem(store: Store | None) -> bool:
@@ -212,10 +300,19 @@ def _is_about_pem(store: Store | None) -> bool:
 
 
 def place_name(text: str) -> str:
-    """A path or what is made of one, as a place can have it: with escapes for what cannot be printed, and a
-    digest in place of what is too much."""
-    name = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    """A path or what is made of one, as a place can have it: with a digest in place of what is too much."""
+    name = _visible(text)
     if len(name) <= NAME_MAX:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()
     return f"{name[: NAME_MAX - len(digest) - 1]}\u2026{digest}"
+
+
+def one_line(text: str) -> str:
+    """A problem as a sighting can have it."""
+    line = _visible(text)
+    return line if len(line) <= PROBLEM_MAX else f"{line[: PROBLEM_MAX - 1]}\u2026"
+
+
+def _visible(text: str) -> str:
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -3,7 +3,7 @@
 import fnmatch
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ...core.errors import Malformed
@@ -50,8 +50,8 @@ class Walk:
     _walked: set[str] = field(default_factory=set)
     _later: deque[Seen] = field(default_factory=deque)
 
-    async def run(self, targets: Iterable[str]) -> AsyncGenerator[int]:
-        """Fill `found` with every file under the targets. Yields now and then how many there are."""
+    async def run(self, targets: Iterable[str]) -> None:
+        """Fill `found` with every file under the targets."""
         for target in targets:
             for path in await self.expand(target):
                 await self._begin(path, wild=path != target)
@@ -59,7 +59,6 @@ class Walk:
         links: deque[Seen] = deque()
         while self._later or links:
             links += await self._folder(self._later.popleft() if self._later else links.popleft())
-            yield len(self.found)
 
     async def _begin(self, path: str, wild: bool) -> None:
         try:
