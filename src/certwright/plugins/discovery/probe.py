@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from ipaddress import IPv4Address
+from socket import inet_ntoa
 from typing import Protocol
 
 from ...core.audit import JsonValue
@@ -83,7 +85,9 @@ class Probe:
     )
 
     def __init__(self, item: Item, address: Address, manner: Manner, listener: Listener) -> None:
-        self.address, self._host = address, str(address)
+        self.address = address
+        # quicker than text of `ipaddress`, and the same
+        self._host = inet_ntoa(address.packed) if isinstance(address, IPv4Address) else str(address)
         self._loop = asyncio.get_running_loop()
         self._item, self._manner, self._listener = item, manner, listener
         self._names = self._names_to_ask()

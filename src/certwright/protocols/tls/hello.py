@@ -159,7 +159,7 @@ def _padded(extensions: bytes, before: int) -> bytes:
     return extensions + _extension(Extension.PADDING, bytes(max(_PAD_TO - size - 4, 1)))
 
 
-def _extension(kind: Extension, content: bytes = b"") -> bytes:
+def _extension(kind: int, content: bytes = b"") -> bytes:
     return _two(kind) + vector(2, content)
 
 
