@@ -6,7 +6,7 @@ SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 = range(0x0300, 0x0305)
 VERSIONS = {SSL_3: "SSLv3", TLS_1_0: "TLSv1", TLS_1_1: "TLSv1.1", TLS_1_2: "TLSv1.2", TLS_1_3: "TLSv1.3"}
 
 
-# Plain numbers where each look compares many: before Python 3.12 a member of an enumeration is slow to get at.
+# Plain numbers where a look compares many: before Python 3.12 a member of an enumeration is slow to get at.
 
 
 class Content:
