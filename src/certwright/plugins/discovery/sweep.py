@@ -162,7 +162,7 @@ class Sweep:
         """Take the next item of the plan. False where there is none, or none may be taken now."""
         if self._next >= self._plan.total or len(self._delayed) >= DELAYED_MAX:
             return False
-        if self._lookups.running >= LOOKUPS_MAX:
+        if self._lookups.running >= LOOKUPS_MAX or self._lookups.waiting >= DELAYED_MAX:
             return False
         number, self._next = self._next, self._next + 1
         item = self._plan.item(number)
