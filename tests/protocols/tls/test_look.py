@@ -165,6 +165,13 @@ def test_a_signature_of_another_key_proves_nothing(presented: Presented) -> None
     assert seen_of(look).proved is False
 
 
+def test_a_scheme_that_is_not_known_proves_nothing(presented: Presented) -> None:
+    look, server = made_up_1_3(Ask(prove=True))
+    verify = message(Kind.CERTIFICATE_VERIFY, b"\xfe\x03" + vector(2, b"signature"))
+    look.feed(server.sealed(0, NO_EXTENSIONS + certificate_1_3(presented.chain[0]) + verify))
+    assert seen_of(look).proved is None
+
+
 @pytest.mark.parametrize("scheme", [b"\x04\x03", b"\x08\x07", b"\xff\xff"])
 def test_what_is_no_certificate_proves_nothing(scheme: bytes) -> None:
     look, server = made_up_1_3(Ask(prove=True))
