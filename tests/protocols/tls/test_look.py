@@ -284,6 +284,8 @@ def test_a_server_asks_for_another_hello_once() -> None:
     look.begin()
     said = look.feed(clear(asked))
     assert b"a cookie" in said
+    # RFC 8446 section 5.1, and Go's crypto/tls takes no other: only the first record may say TLS 1.0
+    assert said.startswith(record(Content.CHANGE_CIPHER_SPEC, TLS_1_2, b"\x01") + b"\x16\x03\x03")
     with pytest.raises(TlsFault, match="twice"):
         look.feed(clear(asked))
 

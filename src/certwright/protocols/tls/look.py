@@ -85,7 +85,7 @@ class Look:
 
     def begin(self) -> bytes:
         """The first octets for the server."""
-        return self._say(self._first)
+        return hello_record(self._say(self._first))
 
     def feed(self, data: bytes) -> bytes:
         """Take octets from the server; gives what to send it. Raises TlsFault."""
@@ -119,7 +119,7 @@ class Look:
     def _say(self, hello: Hello) -> bytes:
         message = hello.message(self._random)
         self._transcript += message
-        return hello_record(message)
+        return message
 
     def _read(self, content: bytes, sealed: bool) -> None:
         for whole in self._messages.feed(content):
@@ -174,7 +174,8 @@ class Look:
         before = hashlib.new(digest, self._transcript).digest()
         self._transcript = bytes((Kind.MESSAGE_HASH,)) + vector(3, before) + whole
         share = (Group(hello.group), self._shares.share(hello.group).public)
-        self._answer += _CHANGE_CIPHER_SPEC + self._say(Hello(self._ask, (share,), hello.cookie))
+        again = self._say(Hello(self._ask, (share,), hello.cookie))
+        self._answer += _CHANGE_CIPHER_SPEC + hello_record(again, TLS_1_2)
 
     def _read_1_3(self, kind: int, whole: bytes) -> None:
         assert self.seen is not None
