@@ -371,9 +371,9 @@ def _bad(folder: Path) -> dict[Path, tuple[bytes, ...]]:
 
 
 def _slow(folder: Path) -> dict[Path, tuple[bytes, ...]]:
-    """Stores that ask for nearly as much as they may."""
-    for number in range(20):
-        (folder / f"{number}.p12").write_bytes(greedy(ROUNDS_MAX))
+    """Stores that ask for much, each."""
+    for number in range(50):
+        (folder / f"{number}.p12").write_bytes(greedy(ROUNDS_MAX // 10))
     return {}
 
 

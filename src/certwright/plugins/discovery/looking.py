@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ...core.audit import JsonValue
-from ...core.errors import Malformed
 from ...core.server_configurations.loading import Served
 from ...core.server_configurations.reading import check_software, read_configuration
 from ...core.stores.outline import outline

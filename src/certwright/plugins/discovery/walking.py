@@ -104,6 +104,7 @@ class Walk:
 
     def _is_left_out(self, seen: Seen, linked: bool) -> bool:
         kernel = seen.path in KERNEL or (linked and any(one in KERNEL for one in parents(seen.real)))
+        kernel = kernel and seen.kind is not Kind.OTHER  # what is no file is told as such
         return kernel or self.exclusions.cover(seen.path, seen.real)
 
     def _add(self, seen: Seen) -> None:
