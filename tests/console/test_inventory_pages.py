@@ -36,13 +36,13 @@ def people(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             "nobody": make_person(home, "nobody"),
         }
         issue_one(home, "own.example.test")
-        home.run(_see)
+        home.run(see)
         home.run(count_certificates)
         with home.served() as site:
             yield People(home, site, sessions)
 
 
-async def _see(context: Context) -> None:
+async def see(context: Context) -> None:
     sightings = [
         Sighting(Place("tls", f"192.0.2.{number}", 8443, name), BEGIN, (leaf, ISSUING.certificate), {})
         for number, (name, leaf) in enumerate(zip(NAMES, LEAVES, strict=True), 1)

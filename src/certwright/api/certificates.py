@@ -24,7 +24,7 @@ from ..operations.search_certificates import Search, answered, search
 from ..store.models import Certificate
 from ..store.plain_questions import ask, is_sqlite
 from ..store.querysets import CertificateQuerySet
-from . import fast, people_schemas, schemas
+from . import fast, inventory_schemas, people_schemas, schemas
 from .paging import Place, following, read_cursor, write_cursor
 from .request_schemas import Request
 from .requests import placed
@@ -74,7 +74,7 @@ def assign_certificates(request: HttpRequest) -> Document:
     return run(request, lambda context, actor: fast.assign_certificates(context, actor, request.body))
 
 
-@router.get("/certificates/{reference}", response=schemas.CertificateDetails)
+@router.get("/certificates/{reference}", response=inventory_schemas.CertificateDetails)
 def show_certificate(request: HttpRequest, reference: str) -> Document:
     """Show one certificate, by SHA-256 fingerprint or serial number in hexadecimal."""
     return run(request, lambda context, actor: fast.show_certificate(context, actor, reference))

@@ -131,26 +131,6 @@ class IssuedCertificate(Certificate):
     chain: str = Field(description="PEM: what a server sends after the certificate, without the root.")
 
 
-class Seen(Answer):
-    zone: str
-    kind: str
-    host: str
-    port: int
-    name: str
-    since: Time
-    last_seen: Time
-    ended_at: Time | None = Field(description="Since when it is not there any more.")
-
-
-class CertificateDetails(IssuedCertificate):
-    names: list[str]
-    tags: list[str]
-    issuer_fingerprint: str | None = Field(
-        description="Of the certificate whose key has signed this one, where it is one of others and known."
-    )
-    seen: list[Seen] = Field(description="Places, at most 200, first those where it is now.")
-
-
 class CertificateList(Answer):
     certificates: list[Certificate]
     next: Next

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography import x509
 
 from . import der
-from .distinguished_name import DistinguishedName, decode_name
+from .distinguished_name import decode_name
 from .errors import CertwrightError, Malformed, Refused
 from .general_names import decode_general_name, read_general_name
 from .names import Identifier, IdentifierKind
@@ -128,12 +129,12 @@ def decode(certificate: bytes) -> Decoded:
         parsed = x509.load_der_x509_certificate(certificate)
         signature = parsed.signature_algorithm_oid.dotted_string
         not_before, not_after = parsed.not_valid_before_utc, parsed.not_valid_after_utc
-        issuer, subject = _name(parsed.issuer), _name(parsed.subject)
-        serial, spki = _serial_and_spki(parsed.tbs_certificate_bytes)
+        serial, issuer_der, subject_der, spki = _fields(parsed.tbs_certificate_bytes)
     except UNREADABLE as error:
         raise Malformed("these octets are no certificate (RFC 5280 section 4.1)") from error
+    issuer, subject = _name(issuer_der), _name(subject_der)
     key_algorithm, key_faults = _key(spki)
-    names, count, faults = _names(parsed)
+    names, count, faults, is_authority = _extensions(parsed, issuer == subject)
     return Decoded(
         fingerprint=hashlib.sha256(certificate).digest(),
         issuer=issuer,
@@ -143,7 +144,7 @@ def decode(certificate: bytes) -> Decoded:
         not_after=not_after,
         key_algorithm=key_algorithm,
         signature_algorithm=SIGNATURE_NAMES.get(signature, signature[:60]),
-        is_authority=_is_authority(parsed),
+        is_authority=is_authority,
         spki_sha256=hashlib.sha256(spki).digest(),
         names=names,
         names_count=count,
@@ -151,26 +152,25 @@ def decode(certificate: bytes) -> Decoded:
     )
 
 
-def _name(name: x509.Name) -> str:
-    return str(_decoded_name(name)).replace("\x00", "\\00")
+@lru_cache(maxsize=1024)
+def _name(name: bytes) -> str:
+    """RFC 4514 text of a name in DER."""
+    return str(decode_name(name)).replace("\x00", "\\00")
 
 
-def _decoded_name(name: x509.Name) -> DistinguishedName:
-    return decode_name(name.public_bytes())
-
-
-def _serial_and_spki(tbs: bytes) -> tuple[bytes, bytes]:
-    """Serial number and SubjectPublicKeyInfo as they stand there (RFC 5280 section 4.1), whatever they are:
-    negative serial numbers and keys of no known kind exist too."""
+def _fields(tbs: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Serial number, issuer, subject and SubjectPublicKeyInfo as they stand there (RFC 5280 section 4.1),
+    whatever they are: negative serial numbers and keys of no known kind exist too."""
     fields = der.Reader(tbs, "TBSCertificate").inside()
     if fields.peek() == _VERSION:
         fields.element()
     serial = fields.content(der.INTEGER)
     if len(serial) > SERIAL_OCTETS_MAX:
         raise Malformed(f"a serial number of {len(serial)} octets is longer than {SERIAL_OCTETS_MAX}")
-    for _ in range(4):  # signature, issuer, validity, subject
-        fields.element()
-    return serial, fields.whole()
+    fields.element()  # signature
+    issuer = fields.whole()
+    fields.element()  # validity
+    return serial, issuer, fields.whole(), fields.whole()
 
 
 _VERSION = 0xA0
@@ -198,31 +198,29 @@ def _modulus_bits(content: bytes) -> int:
     return der.Reader(content[1:], "RSAPublicKey").inside().integer().bit_length()
 
 
-def _is_authority(parsed: x509.Certificate) -> bool:
+def _extensions(
+    parsed: x509.Certificate, one_name: bool
+) -> tuple[tuple[Identifier, ...], int, tuple[Fault, ...], bool]:
+    """Subject alternative names, how many there are, what cannot be read, and whether it may sign others.
+    Of version 1 only roots do, which say nothing of it."""
+    found: list[x509.GeneralName] = []
+    authority = parsed.version is x509.Version.v1 and one_name
     try:
-        return parsed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return parsed.version is x509.Version.v1 and parsed.issuer == parsed.subject
+        for extension in parsed.extensions:
+            if isinstance(extension.value, x509.SubjectAlternativeName):
+                found = list(extension.value)
+            elif isinstance(extension.value, x509.BasicConstraints):
+                authority = extension.value.ca
     except UNREADABLE:
-        return False
-
-
-def _names(parsed: x509.Certificate) -> tuple[tuple[Identifier, ...], int, tuple[Fault, ...]]:
-    """Subject alternative names, how many there are, and what cannot be read."""
-    try:
-        extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return (), 0, ()
-    except UNREADABLE:
-        return (), 0, (Fault.EXTENSIONS,)
-    all_of_them = list(extension.value)
-    names = tuple(_identifiers(all_of_them[:NAMES_MAX]))
+        return (), 0, (Fault.EXTENSIONS,), False
+    kept = found[:NAMES_MAX]
+    names = tuple(_identifiers(kept))
     faults = []
-    if len(names) < len(all_of_them[:NAMES_MAX]):
+    if len(names) < len(kept):
         faults.append(Fault.NAMES)
-    if len(all_of_them) > NAMES_MAX:
+    if len(found) > NAMES_MAX:
         faults.append(Fault.NAMES_MANY)
-    return names, len(all_of_them), tuple(faults)
+    return names, len(found), tuple(faults), authority
 
 
 def _identifiers(names: list[x509.GeneralName]) -> Iterator[Identifier]:

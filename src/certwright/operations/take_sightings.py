@@ -147,10 +147,10 @@ async def _change(context: Context, look: Look, chunk: _Chunk) -> tuple[Change, 
 
 def _presented(context: Context, look: Look, chunk: _Chunk, taken: Taken) -> Iterable[SightingRow]:
     """A row for each place at which a certificate that can be read is presented; others are problems."""
-    for place, sighting, facts in chunk.places.values():
+    for digest, (place, sighting, facts) in chunk.places.items():
         leaf, *others = [hashlib.sha256(der).digest() for der in sighting.chain]
         if leaf in chunk.known:
-            yield _seen(context, look, chunk, place, (chunk.known[leaf], b"".join(others), facts))
+            yield _seen(context, look, chunk, (digest, place), (chunk.known[leaf], b"".join(others), facts))
         else:
             taken.problems.append((place, "what is presented there is no certificate that can be read"))
 
@@ -163,8 +163,8 @@ async def _beside_keys(context: Context, look: Look, chunk: _Chunk) -> list[Sigh
         sql = f'SELECT "spki_sha256", max("id") FROM "certificate" WHERE {condition} GROUP BY "spki_sha256"'
         newest |= {bytes(row[0]): row[1] for row in await context.database.query(sql, *values)}
     return [
-        _seen(context, look, chunk, place, (newest[spki], b"", facts))
-        for place, spki, facts in chunk.keys.values()
+        _seen(context, look, chunk, (digest, place), (newest[spki], b"", facts))
+        for digest, (place, spki, facts) in chunk.keys.items()
         if spki in newest
     ]
 
@@ -268,12 +268,17 @@ async def _rows_at(context: Context, places: list[bytes]) -> dict[bytes, list[Si
 
 
 def _seen(
-    context: Context, look: Look, chunk: _Chunk, place: KnownPlace, what: tuple[int, bytes, str]
+    context: Context,
+    look: Look,
+    chunk: _Chunk,
+    where: tuple[bytes, KnownPlace],
+    what: tuple[int, bytes, str],
 ) -> SightingRow:
+    digest, place = where
     certificate, chain, facts = what
     return SightingRow(
         id=context.ledger.new_id(),
-        place=place.digest,
+        place=digest,
         certificate_id=certificate,
         zone=place.zone,
         kind=place.kind,

@@ -130,11 +130,12 @@ def _chain(read: Read) -> list[dict[str, str]]:
 
 def _history(row: Any, read: Read, now: datetime) -> list[tuple[str, str]]:
     """Moments and what happened: events of the audit log, or what the row says."""
+    found = row.standing != Standing.ISSUED
+    happened = [(f"{row.issued_at:%Y-%m-%d %H:%M:%S}", _("first seen"))] if found else []
     if read.events is not None:
-        happened = [(event["at"][:19].replace("T", " "), _happened(event)) for event in read.events]
+        happened += [(event["at"][:19].replace("T", " "), _happened(event)) for event in read.events]
     else:
-        began = _("issued") if row.standing == Standing.ISSUED else _("first seen")
-        happened = [(f"{row.issued_at:%Y-%m-%d %H:%M:%S}", began)]
+        happened = happened or [(f"{row.issued_at:%Y-%m-%d %H:%M:%S}", _("issued"))]
         if row.revoked_at is not None:
             told = _("revoked: %s") % Reason(row.revocation_reason or 0).label
             happened.append((f"{row.revoked_at:%Y-%m-%d %H:%M:%S}", told))

@@ -23,9 +23,8 @@ from ...ports import SECRET, Place, Progress, Scope, Sighting
 from ..resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
 from .file_system import Lost
 from .files import FilesSettings
-from .looking import KIND, Event, Look, Manner, Plan, parse_plan, with_signs_of_life
+from .looking import KIND, Event, Look, Manner, Plan, check_cursor, parse_plan, with_signs_of_life
 from .sftp import SftpFiles
-from .walking import check_path
 
 ADDRESSES_MAX = 8
 _TARGET = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::(?P<port>[0-9]{1,5}))?\s+(?P<what>\S.*)")
@@ -268,10 +267,10 @@ def _target(line: str) -> tuple[_Machine, str]:
 def _cursor(after: str) -> tuple[_Machine, str]:
     """How far a run is: a machine that is done, or a machine and a path there."""
     host, _, path = after.partition(" ")
-    found = _TARGET.fullmatch(f"{host} {path or '/'}")
+    found = _TARGET.fullmatch(f"{host} /")
     if found is None or found["port"] is None:
         raise Malformed(f"{after[:100]!r} is no cursor of this source")
-    return _machine(found["host"], found["port"]), path and check_path(path)
+    return _machine(found["host"], found["port"]), check_cursor(path)
 
 
 def _machine(host: str, port: str | None) -> _Machine:
