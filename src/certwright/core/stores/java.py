@@ -56,10 +56,8 @@ def _entry(reader: "_Fields", version: int) -> list[Entry]:
         return [_told(alias, chain, StoredKey("", True))]
     if tag == _CERTIFICATE:
         return [_told(alias, [reader.certificate(version)], None)]
-    if tag == _SECRET and reader.format is StoreFormat.JCEKS:
-        reader.serialized()
-        return []
-    raise Malformed(f"an entry of kind {tag} is not read here; what follows it is not known")
+    what = "a secret key" if tag == _SECRET else f"an entry of kind {tag}"
+    raise Malformed(f"{what}, whose end is not marked; what follows it is not read")
 
 
 def _told(alias: str, chain: Sequence[bytes], key: StoredKey | None) -> Entry:
@@ -118,7 +116,3 @@ class _Fields:
         if size > CERTIFICATE_OCTETS_MAX:
             raise Malformed(f"a certificate of {size} octets; at most {CERTIFICATE_OCTETS_MAX} are read")
         return self.take(size)
-
-    def serialized(self) -> None:
-        """Past one serialized object."""
-        raise Malformed("a secret key of Java; what follows it is not read")
