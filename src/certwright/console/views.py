@@ -41,6 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "seen": seen,
         "numbers": _headline(actor, numbers, today),
+        "wrong": _wrong(numbers),
         "days": [(day, numbers.ends[day.isoformat()], _ending(day, 1)) for day in _days(today, WEEKS * 7)],
         "past": [
             (day, numbers.issued[day.isoformat()], numbers.failed[day.isoformat()]) for day in _past(today)

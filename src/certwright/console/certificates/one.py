@@ -26,6 +26,7 @@ from ...operations.shown import open_verbs, reads_audit
 from ..acting import run
 from ..downloads import given_out
 from ..errors import told
+from ..findings.views import findings_of
 from ..login.fresh import recently_authenticated
 from . import words
 from .decoded import decoded
@@ -42,6 +43,7 @@ class Read:
     tags: frozenset[str]
     events: list[dict[str, Any]] | None
     verbs: frozenset[Verb]
+    findings: list[dict[str, Any]]
 
 
 async def _read(context: Context, actor: Actor, reference: str) -> Read:
@@ -54,7 +56,8 @@ async def _read(context: Context, actor: Actor, reference: str) -> Read:
         rows = await list_events(context.database, actor, wanted, EVENTS_MAX)
         events = [event_document(one) for one in reversed(rows)]
     verbs = open_verbs(actor, (Verb.RENEW, Verb.REVOKE), subject)
-    return Read(details, await tags_of(context.database, row.id), events, verbs)
+    findings = await findings_of(context, actor, row.id)
+    return Read(details, await tags_of(context.database, row.id), events, verbs, findings)
 
 
 def _found(request: HttpRequest, reference: str) -> Read:
@@ -77,6 +80,7 @@ def _told(read: Read) -> dict[str, Any]:
         "lasting": words.lasting(row, now),
         "answering": words.answering(row),
         "tags": sorted(read.tags),
+        "findings": read.findings,
         "chain": _chain(read),
         "history": _history(row, read, now),
         "fields": decoded(read.details.der),
