@@ -21,6 +21,7 @@ from random import Random
 
 from bench._machine import installation, quick, show
 from certwright.core.access import Actor, Grant, Role
+from certwright.core.query import parse
 from certwright.core.revocation import Reason
 from certwright.operations.context import Context
 from certwright.operations.count_certificates import count_certificates
@@ -108,26 +109,26 @@ def _certificate(context: Context, chance: Random, number: int, now: datetime) -
         yield CertificateTagRow(identifier, "payments")
 
 
-def searches() -> Iterator[dict[str, str]]:
-    """Three filters and a text, in many ways."""
+def searches() -> Iterator[tuple[str, str]]:
+    """Three fields and a text, in many ways, and the order."""
     from certwright.store.models import Certificate
 
     some = Certificate.objects.order_by("-id")[COUNT // 2]
-    texts = ["host1234", "host", "zone17.example.test", "example.test", "person 99", "nowhere.test", "a1b2"]
+    texts = ["host1234", "host", "zone17.example.test", "example.test", '"person 99"', "nowhere.test", "a1b2"]
     texts += [bytes(some.serial).hex(), bytes(some.fingerprint).hex()[:12]]
-    filters: list[dict[str, str]] = [
-        {"authority": "issuing", "profile": "tls-server", "status": "live"},
-        {"authority": "lab", "profile": "smime-sign", "key_algorithm": "rsa-2048"},
-        {"team": "team-7", "status": "expiring", "key_algorithm": "ecdsa-p256"},
-        {"owner": "person-7", "status": "live", "authority": "issuing"},
-        {"status": "revoked", "endpoint": "acme/default", "profile": "tls-server"},
-        {"team": "-", "owner": "-", "status": "expired"},
-        {"tag": "payments", "authority": "issuing", "status": "live"},
-        {"name": ".zone17.example.test", "status": "live", "profile": "tls-server"},
-        {"authority": "none", "profile": "none", "endpoint": "none"},
+    filters = [
+        "authority:issuing profile:tls-server status:live",
+        "authority:lab profile:smime-sign key:rsa-2048",
+        "team:team-7 status:expiring key:ecdsa-p256",
+        "owner:person-7 status:live authority:issuing",
+        "status:revoked endpoint:acme/default profile:tls-server",
+        "team:none owner:none status:expired",
+        "tag:payments authority:issuing status:live",
+        "san:*.zone17.example.test status:live profile:tls-server",
+        "authority:nowhere profile:nowhere endpoint:nowhere",
     ]
-    for text, some_filters, order in product(texts, filters, ("newest", "expires")):
-        yield {"text": text, "order": order, **some_filters}
+    for text, some_fields, order in product(texts, filters, ("newest", "expires")):
+        yield f"{text} {some_fields}", order
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -160,22 +161,18 @@ def measure(kind: str) -> None:
     some = list(Certificate.objects.order_by("-id").values_list("pk", flat=True)[:1000:10])
     floor = statistics.median(timed(lambda each=each: Certificate.objects.get(pk=each)) for each in some)
     show(f"{kind}: floor, one row by primary key", median=f"{floor:.2f} ms")
-    wanted = [Wanted(**search) for search in searches()]
+    wanted = [Wanted(parse(text), order) for text, order in searches()]
     for name, actor in (("all", ADMINISTRATOR), ("a team's", MEMBER)):
         times = [timed(lambda w=w, a=actor: find(a, w, now)) for _ in range(ROUNDS) for w in wanted]
         told(f"{kind}: list, {name} certificates, three filters and text", times, floor)
         slowest = max(wanted, key=lambda w, a=actor: timed(partial(find, a, w, now)))
-        show(f"{kind}: slowest", filters=dict(_given(slowest)))
+        show(f"{kind}: slowest", query=slowest.query, order=slowest.order)
         plain = [
             timed(lambda o=o, a=actor: find(a, Wanted(order=o), now)) for o in ("newest", "expires") * 20
         ]
         told(f"{kind}: list, {name} certificates, no filter", plain, floor)
         first = [timed(lambda a=actor: overview(a, now)) for _ in range(20)]
         told(f"{kind}: overview, {name}", first, floor)
-
-
-def _given(wanted: object) -> list[tuple[str, object]]:
-    return [(name, getattr(wanted, name)) for name in wanted.__slots__ if getattr(wanted, name)]
 
 
 def measured(kind: str) -> None:

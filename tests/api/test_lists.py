@@ -3,6 +3,7 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -160,6 +161,51 @@ def test_what_no_filter_takes(api: Api, query: str) -> None:
     answer = api.ask("GET", f"/certificates?{query}")
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_queries(api: Api, issued: list[dict[str, Any]]) -> None:
+    ours = "san:*.list.test"
+    cases = {
+        ours: issued,
+        f"{ours} authority:{OTHER}": issued[::3],
+        f"{ours} revoked:any": issued[:1],
+        f"{ours} status:live -authority:{OTHER}": [one for at, one in enumerate(issued) if at % 3],
+        f"{ours} expires<11d": issued[:4],
+        f"serial:{issued[5]['serial']} or host3.list.test": [issued[3], issued[5]],
+        f'issuer:"nobody at all" {ours}': [],
+        f"{ours} managed:no": [],
+    }
+    for query, expected in cases.items():
+        assert set(listed(api, f"query={quote(query)}")) == fingerprints(expected), query
+    by_end = listed(api, f"query={quote(f'{ours} expires<30d')}")
+    assert by_end[::2] == [one["fingerprint"] for one in issued[::2]]
+
+
+def test_a_query_shows_no_more_than_its_reader_may_see(api: Api, issued: list[dict[str, Any]]) -> None:
+    asked = f"query={quote('san:*.list.test or at:any or not at:any')}"
+    assert set(listed(api, asked, caller="requester-of-other")) == fingerprints(issued[::3])
+
+
+def test_pages_of_a_query(api: Api, issued: list[dict[str, Any]]) -> None:
+    found: list[str] = []
+    after = ""
+    while True:
+        page = api.gives("GET", f"/certificates?limit=3&query={quote('san:*.list.test')}{after}")
+        found += [one["fingerprint"] for one in page["certificates"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert found == [one["fingerprint"] for one in reversed(issued)]
+
+
+def test_a_query_that_cannot_be_read_is_told_with_its_column(api: Api) -> None:
+    answer = api.ask("GET", f"/certificates?query={quote('status:live onwer:x')}")
+    assert answer.status_code == 400
+    assert answer.json()["column"] == 13
+    assert "did you mean owner?" in answer.json()["detail"]
+    for other in ("name=.list.test", "expiring=30d", "revoked=false"):
+        answer = api.ask("GET", f"/certificates?query=ca:no&{other}")
+        assert "either query" in answer.json()["detail"]
 
 
 def test_far_ends(api: Api) -> None:

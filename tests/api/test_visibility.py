@@ -143,7 +143,9 @@ def test_lists_show_what_may_be_seen(filled: Database) -> None:
     async def by_operation(actor: Actor) -> set[int]:
         database = await open_database(filled.url)
         try:
-            page = await list_certificates(database, actor, CertificateFilter(), limit=1000)
+            page = await list_certificates(
+                database, actor, CertificateFilter(), datetime.now(UTC), limit=1000
+            )
         finally:
             await database.close()
         return {row.id for row in page.rows}

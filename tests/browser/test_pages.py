@@ -86,7 +86,7 @@ def looks(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
 
 async def _ask(context: Context) -> int:
     """A campaign about one of them, which is alice's, so that she has notices."""
-    [row] = (await list_certificates(context.database, ADMINISTRATOR, ONE)).rows
+    [row] = (await list_certificates(context.database, ADMINISTRATOR, ONE, context.clock())).rows
     await assign_owner(context, ADMINISTRATOR, [row.fingerprint.hex()], Assignment(owner="alice"))
     due = context.clock() + timedelta(days=30)
     order = CampaignOrder("Spring", "Are they?", ONE, due, 60)

@@ -88,6 +88,8 @@ ROUTES = {
     "organization upload": ("POST /organizations/{identifier}/documents",),
     "organization download": ("GET /organizations/{identifier}/documents/{document}",),
     "owner assign": ("PUT /certificates/{reference}/owner", "POST /certificates/assign"),
+    "adopt": ("PUT /certificates/{reference}/owner", "POST /certificates/assign"),
+    "ignore": ("PUT /certificates/{reference}/owner", "POST /certificates/assign"),
     "owner hand-over": ("POST /users/{name}/hand-over",),
     "owner matrix": ("GET /responsibility",),
     "attestation list": ("GET /attestation",),

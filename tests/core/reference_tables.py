@@ -12,6 +12,7 @@ from certwright.core.lifetimes import TLS_SCHEDULE
 from certwright.core.lint import declared_findings
 from certwright.core.profile import Profile, key_family
 from certwright.core.profiles_builtin import built_in_profiles
+from certwright.core.query_fields import COMPARED, FIELDS, SYNONYMS
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference"
 _MARKED = re.compile(r"(<!-- table: (?P<name>[a-z0-9 -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -61,6 +62,22 @@ def key_usage(profile: Profile) -> str:
     return "; ".join(parts)
 
 
+def search_fields() -> str:
+    """How each is asked, beside an example."""
+    others = {field: f" (`{other}` too)" for other, field in SYNONYMS.items()}
+    rows = [
+        (
+            f"`{field.name}`{others.get(field.name, '')}",
+            field.meaning,
+            ", ".join(f"`{choice}`" for choice in field.choices) or field.kind.value,
+            "`:` `<` `<=` `>` `>=`" if field.kind in COMPARED else "`:`",
+            f"`{field.example}`",
+        )
+        for field in FIELDS.values()
+    ]
+    return table(("field", "asks", "values", "by", "example"), rows)
+
+
 def algorithms() -> str:
     rows = [
         (f"`{profile.name}`", ", ".join(key for key in KeyAlgorithm if key in profile.keys))
@@ -88,6 +105,7 @@ def tables() -> dict[str, str]:
         "authorities": reasons(chain.REASONS),
         "built-in profiles": profiles(),
         "key algorithms": algorithms(),
+        "search fields": search_fields(),
         **{f"lint {name}": findings(name) for name in declared_findings()},
     }
 

@@ -12,7 +12,12 @@ from certwright.core.policy import endpoint_policy_from_document
 from certwright.core.profile_document import from_document
 from tests.core.reference_tables import REFERENCE, filled, marked, tables
 
-PAGES = [REFERENCE / "findings.md", REFERENCE / "profiles.md", REFERENCE / "policy.md"]
+PAGES = [
+    REFERENCE / "findings.md",
+    REFERENCE / "profiles.md",
+    REFERENCE / "policy.md",
+    REFERENCE / "search.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -198,7 +198,7 @@ def test_lists_are_filtered_by_who_answers(database: Database) -> None:
 
         async def places(**wanted: object) -> set[int]:
             selected = CertificateFilter(profile="bulk", **wanted)  # type: ignore[arg-type]
-            page = await list_certificates(context.database, ADMINISTRATOR, selected)
+            page = await list_certificates(context.database, ADMINISTRATOR, selected, context.clock())
             return {rows.index(one._replace(team="", owner="", version=1)) for one in page.rows}
 
         assert await places(team="web") == {1, 3}

@@ -94,7 +94,9 @@ async def everything(
     found: list[int] = []
     place: int | None = None
     while True:
-        page = await list_certificates(context.database, actor, wanted or CertificateFilter(), place, size)
+        page = await list_certificates(
+            context.database, actor, wanted or CertificateFilter(), NOW, place, size
+        )
         assert len(page.rows) <= size
         found += [one.id for one in page.rows]
         place = page.next

@@ -146,6 +146,22 @@ def test_what_cannot_be_kept_is_a_problem_and_the_others_come_in(database: Datab
     run(database, body)
 
 
+def test_a_private_key_alone_is_seen_beside_its_certificate(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        await take_sightings(context, Look(1), [seen(LEAF)])
+        leaf = await certificate(context, LEAF)
+        places = [Place("file", "host", 0, f"/etc/ssl/{number}.key") for number in range(3)]
+        told = [
+            {"spki_sha256": digest, "mode": "0600"} for digest in (leaf.spki_sha256.hex(), "00" * 32, "x")
+        ]
+        found = [Sighting(place, BEGIN, (), {"key": one}) for place, one in zip(places, told, strict=True)]
+        assert await take_sightings(context, Look(2), found) == Taken(seen=1, appeared=1)
+        rows = [row for row in await at_places(context) if row.kind == "file"]
+        assert [(row.name, row.certificate_id) for row in rows] == [("/etc/ssl/0.key", leaf.id)]
+
+    run(database, body)
+
+
 def test_our_own_certificates_are_known_already(database: Database) -> None:
     async def body(context: Context, clock: MovableClock) -> None:
         await found(context)

@@ -15,13 +15,16 @@ from ninja import Query, Router
 from ..core.access import Actor
 from ..core.documents import Fields
 from ..core.errors import Malformed
+from ..core.query import parse
 from ..operations.bridge import bridge
 from ..operations.certificate_documents import certificate_document
 from ..operations.context import Context
 from ..operations.preview import preview
+from ..operations.search_certificates import Search, answered, search
 from ..store.models import Certificate
+from ..store.plain_questions import ask, is_sqlite
 from ..store.querysets import CertificateQuerySet
-from . import fast, people_schemas, schemas
+from . import fast, inventory_schemas, people_schemas, schemas
 from .paging import Place, following, read_cursor, write_cursor
 from .request_schemas import Request
 from .requests import placed
@@ -71,7 +74,7 @@ def assign_certificates(request: HttpRequest) -> Document:
     return run(request, lambda context, actor: fast.assign_certificates(context, actor, request.body))
 
 
-@router.get("/certificates/{reference}", response=schemas.CertificateDetails)
+@router.get("/certificates/{reference}", response=inventory_schemas.CertificateDetails)
 def show_certificate(request: HttpRequest, reference: str) -> Document:
     """Show one certificate, by SHA-256 fingerprint or serial number in hexadecimal."""
     return run(request, lambda context, actor: fast.show_certificate(context, actor, reference))
@@ -143,6 +146,8 @@ def preview_certificate(request: HttpRequest) -> Document:
 def list_certificates(request: HttpRequest, wanted: Query[schemas.CertificateQuery]) -> Document:
     """List certificates: by their end when that is filtered by, otherwise the newest first."""
     require_known_parameters(request, schemas.CertificateQuery)
+    if wanted.query is not None:
+        return _searched(request, wanted, wanted.query)
     found = Certificate.objects.all().visible_to(actor_of(request))
     begin, end = _bounds(wanted, bridge().context.clock())
     by_end = begin is not None or end is not None
@@ -161,6 +166,23 @@ def list_certificates(request: HttpRequest, wanted: Query[schemas.CertificateQue
     return {
         "certificates": [certificate_document(row) for row in page],
         "next": write_cursor(last) if last else None,
+    }
+
+
+def _searched(request: HttpRequest, wanted: schemas.CertificateQuery, query: str) -> Document:
+    """By a query alone. A page may have fewer than `limit`, or none, and yet a next one: so a search takes no
+    longer than a moment."""
+    if others := sorted(wanted.model_fields_set - {"query", "after", "limit"}):
+        raise Malformed(f"give either query, or {others[0]} and the other filters; a query can say it too")
+    after = read_cursor(wanted.after, by_time=False)[1] if wanted.after else None
+    actor, now = actor_of(request), bridge().context.clock()
+    order = Search(parse(query), actor, is_sqlite(), now, "", after, wanted.limit)
+    found = answered(search(order), ask)
+    rows = Certificate.objects.filter(pk__in=found.identifiers).visible_to(actor).rows()
+    place = {identifier: number for number, identifier in enumerate(found.identifiers)}
+    return {
+        "certificates": [certificate_document(row) for row in sorted(rows, key=lambda row: place[row.id])],
+        "next": write_cursor((None, found.after)) if found.after is not None else None,
     }
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
+from ..core.decoded import Standing
 from ..core.documents import Fields
 from ..core.errors import Malformed
 from ..core.moments import read_moment
@@ -17,6 +18,7 @@ DAYS_MAX = 20_000
 IDENTIFIER_MAX = 2**63 - 1
 SELECTED_BY = (
     *("authority", "profile", "endpoint", "name", "team", "owner", "responsible", "tag", "key_algorithm"),
+    "query",
 )
 
 
@@ -132,7 +134,19 @@ def _assignment(fields: Fields) -> Assignment:
     """Null is the same as left out."""
     team, owner = ((fields.has(name), fields.text(name, "")) for name in ("team", "owner"))
     tagged, untagged = (frozenset(fields.texts(name)) for name in ("tagged", "untagged"))
-    return Assignment(team[1] if team[0] else None, owner[1] if owner[0] else None, tagged, untagged)
+    environment = fields.text("environment", "") if fields.has("environment") else None
+    standing = fields.text("standing", "")
+    if standing not in ("", Standing.ADOPTED, Standing.IGNORED):
+        raise fields.error("standing", "must be adopted or ignored")
+    return Assignment(
+        team[1] if team[0] else None,
+        owner[1] if owner[0] else None,
+        tagged,
+        untagged,
+        environment,
+        Standing(standing) if standing else None,
+        fields.text("reason", ""),
+    )
 
 
 def _moment(fields: Fields, name: str) -> datetime | None:

@@ -1,10 +1,25 @@
 """What REST takes and gives of accounts, teams, and who answers for what, as OpenAPI declares it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from .schemas import AS_IT_IS, AccountName, Answer, Answering, Body, Line, Moment, Next, Query, Tag, Time
+from .schemas import (
+    AS_IT_IS,
+    AccountName,
+    Answer,
+    Answering,
+    Body,
+    Line,
+    Moment,
+    Next,
+    Query,
+    Searched,
+    Tag,
+    Time,
+)
+
+Environment = Annotated[str, StringConstraints(max_length=60, pattern=r"^([a-z0-9][a-z0-9._-]*)?$")]
 
 Mail = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, StringConstraints(max_length=1000)]
@@ -17,6 +32,11 @@ class AssignBody(Body):
     owner: Answering = Field(None, description=f"Account. {AS_IT_IS}")
     tagged: list[Tag] = Field([], max_length=20, description="Tags to put on.")
     untagged: list[Tag] = Field([], max_length=20, description="Tags to take off.")
+    environment: Environment | None = Field(
+        None, description="What it is used in. Left out: as it is; empty: not said."
+    )
+    standing: Literal["adopted", "ignored"] | None = Field(None, description="Of a certificate of others.")
+    reason: Line | None = Field("", description="Why it is ignored; needed then, and only then.")
 
 
 class SelectBody(Body):
@@ -35,6 +55,7 @@ class SelectBody(Body):
     revoked: bool | None = None
     expires_after: Moment | None = None
     expires_before: Moment | None = None
+    query: Searched | None = Field(None, description="In the language of searches.")
 
 
 class AssignSelectedBody(AssignBody):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 IDENTIFIER_DIGITS_MAX = 18
+PLACES_TOLD = 10
 
 
 @anywhere
@@ -42,6 +43,12 @@ def certificates(
     ] = "",
     unowned: Annotated[bool, typer.Option("--unowned", help="Those for which nobody answers.")] = False,
     tag: Annotated[str, typer.Option("--tag", metavar="WORD", help="With this tag.")] = "",
+    query: Annotated[
+        str,
+        typer.Option(
+            "--query", metavar="TEXT", help="In the language of searches: 'expires<30d owner:none'. Alone."
+        ),
+    ] = "",
     after: Annotated[
         str, typer.Option("--after", metavar="ID", help="Go on after this one: `next` of an earlier answer.")
     ] = "",
@@ -57,16 +64,29 @@ def certificates(
     given |= {"responsible": owner, "tag": tag, "unowned": "true" if unowned else ""}
     if revoked is not None:
         given["revoked"] = "true" if revoked else "false"
-    query = {key: value for key, value in given.items() if value}
+    asked = {key: value for key, value in given.items() if value}
+    if query:
+        asked = _only_query(query, asked)
     found, further = (
-        _list_there(session.remote, query, after, limit)
+        _list_there(session.remote, asked, after, limit)
         if session.remote
-        else _list_here(session, query, after, limit)
+        else _list_here(session, asked, after, limit)
     )
     text = _table(found)
     if further:
         text += f"\nthere are more; go on with --after {further}"
     session.output.show({"certificates": found, "next": further}, text)
+
+
+def _only_query(query: str, others: dict[str, str]) -> dict[str, str]:
+    """Raises Malformed, also where the query cannot be read."""
+    from ..core.errors import Malformed
+    from ..core.query import parse
+
+    if others:
+        raise Malformed("give either --query or the other filters; a query can say what they say")
+    parse(query)
+    return {"query": query}
 
 
 def _list_here(
@@ -81,7 +101,7 @@ def _list_here(
         place = _place(after)
         while len(found) < limit:
             size = min(PAGE_MAX, limit - len(found))
-            page = await list_certificates(reading.database, reading.actor, wanted, place, size)
+            page = await list_certificates(reading.database, reading.actor, wanted, reading.now, place, size)
             found += map(certificate_document, page.rows)
             place = page.next
             if place is None:
@@ -118,6 +138,7 @@ def _filter(query: dict[str, str], reading: Reading) -> CertificateFilter:
         responsible=query.get("responsible", ""),
         unowned=True if query.get("unowned") else None,
         tag=query.get("tag", ""),
+        query=query.get("query", ""),
     )
 
 
@@ -196,7 +217,15 @@ def _told(document: Document) -> str:
     names = ("authority", "endpoint", "requester", "team", "owner", "revoked_at", "revocation_reason")
     pairs += [(name.replace("_", " "), str(document[name] or "")) for name in names]
     pairs.append(("tags", ", ".join(document.get("tags", ()))))
+    pairs += [(name, document[name]) for name in ("standing", "environment")]
+    pairs.append(("seen", ", ".join(_place_told(one) for one in document.get("seen", ())[:PLACES_TOLD])))
     return f"{facts(pairs)}\n\n{document['certificate']}".rstrip()
+
+
+def _place_told(place: Document) -> str:
+    port = f":{place['port']}" if place["port"] else ""
+    ended = f" until {place['ended_at'][:10]}" if place["ended_at"] else ""
+    return f"{place['kind']} {place['host']}{port} {place['name']}".rstrip() + ended
 
 
 @anywhere

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ..core.access import Actor
     from ..operations.context import Context
     from ..operations.discovery_runs import DiscoveryOrder
-    from ..operations.take_sightings import Taken
-    from ..ports import Sighting
     from ..store.discovery_rows import DiscoveryRunRow
     from .remote import Remote
 
@@ -97,15 +95,15 @@ def _pair(text: str) -> tuple[str, Any]:
 async def _run_here(context: Context, actor: Actor, order: DiscoveryOrder, table: _Table) -> Document:
     from ..operations.discovery_runs import ask_discovery, cancel_run, run_document
     from ..operations.run_discovery import run_discovery
-    from ..operations.seen_documents import seen_documents
+    from ..operations.seen_documents import telling
 
-    async def watch(row: DiscoveryRunRow, sightings: list[Sighting], taken: Taken) -> None:
+    def show(row: DiscoveryRunRow, seen: list[Document]) -> None:
         table.progress(row.done, row.total)
-        table.add(await seen_documents(context, row.zone, sightings, taken))
+        table.add(seen)
 
     row = await ask_discovery(context, actor, order, mine=True)
     try:
-        row = await run_discovery(context, row, watch)
+        row = await run_discovery(context, row, telling(context, show))
     except BaseException:
         await cancel_run(context, actor, row.id)  # nobody goes on with what was interrupted here
         raise

@@ -30,6 +30,8 @@ COMMANDS = {
     "show": ("certificates", "show", "Show one certificate."),
     "revoke": ("certificates", "revoke", "Revoke a certificate, or put it on hold."),
     "release": ("certificates", "release", "Lift a hold."),
+    "adopt": ("adopt", "adopt", "Adopt certificates that were found."),
+    "ignore": ("adopt", "ignore", "Ignore certificates that were found."),
     "request": ("approval", "app", "Requests that wait for approval."),
     "policy": ("policy", "app", "The organisation's rules of issuance."),
     "authority": ("authority", "app", "Certificate authorities."),

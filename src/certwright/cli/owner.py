@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 app = group("Who answers for certificates.")
 NOBODY = "-"
-SELECTED_BY = ("authority", "profile", "endpoint", "name", "responsible", "tag", "key_algorithm")
+SELECTED_BY = ("authority", "profile", "endpoint", "name", "responsible", "tag", "key_algorithm", "query")
 COUNTS = ("changed", "unchanged", "refused")
 Team = Annotated[str, typer.Option("--team", metavar="TEAM", help="Team that shall answer; - for none.")]
 Owner = Annotated[
     str, typer.Option("--owner", metavar="ACCOUNT", help="Account that shall answer; - for none.")
+]
+Environment = Annotated[
+    str, typer.Option("--environment", metavar="WORD", help="What they are used in; - for not said.")
 ]
 Filter = Annotated[str, typer.Option(metavar="NAME", help="All of those.")]
 
@@ -45,6 +48,7 @@ def assign(
     untag: Annotated[
         list[str] | None, typer.Option("--untag", metavar="WORD", help="Take this tag off.")
     ] = None,
+    environment: Environment = "",
     authority: Annotated[
         str, typer.Option("--of-authority", metavar="NAME", help="All of this authority.")
     ] = "",
@@ -62,6 +66,9 @@ def assign(
     key_algorithm: Annotated[
         str, typer.Option("--of-key-algorithm", metavar="NAME", help="All with such a key: rsa-2048, ...")
     ] = "",
+    query: Annotated[
+        str, typer.Option("--query", metavar="TEXT", help="All that this finds, in the language of searches.")
+    ] = "",
     unowned: Annotated[bool, typer.Option("--of-nobody", help="All for which nobody answers.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many; change nothing.")] = False,
 ) -> None:
@@ -72,7 +79,7 @@ def assign(
     from ..core.errors import Malformed
     from ..core.responsibility import Assignment
 
-    given = (authority, profile, endpoint, name, responsible, tagged, key_algorithm)
+    given = (authority, profile, endpoint, name, responsible, tagged, key_algorithm, query)
     selected: Document = {key: value for key, value in zip(SELECTED_BY, given, strict=True) if value}
     if unowned:
         selected["unowned"] = True
@@ -80,24 +87,27 @@ def assign(
         raise Malformed("give either certificates or filters that select them")
     if certificate and dry_run:
         raise Malformed("--dry-run is for filters; certificates that are named are as many as you name")
-    wanted = Assignment(_named(team), _named(owner), frozenset(tag or ()), frozenset(untag or ()))
+    wanted = Assignment(
+        named(team), named(owner), frozenset(tag or ()), frozenset(untag or ()), named(environment)
+    )
     if certificate:
-        _assign_named(session, certificate, wanted)
+        assign_named(session, certificate, wanted)
     else:
-        _assign_selected(session, selected, wanted, dry_run)
+        assign_selected(session, selected, wanted, dry_run)
 
 
-def _named(text: str) -> str | None:
+def named(text: str) -> str | None:
     return None if not text else "" if text == NOBODY else text
 
 
 def _body(wanted: Assignment) -> Document:
-    named = {"team": wanted.team, "owner": wanted.owner}
+    texts = {"team": wanted.team, "owner": wanted.owner, "environment": wanted.environment}
+    texts |= {"standing": wanted.standing, "reason": wanted.reason or None}
     tags = {"tagged": sorted(wanted.tagged), "untagged": sorted(wanted.untagged)}
-    return {key: value for key, value in (named | tags).items() if value is not None and value != []}
+    return {key: value for key, value in (texts | tags).items() if value is not None and value != []}
 
 
-def _assign_named(session: Session, certificates: list[str], wanted: Assignment) -> None:
+def assign_named(session: Session, certificates: list[str], wanted: Assignment) -> None:
     from ..operations.assign_owner import assign_owner
     from ..operations.certificate_documents import certificate_document
     from .remote import path_of
@@ -113,7 +123,7 @@ def _assign_named(session: Session, certificates: list[str], wanted: Assignment)
     session.output.show({"certificates": found}, columns(("SERIAL", "TEAM", "OWNER", "SUBJECT"), rows))
 
 
-def _assign_selected(session: Session, selected: Document, wanted: Assignment, dry_run: bool) -> None:
+def assign_selected(session: Session, selected: Document, wanted: Assignment, dry_run: bool) -> None:
     with session.output.progress("Certificates") as progress:
         sums = session.run(
             lambda context, actor: _all_here(context, actor, selected, wanted, dry_run, progress),
@@ -127,12 +137,12 @@ def _assign_selected(session: Session, selected: Document, wanted: Assignment, d
 async def _all_here(
     context: Context, actor: Actor, selected: Document, wanted: Assignment, dry_run: bool, told: Progress
 ) -> dict[str, int]:
-    from ..operations.assign_owner import assign_selected
+    from ..operations import assign_owner
     from ..operations.list_certificates import CertificateFilter
 
     sums, place = dict.fromkeys(COUNTS, 0), None
     while True:
-        done = await assign_selected(
+        done = await assign_owner.assign_selected(
             context,
             actor,
             CertificateFilter(**selected),

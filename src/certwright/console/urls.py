@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from .certificates import one, views
+from .certificates import keeping, one, views
 from .views import home
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -30,5 +30,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("certificates/export.<str:kind>", views.export, name="certificates_export"),
     path("certificates/<str:reference>/", one.certificate, name="certificate"),
     path("certificates/<str:reference>/download/<str:kind>", one.download, name="certificate_download"),
+    path("certificates/<str:reference>/assign/", keeping.keep, {"what": "assign"}, name="certificate_assign"),
+    path("certificates/<str:reference>/adopt/", keeping.keep, {"what": "adopt"}, name="certificate_adopt"),
+    path("certificates/<str:reference>/ignore/", keeping.keep, {"what": "ignore"}, name="certificate_ignore"),
     path("certificates/<str:reference>/<str:what>/", one.act, name="certificate_act"),
 ]

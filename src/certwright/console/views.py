@@ -1,5 +1,6 @@
 """The first page after log-in: everything in numbers, each of which leads to the rows."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -8,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from ..core.access import Actor
@@ -21,6 +23,15 @@ from .requests.waiting import waiting_number
 WEEKS = 53
 DAYS_SHOWN = 30
 TOP = 10
+MANAGED = "managed:yes"
+TOLD = {
+    "key.weak": gettext_lazy("Weak keys"),
+    "signature.weak": gettext_lazy("Weak signatures"),
+    "served.revoked": gettext_lazy("Revoked, yet served"),
+    "served.expired": gettext_lazy("Ended, yet served"),
+    "served.name-mismatch": gettext_lazy("Served under another name"),
+    "served.chain-incomplete": gettext_lazy("Served with links missing"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +73,35 @@ def _headline(actor: Actor, numbers: Numbers, today: date) -> list[Number]:
     for_me = [Number(_("Wait for your decision"), waiting, reverse("requests"), "yellow")] if waiting else []
     return [
         *for_me,
-        Number(_("Live"), numbers.live, _rows(status="live")),
+        Number(_("Live"), numbers.live, _rows(status="live", q=MANAGED)),
         *ending,
         Number(_("Issued today"), numbers.issued[today.isoformat()], _rows(order="newest")),
-        Number(_("Without owner"), numbers.unowned, _rows(status="live", owner="-", team="-")),
+        Number(_("Without owner"), numbers.unowned, _rows(status="live", owner="-", team="-", q=MANAGED)),
         Number(_("Revoked"), numbers.revoked, _rows(status="revoked")),
         Number(_("On hold"), numbers.hold, _rows(status="hold")),
+        Number(_("Found, not managed"), numbers.found, _rows(status="live", q="standing:found")),
     ]
+
+
+def _wrong(numbers: Numbers) -> list[Number]:
+    """Open findings by severity, and those that stand for much: weak keys and signatures, and what is
+    presented although clients refuse it."""
+    found: Counter[Severity] = Counter()
+    for code, count in numbers.findings.items():
+        if code in KINDS:
+            found[KINDS[code].severity] += count
+    return [
+        Number(_("Critical findings"), found[Severity.CRITICAL], _findings(severity="critical"), "red"),
+        Number(_("Warnings"), found[Severity.WARNING], _findings(severity="warning"), "yellow"),
+        *(
+            Number(str(title), numbers.findings[code], _findings(code=code), "red")
+            for code, title in TOLD.items()
+        ),
+    ]
+
+
+def _findings(**filters: str) -> str:
+    return f"{reverse('findings')}?{urlencode(filters)}"
 
 
 def _within(numbers: Numbers, today: date, days: int) -> int:
@@ -86,13 +119,14 @@ def _past(today: date) -> list[date]:
 def _ending(first: date, days: int) -> str:
     """Rows that end from this day on, within so many days."""
     before = first + timedelta(days=days)
-    return _rows(status="live", expires_after=first.isoformat(), expires_before=before.isoformat())
+    days_shown = {"expires_after": first.isoformat(), "expires_before": before.isoformat()}
+    return _rows(status="live", q=MANAGED, **days_shown)
 
 
 def _top(names: dict[str, int], filtered: str) -> list[Number]:
     found = sorted(names.items(), key=lambda pair: -pair[1])[:TOP]
     return [
-        Number(name or _("none"), count, _rows(status="live", **{filtered: name or "-"}))
+        Number(name or _("none"), count, _rows(status="live", q=f"{MANAGED} {filtered}:{name or 'none'}"))
         for name, count in found
     ]
 

@@ -164,6 +164,15 @@ class EventKind(Described):
         "Another team or account answers for a certificate; `before` says who did.",
     )
     CERTIFICATE_TAGGED = "certificate.tagged", "Tags were put on a certificate, or taken off."
+    CERTIFICATE_PLACED = "certificate.placed", "It was said what environment a certificate is used in."
+    CERTIFICATE_ADOPTED = (
+        "certificate.adopted",
+        "A certificate of others is one that we answer for from now on.",
+    )
+    CERTIFICATE_IGNORED = (
+        "certificate.ignored",
+        "A certificate of others does not matter to us; `reason` says why.",
+    )
 
     ATTESTATION_OPENED = (
         "attestation.opened",

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography import x509
 
 from . import der
-from .distinguished_name import DistinguishedName, decode_name
+from .distinguished_name import decode_name
 from .errors import CertwrightError, Malformed, Refused
 from .general_names import decode_general_name, read_general_name
 from .names import Identifier, IdentifierKind
+from .outside_lists import list_urls
 from .unreadable import UNREADABLE
 
 DER_OCTETS_MAX = 4 * 1024 * 1024
@@ -98,7 +100,8 @@ class Fault(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """One certificate. `issuer` and `subject` are RFC 4514 text, `serial` the content octets of the INTEGER;
-    `names` are kind and value, at most NAMES_MAX of `names_count`, in normal form where they have one."""
+    `names` are kind and value, at most NAMES_MAX of `names_count`, in normal form where they have one;
+    `lists` URLs of the CRLs that cover it."""
 
     fingerprint: bytes
     issuer: str
@@ -113,6 +116,7 @@ class Decoded:
     names: tuple[Identifier, ...]
     names_count: int
     faults: tuple[Fault, ...]
+    lists: tuple[str, ...] = ()
 
     @property
     def names_itself(self) -> bool:
@@ -128,12 +132,12 @@ def decode(certificate: bytes) -> Decoded:
         parsed = x509.load_der_x509_certificate(certificate)
         signature = parsed.signature_algorithm_oid.dotted_string
         not_before, not_after = parsed.not_valid_before_utc, parsed.not_valid_after_utc
-        issuer, subject = _name(parsed.issuer), _name(parsed.subject)
-        serial, spki = _serial_and_spki(parsed.tbs_certificate_bytes)
+        serial, issuer_der, subject_der, spki = _fields(parsed.tbs_certificate_bytes)
     except UNREADABLE as error:
         raise Malformed("these octets are no certificate (RFC 5280 section 4.1)") from error
+    issuer, subject = _name(issuer_der), _name(subject_der)
     key_algorithm, key_faults = _key(spki)
-    names, count, faults = _names(parsed)
+    extensions = _extensions(parsed, issuer == subject)
     return Decoded(
         fingerprint=hashlib.sha256(certificate).digest(),
         issuer=issuer,
@@ -143,34 +147,34 @@ def decode(certificate: bytes) -> Decoded:
         not_after=not_after,
         key_algorithm=key_algorithm,
         signature_algorithm=SIGNATURE_NAMES.get(signature, signature[:60]),
-        is_authority=_is_authority(parsed),
+        is_authority=extensions.authority,
         spki_sha256=hashlib.sha256(spki).digest(),
-        names=names,
-        names_count=count,
-        faults=(*key_faults, *faults),
+        names=extensions.names,
+        names_count=extensions.names_count,
+        faults=(*key_faults, *extensions.faults),
+        lists=extensions.lists,
     )
 
 
-def _name(name: x509.Name) -> str:
-    return str(_decoded_name(name)).replace("\x00", "\\00")
+@lru_cache(maxsize=1024)
+def _name(name: bytes) -> str:
+    """RFC 4514 text of a name in DER."""
+    return str(decode_name(name)).replace("\x00", "\\00")
 
 
-def _decoded_name(name: x509.Name) -> DistinguishedName:
-    return decode_name(name.public_bytes())
-
-
-def _serial_and_spki(tbs: bytes) -> tuple[bytes, bytes]:
-    """Serial number and SubjectPublicKeyInfo as they stand there (RFC 5280 section 4.1), whatever they are:
-    negative serial numbers and keys of no known kind exist too."""
+def _fields(tbs: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Serial number, issuer, subject and SubjectPublicKeyInfo as they stand there (RFC 5280 section 4.1),
+    whatever they are: negative serial numbers and keys of no known kind exist too."""
     fields = der.Reader(tbs, "TBSCertificate").inside()
     if fields.peek() == _VERSION:
         fields.element()
     serial = fields.content(der.INTEGER)
     if len(serial) > SERIAL_OCTETS_MAX:
         raise Malformed(f"a serial number of {len(serial)} octets is longer than {SERIAL_OCTETS_MAX}")
-    for _ in range(4):  # signature, issuer, validity, subject
-        fields.element()
-    return serial, fields.whole()
+    fields.element()  # signature
+    issuer = fields.whole()
+    fields.element()  # validity
+    return serial, issuer, fields.whole(), fields.whole()
 
 
 _VERSION = 0xA0
@@ -198,31 +202,35 @@ def _modulus_bits(content: bytes) -> int:
     return der.Reader(content[1:], "RSAPublicKey").inside().integer().bit_length()
 
 
-def _is_authority(parsed: x509.Certificate) -> bool:
-    try:
-        return parsed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return parsed.version is x509.Version.v1 and parsed.issuer == parsed.subject
-    except UNREADABLE:
-        return False
+@dataclass(slots=True)
+class _Extensions:
+    names: tuple[Identifier, ...] = ()
+    names_count: int = 0
+    faults: tuple[Fault, ...] = ()
+    authority: bool = False
+    lists: tuple[str, ...] = ()
 
 
-def _names(parsed: x509.Certificate) -> tuple[tuple[Identifier, ...], int, tuple[Fault, ...]]:
-    """Subject alternative names, how many there are, and what cannot be read."""
+def _extensions(parsed: x509.Certificate, one_name: bool) -> _Extensions:
+    """Of version 1 only roots sign others, which say nothing of it."""
+    read = _Extensions(authority=parsed.version is x509.Version.v1 and one_name)
+    names: list[x509.GeneralName] = []
     try:
-        extension = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return (), 0, ()
+        for extension in parsed.extensions:
+            if isinstance(extension.value, x509.SubjectAlternativeName):
+                names = list(extension.value)
+            elif isinstance(extension.value, x509.BasicConstraints):
+                read.authority = extension.value.ca
+            elif isinstance(extension.value, x509.CRLDistributionPoints):
+                read.lists = list_urls(extension.value)
     except UNREADABLE:
-        return (), 0, (Fault.EXTENSIONS,)
-    all_of_them = list(extension.value)
-    names = tuple(_identifiers(all_of_them[:NAMES_MAX]))
-    faults = []
-    if len(names) < len(all_of_them[:NAMES_MAX]):
-        faults.append(Fault.NAMES)
-    if len(all_of_them) > NAMES_MAX:
-        faults.append(Fault.NAMES_MANY)
-    return names, len(all_of_them), tuple(faults)
+        return _Extensions(faults=(Fault.EXTENSIONS,))
+    read.names, read.names_count = tuple(_identifiers(names[:NAMES_MAX])), len(names)
+    if len(read.names) < len(names[:NAMES_MAX]):
+        read.faults += (Fault.NAMES,)
+    if len(names) > NAMES_MAX:
+        read.faults += (Fault.NAMES_MANY,)
+    return read
 
 
 def _identifiers(names: list[x509.GeneralName]) -> Iterator[Identifier]:

@@ -54,6 +54,7 @@ class Purpose(StrEnum):
 
     HTTP_01 = "http-01"
     TLS_ALPN_01 = "tls-alpn-01"
+    STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class PortRule:
     on_loopback: int = 0
 
 
+STATUS_PORTS = (80, 443, 8080)
 PORTS = (PortRule(Purpose.HTTP_01, 80), PortRule(Purpose.HTTP_01, 443), PortRule(Purpose.TLS_ALPN_01, 443))
 EMBEDDED_PORTS = (
     PortRule(Purpose.HTTP_01, 80, on_loopback=5002),

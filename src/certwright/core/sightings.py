@@ -14,6 +14,8 @@ FACTS_OCTETS_MAX = 64 * 1024
 PROBLEM_MAX = 300
 _DIGEST_OCTETS = 16
 _DOMAIN = b"certwright place v1\n"
+_SEPARATOR = "\x1f"
+_FACTS = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,9 @@ class KnownPlace:
 
     @property
     def digest(self) -> bytes:
-        """16 octets by which the place is found again. Fields cannot run into each other: each is JSON."""
-        text = json.dumps([self.zone, self.kind, self.host, self.port, self.name], separators=(",", ":"))
+        """16 octets by which the place is found again. Fields cannot run into each other: what has passed
+        `check` holds no separator."""
+        text = _SEPARATOR.join((self.zone, self.kind, self.host, str(self.port), self.name))
         return hashlib.sha256(_DOMAIN + text.encode()).digest()[:_DIGEST_OCTETS]
 
     def check(self) -> None:
@@ -55,7 +58,7 @@ def check_chain(chain: tuple[bytes, ...]) -> None:
 def facts_text(facts: Mapping[str, JsonValue]) -> str:
     """Facts as they are kept. Raises Malformed when they are too many, or cannot be told in JSON."""
     try:
-        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = _FACTS.encode(facts)
     except (TypeError, ValueError) as error:
         raise Malformed("the facts of a sighting cannot be told in JSON") from error
     if len(text) > FACTS_OCTETS_MAX:

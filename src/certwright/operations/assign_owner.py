@@ -1,5 +1,5 @@
-"""Say who answers for certificates: their team, their owner, their tags; of some by name, or of all that a
-filter selects.
+"""Say who answers for certificates: their team, their owner, their tags, what they are used in; adopt or
+ignore those that were found. Of some by name, or of all that a filter selects.
 
 A filter is worked off chunk by chunk in the order of identifiers, each chunk one ledger commit. Doing it
 again changes nothing that is as it shall be, so whoever was interrupted begins anew, or goes on after `next`.
@@ -7,14 +7,15 @@ Every row stands under its version: what somebody else does to it at the same mo
 lost.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..core.access import Actor, Subject, Verb
 from ..core.audit import Event, EventKind, JsonValue
+from ..core.decoded import Standing
 from ..core.errors import Conflict, Forbidden, Malformed, Moved, TooLarge
-from ..core.responsibility import Assignment, assigned, require_to_assign
+from ..core.responsibility import Assignment, assigned, require_to_assign, standing_after
 from ..store.ledger import Change
 from ..store.rows import CertificateRow, CertificateTagRow
 from .context import Context
@@ -58,7 +59,8 @@ async def assign_owner(
     """All of these certificates (fingerprints or serials, at most REFERENCES_MAX) or none; their rows after.
 
     Raises Malformed, TooLarge, NotFound for a certificate, team or account, Forbidden, and Conflict for a
-    disabled account or when others change the same certificates all the time.
+    disabled account, to adopt or ignore what we have issued, or when others change the same certificates all
+    the time.
     """
     if len(references) > REFERENCES_MAX:
         raise TooLarge(f"at most {REFERENCES_MAX} certificates at a time; give a filter for more")
@@ -109,7 +111,7 @@ async def assign_selected(
     wanted.check()
     if selected == CertificateFilter():
         raise Malformed("this filter selects every certificate there is; name at least one criterion")
-    walk = _Walk(context, actor, selected, LEAST if after is None else after)
+    walk = _Walk(context, actor, selected, LEAST if after is None else after, context.clock())
     limit, total = max(1, min(limit, ROWS_MAX)), await walk.count()
     counts = {"changed": 0, "unchanged": 0, "refused": 0}
     done, more = 0, True
@@ -154,6 +156,7 @@ class _Walk:
     actor: Actor
     selected: CertificateFilter
     place: int
+    now: datetime
     told: bool = False
     """Does who answers from now on know?"""
 
@@ -171,7 +174,7 @@ class _Walk:
         return await self.context.database.select(CertificateRow, sql, *values)
 
     def _where(self) -> tuple[str, list[object]]:
-        text, values = filter_condition(self.context.database, self.selected)
+        text, values = filter_condition(self.context.database, self.selected, self.now)
         seen, more = scope_condition(self.actor, Verb.VIEW)
         return f'({text}) AND ({seen}) AND "id" > ?', [*values, *more, self.place]
 
@@ -210,19 +213,18 @@ class _Judge:
         for one in found:
             try:
                 subject = await self.permit(one)
-            except Forbidden:
+                changed = self.record(change, one, subject) != one.row or subject != one.subject
+            except (Forbidden, Conflict):
                 told.append("refused")
                 continue
-            self.record(change, one, subject)
-            told.append("unchanged" if subject == one.subject else "changed")
+            told.append("changed" if changed else "unchanged")
         return told, change
 
     async def permit(self, one: _Tagged) -> Subject:
         """The certificate as it shall be. Raises Forbidden, Malformed."""
-        after = assigned(one.subject, self.wanted)
-        require_to_assign(
-            self.actor, self.person, one.subject, after, await self._colleagues(one.subject.team)
-        )
+        after, colleagues = assigned(one.subject, self.wanted), await self._colleagues(one.subject.team)
+        describes = self.wanted.describes
+        require_to_assign(self.actor, self.person, one.subject, after, colleagues, describes=describes)
         return after
 
     async def _colleagues(self, team: str) -> list[str]:
@@ -233,11 +235,15 @@ class _Judge:
         return self.colleagues[team]
 
     def record(self, change: Change, one: _Tagged, after: Subject) -> CertificateRow:
-        """Add to a change what makes the row so; the row after it."""
+        """Add to a change what makes the row so; the row after it. Raises Conflict."""
         row, before = one.row, one.subject
-        if after == before:
+        new = row._replace(
+            team=after.team, owner=after.owner, standing=standing_after(row.standing, self.wanted)
+        )
+        if self.wanted.environment is not None:
+            new = new._replace(environment=self.wanted.environment)
+        if after == before and new == row:
             return row
-        new = row._replace(team=after.team, owner=after.owner)
         change.replaced.append((row, new))  # its version grows with its tags too
         change.inserted += [CertificateTagRow(row.id, tag) for tag in sorted(after.tags - before.tags)]
         change.removed += [CertificateTagRow(row.id, tag) for tag in sorted(before.tags - after.tags)]
@@ -249,7 +255,18 @@ class _Judge:
             tags: dict[str, JsonValue] = {"tagged": sorted(after.tags - before.tags)}
             tags["untagged"] = sorted(before.tags - after.tags)
             change.events.append(self._event(EventKind.CERTIFICATE_TAGGED, row, tags))
+        change.events += self._described(row, new)
         return new
+
+    def _described(self, row: CertificateRow, new: CertificateRow) -> Iterator[Event]:
+        if new.environment != row.environment:
+            detail: dict[str, JsonValue] = {"environment": new.environment, "before": row.environment}
+            yield self._event(EventKind.CERTIFICATE_PLACED, row, detail)
+        if new.standing != row.standing and new.standing == Standing.ADOPTED:
+            yield self._event(EventKind.CERTIFICATE_ADOPTED, row, {"before": row.standing})
+        elif new.standing != row.standing:
+            detail = {"reason": self.wanted.reason, "before": row.standing}
+            yield self._event(EventKind.CERTIFICATE_IGNORED, row, detail)
 
     def _event(self, kind: EventKind, row: CertificateRow, detail: dict[str, JsonValue]) -> Event:
         detail = {"serial": row.serial.hex(), "authority": row.authority, **detail}

@@ -68,7 +68,7 @@ async def open_campaign(context: Context, actor: Actor, order: CampaignOrder) ->
     require(actor, Verb.MANAGE_OWNERS, Subject())
     now = context.clock()
     _check(order, now)
-    filter_condition(context.database, order.selected)  # now, since whoever fills it can tell nobody
+    filter_condition(context.database, order.selected, now)  # here, since whoever fills it can tell nobody
     row = campaign_row(context, actor, order, now)
     await context.ledger.commit(opening(actor, row))
     return row

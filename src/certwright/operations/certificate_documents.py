@@ -4,6 +4,7 @@ from typing import Any
 
 from ..core.pem import pem
 from ..core.revocation import Reason
+from ..store.discovery_rows import SightingRow
 from ..store.rows import CertificateRow
 from .assign_owner import Assigned
 from .issue import Issued
@@ -23,6 +24,9 @@ def certificate_document(row: CertificateRow) -> dict[str, Any]:
         "not_before": row.not_before.isoformat(),
         "not_after": row.not_after.isoformat(),
         "key_algorithm": row.key_algorithm,
+        "signature_algorithm": row.signature_algorithm,
+        "standing": row.standing,
+        "environment": row.environment,
         "profile": row.profile,
         "endpoint": row.endpoint,
         "requester": row.requester,
@@ -53,7 +57,25 @@ def issued_document(issued: Issued) -> dict[str, Any]:
 def details_document(details: CertificateDetails) -> dict[str, Any]:
     """All there is to say of a stored certificate."""
     names = {"names": [str(name) for name in details.names], "tags": sorted(details.tags)}
-    return certificate_document(details.row) | names | _texts(details.der, details.served)
+    places = {
+        "issuer_fingerprint": details.issuer.fingerprint.hex() if details.issuer else None,
+        "seen": [place_document(row) for row in details.seen],
+    }
+    return certificate_document(details.row) | names | places | _texts(details.der, details.served)
+
+
+def place_document(row: SightingRow) -> dict[str, Any]:
+    """Where a certificate was seen: since when, when last, and since when it is not there any more."""
+    return {
+        "zone": row.zone,
+        "kind": row.kind,
+        "host": row.host,
+        "port": row.port,
+        "name": row.name,
+        "since": row.first_seen_at.isoformat(),
+        "last_seen": row.last_seen_at.isoformat(),
+        "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+    }
 
 
 def _texts(der: bytes, served: tuple[bytes, ...]) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """Certificates in numbers, for the first page of the console: counted now and then, one row for each scope.
 
-A scope is `*`, or an authority, profile, endpoint or team, as grants have it: so whoever sees a part reads
-the numbers of that part. Owners are too many; what one owns is counted when it is asked for, by an index.
+What counts are those that we have issued or adopted; of others' that were found, only how many are live and
+wait for somebody to say whether they matter. A scope is `*`, or an authority, profile, endpoint or team, as
+grants have it: so whoever sees a part reads the numbers of that part. Owners are too many; what one owns is
+counted when it is asked for, by an index.
 """
 
 import json
@@ -13,6 +15,7 @@ from typing import Any
 
 from ..core.access import EVERYTHING
 from ..core.audit import EventKind
+from ..core.decoded import Standing
 from ..core.revocation import Reason
 from ..store.ledger import Change
 from ..store.people_rows import OverviewRow
@@ -25,22 +28,24 @@ NAMES_MAX = 200
 """How many authorities, profiles, endpoints and teams, each, have numbers of their own."""
 COLUMNS = (
     *("id", "authority", "profile", "endpoint", "team", "owner"),
-    *("not_after", "issued_at", "revoked_at", "revocation_reason"),
+    *("not_after", "issued_at", "revoked_at", "revocation_reason", "standing"),
 )
 
 
 @dataclass(slots=True)
 class Numbers:
-    """How many certificates there are. `unowned` are live ones without owner and team; `ends` are live ones
-    by the day they end, `issued` all by the day they were issued, `failed` requests refused by day (ISO,
-    UTC); `authorities` and `teams` are live ones by name. `findings` are open ones by code, of every standing,
-    without those that are accepted for now."""
+    """How many certificates there are. `found` are live ones of others that nobody has adopted or ignored;
+    all others here are issued or adopted. `unowned` are live ones without owner and team; `ends` are live
+    ones by the day they end, `issued` all by the day we issued them, `failed` requests refused by day (ISO,
+    UTC); `authorities` and `teams` are live ones by name. `findings` are open ones by
+    code, of certificates of every standing, without those that are accepted for now."""
 
     total: int = 0
     live: int = 0
     expired: int = 0
     revoked: int = 0
     hold: int = 0
+    found: int = 0
     unowned: int = 0
     ends: "Counter[str]" = field(default_factory=Counter)
     issued: "Counter[str]" = field(default_factory=Counter)
@@ -50,7 +55,7 @@ class Numbers:
     findings: "Counter[str]" = field(default_factory=Counter)
 
     def add(self, other: "Numbers") -> None:
-        for name in ("total", "live", "expired", "revoked", "hold", "unowned"):
+        for name in ("total", "live", "expired", "revoked", "hold", "found", "unowned"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("ends", "issued", "failed", "authorities", "teams", "findings"):
             getattr(self, name).update(getattr(other, name))
@@ -78,10 +83,14 @@ class Window:
 
 def count(numbers: Numbers, row: tuple[Any, ...], window: Window) -> None:
     """One certificate more; `row` has COLUMNS, times as the database gives them."""
-    _, authority, _, _, team, owner, not_after, issued_at, revoked_at, reason = row
+    _, authority, _, _, team, owner, not_after, issued_at, revoked_at, reason, standing = row
+    ends = day_of(not_after)
+    if standing in (Standing.FOUND, Standing.IGNORED):
+        numbers.found += standing == Standing.FOUND and ends >= window.now.date().isoformat()
+        return
     numbers.total += 1
     issued = day_of(issued_at)
-    if issued >= window.past.isoformat():
+    if standing == Standing.ISSUED and issued >= window.past.isoformat():
         numbers.issued[issued] += 1
     if revoked_at is not None:
         if reason == Reason.CERTIFICATE_HOLD:
@@ -89,7 +98,6 @@ def count(numbers: Numbers, row: tuple[Any, ...], window: Window) -> None:
         else:
             numbers.revoked += 1
         return
-    ends = day_of(not_after)
     if ends < window.now.date().isoformat():
         numbers.expired += 1
         return

@@ -6,8 +6,10 @@ from datetime import datetime
 
 from ..core.access import Actor, Verb, reach
 from ..core.names import IdentifierKind, parse_identifier, reversed_name
+from ..core.query import parse
 from ..store.databases import Database, SqliteDatabase
 from ..store.rows import CertificateRow
+from .query_sql import QuerySql
 
 PAGE_MAX = 1000
 
@@ -19,6 +21,7 @@ class CertificateFilter:
     `expires_after` and `expires_before` bound notAfter, and sort by it; otherwise the newest come first.
     `name` is a DNS name, or `.example.test` for all below that. `unowned` are those for which nobody answers,
     neither a team nor an account; False is the others. `responsible` is the name of a team or an account.
+    `query` is in the language of core/query.py, read anew each time: its spans count from then.
     """
 
     authority: str = ""
@@ -34,6 +37,7 @@ class CertificateFilter:
     unowned: bool | None = None
     tag: str = ""
     key_algorithm: str = ""
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,15 @@ class CertificatePage:
 
 
 async def list_certificates(
-    database: Database, actor: Actor, wanted: CertificateFilter, after: int | None = None, limit: int = 100
+    database: Database,
+    actor: Actor,
+    wanted: CertificateFilter,
+    now: datetime,
+    after: int | None = None,
+    limit: int = 100,
 ) -> CertificatePage:
     """Up to `limit` certificates, at most PAGE_MAX, after the one of identifier `after`. Raises Malformed."""
-    conditions = [filter_condition(database, wanted), scope_condition(actor, Verb.VIEW)]
+    conditions = [filter_condition(database, wanted, now), scope_condition(actor, Verb.VIEW)]
     by_expiry = wanted.expires_before is not None or wanted.expires_after is not None
     if after is not None and by_expiry:
         place = 'SELECT c."not_after", c."id" FROM "certificate" c WHERE c."id" = ?'
@@ -64,9 +73,14 @@ async def list_certificates(
     return CertificatePage(tuple(rows[:limit]), rows[limit - 1].id if len(rows) > limit else None)
 
 
-def filter_condition(database: Database, wanted: CertificateFilter) -> tuple[str, list[object]]:
-    """SQL for the certificates that a filter selects. Raises Malformed for a name that is none."""
+def filter_condition(
+    database: Database, wanted: CertificateFilter, now: datetime
+) -> tuple[str, list[object]]:
+    """SQL for the certificates that a filter selects. Raises Malformed for a name or query that is none."""
     conditions = list(_conditions(database, wanted))
+    if wanted.query:
+        found = QuerySql(isinstance(database, SqliteDatabase), now).condition(parse(wanted.query))
+        conditions.append((found.text, list(found.values)))
     text = " AND ".join(f"({text})" for text, _ in conditions) or "1 = 1"
     return text, [value for _, values in conditions for value in values]
 

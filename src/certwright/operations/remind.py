@@ -56,7 +56,7 @@ async def _next_certificates(context: Context, row: AttestationCampaignRow) -> l
     """Those after the last that has an item, in the order of identifiers."""
     last = 'SELECT max("certificate_id") FROM "attestation_item" WHERE "campaign_id" = ?'
     [(after,)] = await context.database.query(last, row.id)
-    text, values = filter_condition(context.database, read_filter(row.selected))
+    text, values = filter_condition(context.database, read_filter(row.selected), context.clock())
     condition = (
         f'({text}) AND "revoked_at" IS NULL AND "not_after" > ? AND "id" > ? ORDER BY "id" LIMIT {CHUNK}'
     )

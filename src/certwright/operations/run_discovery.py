@@ -93,6 +93,7 @@ class _Run:
     scope: DiscoveryScopeRow | None = None
     problem: str = ""
     waiting: list[Sighting] = field(default_factory=list)
+    progress: dict[str, Any] = field(default_factory=dict)
     flushed: float = 0.0
 
     @property
@@ -108,14 +109,15 @@ class _Run:
         try:
             if isinstance(item, Sighting):
                 self.waiting.append(item)
-                if len(self.waiting) >= PLACES_MAX:
-                    await self.flush({})
-            elif asyncio.get_running_loop().time() - self.flushed >= FLUSH_SECONDS:
-                await self.flush({"done": item.done, "total": item.total, "after": item.cursor})
+            else:
+                self.progress = {"done": item.done, "total": item.total, "after": item.cursor}
+            due = asyncio.get_running_loop().time() - self.flushed >= FLUSH_SECONDS
+            if due or len(self.waiting) >= PLACES_MAX:
+                await self.flush()
         except CertwrightError as error:
             raise _SourceError(error) from error
 
-    async def flush(self, columns: dict[str, Any]) -> None:
+    async def flush(self) -> None:
         """Take in what waits, and put on record how far the source is."""
         sightings, self.waiting = self.waiting, []
         self.flushed = asyncio.get_running_loop().time()
@@ -126,13 +128,13 @@ class _Run:
             "appeared": self.row.appeared + taken.appeared,
             "problems": self.row.problems + len(taken.problems),
         }
-        await self._record(Change(), numbers | columns)
+        await self._record(Change(), numbers | self.progress)
         await judge_again(self.context, taken.certificates)
         await self.watcher(self.row, sightings, taken)
 
     async def end(self) -> None:
         """The last part, what is gone, and the end."""
-        await self.flush({})
+        await self.flush()
         gone = 0
         if self.row.scope_id and not self.problem:
             gone = await note_gone(self.context, self.look)

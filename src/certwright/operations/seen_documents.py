@@ -1,6 +1,7 @@
 """What was seen at places, as documents for people and programs."""
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -9,14 +10,24 @@ from ..core.names import Identifier, IdentifierKind
 from ..core.sightings import KnownPlace
 from ..ports import Sighting
 from ..store.among import among
-from ..store.discovery_rows import SightingRow
+from ..store.discovery_rows import DiscoveryRunRow, SightingRow
 from ..store.rows import CertificateRow
 from .context import Context
 from .judge_health import judge_certificates, load_authorities
+from .run_discovery import Watcher
 from .take_sightings import Taken, known_place
 
 Document = dict[str, Any]
 NAMES_SHOWN = 20
+
+
+def telling(context: Context, show: Callable[[DiscoveryRunRow, list[Document]], None]) -> Watcher:
+    """Watches a run: tells how far it is, and each part of what is seen as documents."""
+
+    async def watch(row: DiscoveryRunRow, sightings: list[Sighting], taken: Taken) -> None:
+        show(row, await seen_documents(context, row.zone, sightings, taken))
+
+    return watch
 
 
 async def seen_documents(

@@ -5,29 +5,28 @@ believed of what is presented: a chain is what the server sent, and an issuer is
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
 from ..core.decoded import Decoded, Standing, decode
 from ..core.errors import Conflict, Malformed
 from ..core.names import reversed_name
 from ..core.sightings import KnownPlace, check_chain, facts_text, problem_line
 from ..ports import Sighting
-from ..store.among import AT_ONCE, among
+from ..store.among import among, chunks
 from ..store.changed_rows import Mark
 from ..store.discovery_rows import SightingRow
 from ..store.ledger import Change
 from ..store.rows import CertificateBodyRow, CertificateNameRow, CertificateRow, Row
+from .check_outside_lists import list_rows
 from .context import Context
 from .real_issuers import Unlinked, real_issuers
 
 TRIES_MAX = 5
 PLACES_MAX = 250
 """Sightings that are taken in by one commit; with their chains they are no more than a few thousand rows."""
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +53,12 @@ class Taken:
 
 @dataclass(slots=True)
 class _Chunk:
-    """Sightings on their way in. `places` has each place once, by digest: what was seen there last."""
+    """Sightings on their way in. `places` has each place once, by digest: what was seen there last; `keys`
+    those at which there is a private key alone, with the digest of its public half."""
 
     now: datetime
     places: dict[bytes, tuple[KnownPlace, Sighting, str]] = field(default_factory=dict)
+    keys: dict[bytes, tuple[KnownPlace, bytes, str]] = field(default_factory=dict)
     octets: dict[bytes, bytes] = field(default_factory=dict)
     known: dict[bytes, int] = field(default_factory=dict)
     problems: list[tuple[KnownPlace, str]] = field(default_factory=list)
@@ -100,9 +101,23 @@ def _chunk(look: Look, sightings: Iterable[Sighting], now: datetime) -> _Chunk:
         if sighting.chain:
             chunk.places[place.digest] = place, sighting, facts
             chunk.octets.update((hashlib.sha256(der).digest(), der) for der in sighting.chain)
+        elif (spki := _key_alone(sighting)) is not None:
+            chunk.keys[place.digest] = place, spki, facts
         elif sighting.problem:
             chunk.problems.append((place, problem_line(sighting.problem)))
     return chunk
+
+
+def _key_alone(sighting: Sighting) -> bytes | None:
+    """SHA-256 of the public half of a private key that lies somewhere without a certificate."""
+    key = sighting.facts.get("key")
+    digest = key.get("spki_sha256") if isinstance(key, Mapping) else None
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        return None
+    return bytes.fromhex(digest)
+
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def known_place(zone: str, sighting: Sighting) -> KnownPlace:
@@ -117,26 +132,45 @@ async def _change(context: Context, look: Look, chunk: _Chunk) -> tuple[Change, 
     taken.new = len(readable)
     readable += await _anchors_of(context, chunk, readable)
     change.inserted += await _certificate_rows(context, chunk, readable)
-    there = await _rows_at(context, list(chunk.places))
+    there = await _rows_at(context, [*chunk.places, *chunk.keys])
     notes = _Notes(look, chunk.now)
-    for digest, (place, sighting, facts) in chunk.places.items():
-        leaf, *others = [hashlib.sha256(der).digest() for der in sighting.chain]
-        if leaf not in chunk.known:
-            taken.problems.append((place, "what is presented there is no certificate that can be read"))
-            continue
+    for seen in [*_presented(context, look, chunk, taken), *await _beside_keys(context, look, chunk)]:
+        rows = there.get(seen.place, [])
         taken.seen += 1
-        seen = _seen(context, look, chunk, place, (chunk.known[leaf], b"".join(others), facts))
-        rows = there.get(digest, [])
         taken.appeared += notes.note(rows, seen)
         taken.certificates.update([seen.certificate_id, *[row.certificate_id for row in rows]])
     change.join(notes.change())
     return change, taken
 
 
+def _presented(context: Context, look: Look, chunk: _Chunk, taken: Taken) -> Iterable[SightingRow]:
+    """A row for each place at which a certificate that can be read is presented; others are problems."""
+    for digest, (place, sighting, facts) in chunk.places.items():
+        leaf, *others = [hashlib.sha256(der).digest() for der in sighting.chain]
+        if leaf in chunk.known:
+            yield _seen(context, look, chunk, (digest, place), (chunk.known[leaf], b"".join(others), facts))
+        else:
+            taken.problems.append((place, "what is presented there is no certificate that can be read"))
+
+
+async def _beside_keys(context: Context, look: Look, chunk: _Chunk) -> list[SightingRow]:
+    """A private key without a certificate is seen where the newest certificate of that key is known."""
+    newest: dict[bytes, int] = {}
+    for some in chunks(sorted({spki for _, spki, _ in chunk.keys.values()})):
+        condition, values = among("spki_sha256", some)
+        sql = f'SELECT "spki_sha256", max("id") FROM "certificate" WHERE {condition} GROUP BY "spki_sha256"'
+        newest |= {bytes(row[0]): row[1] for row in await context.database.query(sql, *values)}
+    return [
+        _seen(context, look, chunk, (digest, place), (newest[spki], b"", facts))
+        for digest, (place, spki, facts) in chunk.keys.items()
+        if spki in newest
+    ]
+
+
 async def known_certificates(context: Context, fingerprints: list[bytes]) -> dict[bytes, int]:
     """Identifiers of certificates in the inventory, by fingerprint. Raises Unavailable."""
     found: dict[bytes, int] = {}
-    for some in _chunks(fingerprints):
+    for some in chunks(fingerprints):
         condition, values = among("fingerprint", some)
         sql = f'SELECT "fingerprint", "id" FROM "certificate" WHERE {condition}'
         found |= {bytes(row[0]): row[1] for row in await context.database.query(sql, *values)}
@@ -181,7 +215,13 @@ async def _certificate_rows(
         for position, name in enumerate(one.decoded.names):
             reversed_value = reversed_name(name)
             rows.append(CertificateNameRow(one.identifier, position, name.kind, name.value, reversed_value))
-    return rows
+    named = [
+        (issuers[one.identifier], url)
+        for one in unlinked
+        if issuers.get(one.identifier, one.identifier) != one.identifier
+        for url in one.decoded.lists
+    ]
+    return rows + await list_rows(context, named) if named else rows
 
 
 def _found(identifier: int, decoded: Decoded, issuer: int | None, now: datetime) -> CertificateRow:
@@ -224,7 +264,7 @@ def _found(identifier: int, decoded: Decoded, issuer: int | None, now: datetime)
 
 async def _rows_at(context: Context, places: list[bytes]) -> dict[bytes, list[SightingRow]]:
     found: dict[bytes, list[SightingRow]] = {}
-    for some in _chunks(places):
+    for some in chunks(places):
         condition, values = among("place", some)
         for row in await context.database.select(SightingRow, condition, *values):
             found.setdefault(row.place, []).append(row)
@@ -232,12 +272,17 @@ async def _rows_at(context: Context, places: list[bytes]) -> dict[bytes, list[Si
 
 
 def _seen(
-    context: Context, look: Look, chunk: _Chunk, place: KnownPlace, what: tuple[int, bytes, str]
+    context: Context,
+    look: Look,
+    chunk: _Chunk,
+    where: tuple[bytes, KnownPlace],
+    what: tuple[int, bytes, str],
 ) -> SightingRow:
+    digest, place = where
     certificate, chain, facts = what
     return SightingRow(
         id=context.ledger.new_id(),
-        place=place.digest,
+        place=digest,
         certificate_id=certificate,
         zone=place.zone,
         kind=place.kind,
@@ -290,7 +335,3 @@ class _Notes:
             seen["scope_id"] = self.look.scope
         marks = [Mark(SightingRow, seen, self.same), Mark(SightingRow, {"ended_at": self.now}, self.ended)]
         return Change(inserted=self.inserted, marked=marks + self.changed)
-
-
-def _chunks(values: list[Value]) -> Iterable[list[Value]]:
-    return (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))

@@ -20,6 +20,7 @@ from ..core.errors import (
     Unavailable,
     WrongMethod,
 )
+from ..core.query import BadQuery
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -130,6 +131,8 @@ def problem_document(error: CertwrightError, request_id: str = "") -> dict[str, 
         document["reasons"] = [
             {"code": each.code, "message": each.message, "clause": each.clause} for each in error.reasons
         ]
+    if isinstance(error, BadQuery):
+        document["column"] = error.column
     if isinstance(error, SecondPersonNeeded):
         document["proposal"] = str(error.number)
     if request_id:

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ..core.egress import STATUS_PORTS
 from ..core.errors import Malformed
 from .addresses import LOCALHOST, ListenAddress, default_url
 from .discovery_settings import Discovery
@@ -36,6 +37,7 @@ from .setting_types import (
     HttpUrl,
     Listen,
     Networks,
+    Ports,
     Resolvers,
     Seconds,
     Table,
@@ -55,8 +57,8 @@ DJANGO_SECRET = "django-secret"  # noqa: S105 - a file's name
 
 
 class Egress(Table):
-    """Which networks may be reached when we validate names. Link-local and cloud metadata addresses never
-    are."""
+    """Which networks may be reached, when we validate names and look for certificates. Link-local and cloud
+    metadata addresses never are."""
 
     allow_loopback: bool | None = Field(
         None, description="Reach loopback addresses. Not set: if only this machine can reach us."
@@ -64,6 +66,9 @@ class Egress(Table):
     allow_private: bool = Field(True, description="Reach private networks (RFC 1918, RFC 4193).")
     allow: Networks = Field((), description="Networks to open although they are private or reserved.")
     deny: Networks = Field((), description="Networks never to reach. Wins over everything.")
+    status_ports: Ports = Field(
+        STATUS_PORTS, max_length=32, description="Ports at which CRLs of other authorities are fetched."
+    )
 
 
 class Validation(Table):

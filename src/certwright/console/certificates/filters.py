@@ -1,7 +1,6 @@
 """The filters of the list as they stand in its address: read, and shown as a form."""
 
-from datetime import UTC, date, datetime, time
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from django import forms
@@ -10,8 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from ...core.errors import Malformed
 from ...core.keys import KeyAlgorithm
+from ...core.names import IdentifierKind, parse_identifier
+from ...core.query import CHARACTERS_MAX, All, Query, Term, parse
+from ...core.query_fields import FIELDS, STATUSES, Presence, Unreadable, Value, read_value
+from ...operations.search_certificates import EXPIRES, EXPIRES_LAST, NEWEST
 from ...store.snapshot import Snapshot
-from .search import EXPIRES, EXPIRES_LAST, NEWEST, STATUSES, Wanted
+from .search import Wanted
 
 STATUS_LABELS = {
     "live": _("Live"),
@@ -21,11 +24,23 @@ STATUS_LABELS = {
     "hold": _("On hold"),
 }
 ORDER_LABELS = {NEWEST: _("Newest first"), EXPIRES: _("Ending soonest"), EXPIRES_LAST: _("Ending last")}
-SHORT = {"maxlength": 250, "spellcheck": "false", "autocomplete": "off"}
+FIELD_OF = {
+    **{
+        name: name
+        for name in ("status", "authority", "profile", "endpoint", "owner", "team", "tag", "serial")
+    },
+    "key_algorithm": "key",
+    "name": "san",
+    "expires_after": "expires",
+    "expires_before": "expires",
+}
+"""Fields of the query that the filters of the form stand for."""
+OPERATOR_OF = {"expires_after": ">=", "expires_before": "<"}
+NOBODY = "-"
 
 
 class FilterForm(forms.Form):
-    q = forms.CharField(label=_("Name, subject, serial or fingerprint"), required=False, max_length=250)
+    q = forms.CharField(label=_("Search"), required=False, max_length=CHARACTERS_MAX)
     status = forms.ChoiceField(label=_("Status"), required=False)
     authority = forms.ChoiceField(label=_("Authority"), required=False)
     profile = forms.ChoiceField(label=_("Profile"), required=False)
@@ -72,11 +87,26 @@ class FilterForm(forms.Form):
             name, errors = next(iter(self.errors.as_data().items()))
             label = self.fields[name].label if name in self.fields else name
             raise Malformed(f"{label}: {errors[0].messages[0]}")
-        given: dict[str, Any] = dict(self.cleaned_data)
-        text = given.pop("q").strip()
-        for name in ("expires_after", "expires_before"):
-            given[name] = _midnight(given[name])
-        return Wanted(text=text, **{name: _stripped(value) for name, value in given.items()})
+        typed = parse(self.cleaned_data["q"])
+        parts = [*(typed.parts if isinstance(typed, All) else [typed]), *self._terms()]
+        return Wanted(parts[0] if len(parts) == 1 else All(tuple(parts)), self.cleaned_data["order"])
+
+    def _terms(self) -> Iterator[Query]:
+        """The filters beside the text, as the query that they are."""
+        for name, field in FIELD_OF.items():
+            value = str(self.cleaned_data[name] or "").strip()
+            if value == NOBODY and name in ("owner", "team"):
+                yield Term(field, ":", Presence(present=False))
+            elif value:
+                yield Term(field, OPERATOR_OF.get(name, ":"), self._value(name, field, value))
+
+    def _value(self, name: str, field: str, text: str) -> Value:
+        if name == "name":
+            parse_identifier(IdentifierKind.DNS, text.removeprefix("."))
+        try:
+            return read_value(FIELDS[field], OPERATOR_OF.get(name, ":"), (text,), quoted=True)
+        except Unreadable as error:
+            raise Malformed(f"{self.fields[name].label}: {error}") from None
 
     def query(self) -> str:
         """What is set, as it stands in an address."""
@@ -86,11 +116,3 @@ class FilterForm(forms.Form):
     def more_is_set(self) -> bool:
         """Is a filter set that is not beside the text?"""
         return any(self.data.get(name) for name in self.fields if name not in ("q", "status", "order"))
-
-
-def _stripped(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else value
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return datetime.combine(day, time(), UTC) if day else None

@@ -10,14 +10,15 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ...core.access import Actor, Verb
+from ...core.access import Actor, Subject, Verb
+from ...core.decoded import Standing
 from ...core.errors import CertwrightError, NotFound, SecondPersonNeeded
 from ...core.extensions import PURPOSES
 from ...core.pem import pem
 from ...core.revocation import REASONS_TO_ASK_FOR, Reason, parse_reason
 from ...operations.bridge import bridge
 from ...operations.context import Context
-from ...operations.find_certificate import read_subject, tags_of
+from ...operations.find_certificate import subject_of
 from ...operations.list_events import EventFilter, event_document, list_events
 from ...operations.read_certificate import CertificateDetails, read_certificate
 from ...operations.renew import renew_certificate
@@ -41,6 +42,7 @@ class Read:
 
     details: CertificateDetails
     tags: frozenset[str]
+    subject: Subject
     events: list[dict[str, Any]] | None
     verbs: frozenset[Verb]
     findings: list[dict[str, Any]]
@@ -49,34 +51,38 @@ class Read:
 async def _read(context: Context, actor: Actor, reference: str) -> Read:
     details = await read_certificate(context.database, context.snapshot, actor, reference)
     row = details.row
-    subject = await read_subject(context.database, actor, row)
+    subject = subject_of(row, details.tags)
     events = None
     if reads_audit(actor):
         wanted = EventFilter(subject=f"certificate:{row.fingerprint.hex()}")
         rows = await list_events(context.database, actor, wanted, EVENTS_MAX)
         events = [event_document(one) for one in reversed(rows)]
-    verbs = open_verbs(actor, (Verb.RENEW, Verb.REVOKE), subject)
+    verbs = open_verbs(actor, (Verb.RENEW, Verb.REVOKE, Verb.MANAGE_OWNERS), subject)
     findings = await findings_of(context, actor, row.id)
-    return Read(details, await tags_of(context.database, row.id), events, verbs, findings)
+    return Read(details, details.tags, subject, events, verbs, findings)
 
 
-def _found(request: HttpRequest, reference: str) -> Read:
+def read_one(request: HttpRequest, reference: str) -> Read:
     return run(request, lambda context, actor: _read(context, actor, reference))
 
 
 @require_safe
 def certificate(request: HttpRequest, reference: str) -> HttpResponse:
-    return render(request, "certificates/one.html", _told(_found(request, reference)))
+    return render(request, "certificates/one.html", _told(read_one(request, reference)))
 
 
 def _told(read: Read) -> dict[str, Any]:
     row, now, snapshot = read.details.row, bridge().context.clock(), bridge().context.snapshot
-    profile = snapshot.profiles.get(row.profile)
+    profile, issued = snapshot.profiles.get(row.profile), row.standing == Standing.ISSUED
     return {
         "row": row,
         "names": [str(name.value) for name in read.details.names],
-        "title": _title(read),
-        "purposes": words.purposes(profile, PURPOSE_NAMES),
+        "title": title_of(read),
+        "purposes": words.purposes(profile, PURPOSE_NAMES) if issued else _("others have issued it"),
+        "standing": words.standing(row),
+        "issuer": read.details.issuer,
+        "authority": row.authority if row.authority in snapshot.authorities else "",
+        "seen": read.details.seen,
         "lasting": words.lasting(row, now),
         "answering": words.answering(row),
         "tags": sorted(read.tags),
@@ -85,11 +91,16 @@ def _told(read: Read) -> dict[str, Any]:
         "history": _history(row, read, now),
         "fields": decoded(read.details.der),
         "pem": pem(read.details.der).decode(),
-        "may": {verb.value for verb in read.verbs} & _possible(read, now),
+        "may": _permitted(read.verbs) & _possible(read, now),
     }
 
 
-def _title(read: Read) -> str:
+def _permitted(verbs: frozenset[Verb]) -> set[str]:
+    acts = {"assign", "adopt", "ignore"} if Verb.MANAGE_OWNERS in verbs else set()
+    return {verb.value for verb in verbs} | acts
+
+
+def title_of(read: Read) -> str:
     names, row = read.details.names, read.details.row
     return str(names[0].value) if names else row.subject or row.serial.hex()
 
@@ -97,11 +108,14 @@ def _title(read: Read) -> str:
 def _possible(read: Read, now: datetime) -> set[str]:
     """What its state permits; operations decide."""
     row = read.details.row
+    if row.standing != Standing.ISSUED:
+        others = {"adopt"} if row.standing != Standing.ADOPTED else set()
+        return {"assign"} | others | ({"ignore"} if row.standing != Standing.IGNORED else set())
     if row.generation_id is None:
-        return set()
+        return {"assign"}
     held = row.revocation_reason == Reason.CERTIFICATE_HOLD
     acts = set() if row.revoked_at is not None or row.not_after <= now else {"renew"}
-    return acts | ({"revoke", "release"} if held else {"revoke"})
+    return acts | {"assign"} | ({"revoke", "release"} if held else {"revoke"})
 
 
 def _chain(read: Read) -> list[dict[str, str]]:
@@ -120,10 +134,12 @@ def _chain(read: Read) -> list[dict[str, str]]:
 
 def _history(row: Any, read: Read, now: datetime) -> list[tuple[str, str]]:
     """Moments and what happened: events of the audit log, or what the row says."""
+    found = row.standing != Standing.ISSUED
+    happened = [(f"{row.issued_at:%Y-%m-%d %H:%M:%S}", _("first seen"))] if found else []
     if read.events is not None:
-        happened = [(event["at"][:19].replace("T", " "), _happened(event)) for event in read.events]
+        happened += [(event["at"][:19].replace("T", " "), _happened(event)) for event in read.events]
     else:
-        happened = [(f"{row.issued_at:%Y-%m-%d %H:%M:%S}", _("issued"))]
+        happened = happened or [(f"{row.issued_at:%Y-%m-%d %H:%M:%S}", _("issued"))]
         if row.revoked_at is not None:
             told = _("revoked: %s") % Reason(row.revocation_reason or 0).label
             happened.append((f"{row.revoked_at:%Y-%m-%d %H:%M:%S}", told))
@@ -180,7 +196,7 @@ def act(request: HttpRequest, reference: str, what: str) -> HttpResponseBase:
 def _act(request: HttpRequest, reference: str, what: str) -> HttpResponse:
     if what not in ACTS:
         raise NotFound("a certificate is renewed, revoked or released here")
-    read = _found(request, reference)
+    read = read_one(request, reference)
     context = _told(read) | {"what": what, "reasons": REASONS_TO_ASK_FOR}
     if request.method != "POST":
         return render(request, "certificates/act.html", context)

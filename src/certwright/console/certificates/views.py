@@ -9,10 +9,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from ...core.decoded import Standing
 from ...core.errors import Malformed, NotFound
+from ...core.query import BadQuery, Text
+from ...core.query_fields import FIELDS
 from ...core.responsibility import Assignment
 from ...core.revocation import REASONS_TO_ASK_FOR, parse_reason
 from ...core.tables import csv_line
@@ -24,18 +27,28 @@ from ...store.models import Certificate, CertificateName
 from ..acting import actor_of, run
 from ..errors import told
 from ..login.fresh import recently_authenticated
-from .filters import FilterForm
+from .filters import NOBODY, FilterForm
 from .search import Wanted, everything, find
 from .told import status
 
 EXPORT_COLUMNS = (
     *("fingerprint", "serial", "subject", "names", "status", "issuer", "not_before", "not_after"),
     *("authority", "profile", "endpoint", "key_algorithm", "owner", "team", "issued_at"),
+    *("standing", "environment"),
     *("revoked_at", "revocation_reason"),
 )
-FOUND_MAX = 8
+FOUND_MAX, TEXT_MAX = 8, 250
+ASSIGNING = {"assign": None, "adopt": Standing.ADOPTED, "ignore": Standing.IGNORED}
 CHOSEN_MAX = 500
-NOBODY = "-"
+BUILT_IN_VIEWS = (
+    (gettext_lazy("Found, and not managed"), "standing:found"),
+    (gettext_lazy("Ending within 30 days"), "expires<30d revoked:none"),
+    (gettext_lazy("Live, and nobody answers"), "status:live owner:none team:none"),
+    (
+        gettext_lazy("Weak keys and signatures"),
+        "status:live (key:rsa<2048 or signature:sha1 or signature:md5)",
+    ),
+)
 
 
 def filters_of(given: QueryDict) -> FilterForm:
@@ -45,17 +58,35 @@ def filters_of(given: QueryDict) -> FilterForm:
 @require_safe
 def certificates(request: HttpRequest) -> HttpResponse:
     form = filters_of(request.GET)
-    context: dict[str, Any] = {"form": form, "query": form.query(), "reasons": REASONS_TO_ASK_FOR}
-    context["views"] = run(request, list_views)
+    part = request.headers.get("HX-Request") == "true" and not request.headers.get("HX-Boosted")
+    context: dict[str, Any] = {
+        "form": form,
+        "query": form.query(),
+        "reasons": REASONS_TO_ASK_FOR,
+        "part": part,
+    }
     try:
         found = find(actor_of(request), form.wanted(), bridge().context.clock(), _after(request))
     except Malformed as error:
-        context["error"] = error
+        context["query_error" if isinstance(error, BadQuery) else "error"] = error
     else:
-        context |= {"found": found, "rows": with_names(found.rows)}
-    part = request.headers.get("HX-Request") == "true" and not request.headers.get("HX-Boosted")
-    template = "certificates/rows.html" if part else "certificates/list.html"
-    return render(request, template, context, status=400 if "error" in context else 200)
+        foreign = any(row.standing != Standing.ISSUED for row in found.rows)
+        context |= {"found": found, "rows": with_names(found.rows), "foreign": foreign}
+    status = 200 if "found" in context else 400
+    if part:
+        return _part(request, context, status)
+    context |= {"query_fields": FIELDS.values(), "built_in_views": BUILT_IN_VIEWS}
+    context["views"] = run(request, list_views)
+    return render(request, "certificates/list.html", context, status=status)
+
+
+def _part(request: HttpRequest, context: dict[str, Any], status: int) -> HttpResponse:
+    """The rows alone, while somebody types: where a query cannot be read yet, those before it stay."""
+    if "query_error" not in context:
+        return render(request, "certificates/rows.html", context, status=status)
+    response = render(request, "certificates/query_error.html", context)
+    response["HX-Reswap"] = "none"
+    return response
 
 
 def _after(request: HttpRequest) -> int | None:
@@ -71,7 +102,7 @@ def _after(request: HttpRequest) -> int | None:
 def find_some(request: HttpRequest) -> HttpResponse:
     """A few for the command palette."""
     text = request.GET.get("q", "").strip()
-    wanted = Wanted(text=text[:250])
+    wanted = Wanted(Text(text[:TEXT_MAX]))
     found = find(actor_of(request), wanted, bridge().context.clock(), limit=FOUND_MAX).rows if text else []
     return render(request, "certificates/found.html", {"rows": with_names(found)})
 
@@ -146,8 +177,8 @@ def act_on_chosen(request: HttpRequest) -> HttpResponse:
     chosen = [reference for reference in request.POST.getlist("chosen") if reference][:CHOSEN_MAX]
     if not chosen:
         raise Malformed("no certificate is chosen; go back and choose some")
-    if request.POST.get("act") == "assign":
-        return _assign(request, chosen)
+    if request.POST.get("act") in ASSIGNING:
+        return _assign(request, chosen, request.POST["act"])
     reason = parse_reason(request.POST.get("reason", "unspecified"))
     if request.POST.get("sure") != "yes":
         rows = with_names(_visible(request, chosen))
@@ -162,14 +193,21 @@ def act_on_chosen(request: HttpRequest) -> HttpResponse:
     return redirect("certificates")
 
 
-def _assign(request: HttpRequest, chosen: list[str]) -> HttpResponse:
+def _assign(request: HttpRequest, chosen: list[str], act: str) -> HttpResponse:
     """Of all that are chosen, or of none. What is left empty stays as it is; - is nobody."""
-    team, owner = (_named(request.POST.get(field, "").strip()) for field in ("to_team", "to_owner"))
-    run(request, lambda context, actor: assign_owner(context, actor, chosen, Assignment(team, owner)))
-    messages.success(
-        request,
-        ngettext("%d certificate is assigned.", "%d certificates are assigned.", len(chosen)) % len(chosen),
+    team, owner, environment = (
+        _named(request.POST.get(f"to_{name}", "").strip()) for name in ("team", "owner", "environment")
     )
+    wanted = Assignment(team, owner, environment=environment, standing=ASSIGNING[act])
+    if act == "ignore":
+        wanted = Assignment(standing=Standing.IGNORED, reason=request.POST.get("why", "").strip())
+    run(request, lambda context, actor: assign_owner(context, actor, chosen, wanted))
+    done = {
+        "assign": ngettext("%d certificate is assigned.", "%d certificates are assigned.", len(chosen)),
+        "adopt": ngettext("%d certificate is adopted.", "%d certificates are adopted.", len(chosen)),
+        "ignore": ngettext("%d certificate is ignored.", "%d certificates are ignored.", len(chosen)),
+    }
+    messages.success(request, done[act] % len(chosen))
     return redirect("certificates")
 
 

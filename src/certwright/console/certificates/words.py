@@ -5,6 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ...core.decoded import Standing
 from ...core.profile import Profile
 from ...core.revocation import Reason
 from ...store.rows import CertificateRow
@@ -17,6 +18,19 @@ PURPOSES = {
     "timeStamping": gettext_lazy("moments are attested with it"),
     "OCSPSigning": gettext_lazy("answers about revocation are signed with it"),
 }
+
+
+STANDINGS = {
+    Standing.ISSUED: gettext_lazy("issued by us"),
+    Standing.FOUND: gettext_lazy("found, and nobody has said yet whether it matters"),
+    Standing.ADOPTED: gettext_lazy("issued by others, and adopted by us"),
+    Standing.IGNORED: gettext_lazy("issued by others, and ignored"),
+}
+
+
+def standing(row: CertificateRow) -> str:
+    """What it is to us."""
+    return str(STANDINGS[Standing(row.standing)])
 
 
 def purposes(profile: Profile | None, names: dict[str, str]) -> str:

@@ -15,7 +15,7 @@ from ...protocols.tls.wire import Ended, TlsFault
 
 READ_OCTETS = 16_384
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL})
-"""Lacks of this machine and not of the one dialled."""
+"""Lacks of this machine and not of the one dialled. EADDRNOTAVAIL: no port of ours is left (of IPv4)."""
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: end with a reset, and keep nothing in TIME_WAIT
 
 
@@ -78,7 +78,7 @@ class Talk:
 class Dial:
     """Dials, talks, and tells the outcome exactly once, unless it is closed before."""
 
-    __slots__ = ("_connected", "_loop", "_seconds", "_socket", "_talk", "_timer", "_told")
+    __slots__ = ("_connected", "_deadline", "_loop", "_seconds", "_socket", "_talk", "_timer", "_told")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, talk: Talk, seconds: float, told: Callable[[Outcome], None]
@@ -89,6 +89,7 @@ class Dial:
         self._seconds = seconds
         self._told = told
         self._connected = False
+        self._deadline = 0.0
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -102,9 +103,10 @@ class Dial:
         except OSError as error:
             code = error.errno or errno.EIO
         if self._socket is None or code not in {0, errno.EINPROGRESS}:
-            self._tell(_missed(code))
+            six = family == socket.AF_INET6 and code == errno.EADDRNOTAVAIL  # there is no IPv6 here
+            self._tell(_missed(errno.EAFNOSUPPORT if six else code))
             return
-        self._timer = self._loop.call_later(connect_seconds, self._too_late, connect_seconds)
+        self._timer = self._loop.call_later(connect_seconds, self._look_at_clock, connect_seconds)
         self._loop.add_writer(self._socket, self._writable)
 
     def close(self) -> None:
@@ -131,8 +133,10 @@ class Dial:
             self._tell(_missed(code))
             return
         self._connected = True
-        self._timer.cancel()
-        self._timer = self._loop.call_later(self._seconds, self._too_late, self._seconds)
+        self._deadline = self._loop.time() + self._seconds
+        if self._deadline < self._timer.when():
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._deadline, self._look_at_clock, 0.0)
         self._loop.add_reader(self._socket, self._readable)
         self._say(self._talk.begin())
 
@@ -165,14 +169,20 @@ class Dial:
         if not whole:
             self._tell(Ended("the server ended the connection before it had taken what we say"))
 
-    def _too_late(self, seconds: float) -> None:
+    def _look_at_clock(self, connect_seconds: float) -> None:
+        """One timer for both bounds: most connections are over before either."""
         if not self._connected:
-            self._tell(Missed(Why.SILENT, f"no connection within {seconds:g} s"))
-            return
+            self._tell(Missed(Why.SILENT, f"no connection within {connect_seconds:g} s"))
+        elif self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._look_at_clock, connect_seconds)
+        else:
+            self._too_late()
+
+    def _too_late(self) -> None:
         try:
             self._tell(self._talk.end())
         except TlsFault:
-            self._tell(Missed(Why.MUTE, f"no whole answer within {seconds:g} s"))
+            self._tell(Missed(Why.MUTE, f"no whole answer within {self._seconds:g} s"))
 
     def _tell(self, outcome: Outcome) -> None:
         self.close()

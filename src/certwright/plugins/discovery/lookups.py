@@ -5,14 +5,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from ...core.egress import Address
-from ...core.errors import CertwrightError
 from ..resolver import Resolver
 
 NAMES_MAX = 4096
 """Names whose addresses are remembered."""
 
-Found = tuple[Address, ...] | CertwrightError
-"""The addresses of a name, or why they were not found (Unreached, Unavailable)."""
+Found = tuple[Address, ...] | Exception
+"""The addresses of a name, or why they were not found (Unreached, or a lack of ours)."""
 
 
 class Lookups:
@@ -45,7 +44,7 @@ class Lookups:
         found: Found
         try:
             found = (await self._resolver.addresses(host))[: self._addresses_max]
-        except CertwrightError as error:
+        except Exception as error:  # noqa: BLE001 - whoever waits for the addresses must hear of it
             found = error
         self._known[host] = found
         if len(self._known) > NAMES_MAX:

@@ -17,7 +17,7 @@ SHORT, LONG = 64, 1024
 """Outcomes over which the two means of a network's answers are taken."""
 SLOWEST = 16
 _KNOWN_TO_ANSWER = 0.1
-_MUCH_LESS, _RECOVERED = 0.25, 0.5
+_MUCH_LESS, _RECOVERED = 1 / 3, 1 / 2
 
 
 def network_of(address: Address) -> tuple[int, int]:
@@ -68,12 +68,12 @@ class Pace:
         value = 1.0 if answered else 0.0
         network.recent += (value - network.recent) / min(network.outcomes, SHORT)
         network.usual += (value - network.usual) / min(network.outcomes, LONG)
-        if network.outcomes % SHORT or network.usual < _KNOWN_TO_ANSWER:
+        if network.outcomes % SHORT:
             return
-        if network.recent < network.usual * _MUCH_LESS:
-            network.slower = min(network.slower * 2, SLOWEST)
-        elif network.recent > network.usual * _RECOVERED:
+        if network.recent > network.usual * _RECOVERED:
             network.slower = max(network.slower // 2, 1)
+        elif network.recent < network.usual * _MUCH_LESS and network.usual > _KNOWN_TO_ANSWER:
+            network.slower = min(network.slower * 2, SLOWEST)
 
     def _network(self, address: Address) -> _Network:
         key = network_of(address)

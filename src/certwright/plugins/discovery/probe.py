@@ -60,6 +60,9 @@ class Listener(Protocol):
         """It is over. `answered` says whether the network let it through to something, `lack` what this
         machine lacks; then nothing was seen, and it must begin anew."""
 
+    def failed(self, error: Exception) -> None:
+        """Something is wrong with us."""
+
 
 class Probe:
     """Looks at one item at one of its addresses, and is heard of no more once it is closed."""
@@ -134,6 +137,13 @@ class Probe:
         self._dial.start(self._host, self._item.port, min(self._manner.connect_seconds, left))
 
     def _heard(self, outcome: Outcome) -> None:
+        self._dial = None  # which knows us: a ring is freed late
+        try:
+            self._hear(outcome)
+        except Exception as error:  # noqa: BLE001 - the event loop would only log it, and the sweep wait for ever
+            self._listener.failed(error)
+
+    def _hear(self, outcome: Outcome) -> None:
         if isinstance(outcome, Missed):
             self._missed(outcome)
             return

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from ...core.egress import Address, EgressPolicy, Unreached, check_address
-from ...core.errors import CertwrightError, Forbidden, Unavailable
+from ...core.errors import Forbidden, Unavailable
 from ...core.targets import Item, Plan
 from ...ports import Place, Progress, Sighting
-from .lookups import Lookups
+from .lookups import Found, Lookups
 from .pacing import Pace
 from .probe import KIND, Manner, Probe
 
@@ -52,7 +52,7 @@ class Sweep:
     ) -> None:
         self._plan, self._next = plan, begin
         self._manner, self._policy, self._lookups, self._pace = manner, policy, lookups, pace
-        self._concurrency = concurrency
+        self._concurrency = self._most = concurrency
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Sighting | Progress] = deque()
         self._delayed: list[_Delayed] = []
@@ -63,7 +63,7 @@ class Sweep:
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._wake: asyncio.Future[None] | None = None
-        self._failure: CertwrightError | None = None
+        self._failure: Exception | None = None
         self._forbidden: Forbidden | None = None
         self._allowed = False
 
@@ -104,6 +104,7 @@ class Sweep:
 
     def _tick(self) -> None:
         self._ticker = self._loop.call_later(PROGRESS_SECONDS, self._tick)
+        self._concurrency = min(self._concurrency + 1 + self._concurrency // 8, self._most)
         if self._ready and isinstance(self._ready[-1], Progress):
             self._ready.pop()
         self._tell(self._progress())
@@ -136,6 +137,12 @@ class Sweep:
 
     def _step(self) -> None:
         self._timer = None
+        try:
+            self._begin_some()
+        except Exception as error:  # noqa: BLE001 - the event loop would only log it
+            self.failed(error)
+
+    def _begin_some(self) -> None:
         for _ in range(STARTS_AT_ONCE):
             if len(self._active) >= self._concurrency or len(self._ready) >= READY_MAX or self._failure:
                 return
@@ -173,14 +180,14 @@ class Sweep:
         if self._over():
             self._wake_up()
 
-    def _found(self, number: int, item: Item, found: tuple[Address, ...] | CertwrightError) -> None:
+    def _found(self, number: int, item: Item, found: Found) -> None:
         """The addresses of a host name; each is looked at."""
         if isinstance(found, Unreached):
             if item.alone or item.first:
                 self._tell(self._nowhere(item, found.detail))
             self._done(number)
-        elif isinstance(found, CertwrightError):
-            self._fail(found)
+        elif isinstance(found, Exception):
+            self.failed(found)
         else:
             kept = [one for one in found if not self._plan.exclusions.holds(one, item.port)]
             self._open[number] = len(kept) + 1
@@ -232,9 +239,9 @@ class Sweep:
             self._soon()
 
     def _lacking(self, probe: Probe, number: int, lack: str) -> None:
-        """Go on with as many connections as there are; the probe begins anew when one of them has ended."""
+        """Go on with as many connections as there are, for a while; the probe begins anew."""
         if not self._active:
-            self._fail(Unavailable(f"no connection can be opened from here: {lack}"))
+            self.failed(Unavailable(f"no connection can be opened from here: {lack}"))
             return
         self._concurrency = len(self._active)
         self._order += 1
@@ -246,6 +253,7 @@ class Sweep:
             del self._open[number]
             self._end_when_over()
 
-    def _fail(self, error: CertwrightError) -> None:
+    def failed(self, error: Exception) -> None:
+        """End the run; whoever reads its events hears of the first."""
         self._failure = self._failure or error
         self._wake_up()

@@ -24,7 +24,7 @@ from .messages import (
 )
 from .proof import proved_1_3, proved_before
 from .registry import POST_QUANTUM, SUITES, TLS_1_2, TLS_1_3, VERSIONS, Content, Group, Kind
-from .wire import Alerts, Ended, Octets, Pieces, Records, TlsFault, message_size, record, vector
+from .wire import Alerts, Ended, Messages, Octets, Records, TlsFault, record, vector
 
 _CHANGE_CIPHER_SPEC = record(Content.CHANGE_CIPHER_SPEC, TLS_1_2, b"\x01")
 
@@ -74,7 +74,7 @@ class Look:
         """`first` is the hello that `first_hello` makes of the others; `random` has RANDOM_OCTETS fresh
         octets."""
         self._ask, self._first, self._shares, self._random = ask, first, shares, random
-        self._records, self._messages, self._alerts = Records(), Pieces(message_size), Alerts()
+        self._records, self._messages, self._alerts = Records(), Messages(), Alerts()
         self._decrypter: Decrypter | None = None
         self._hello: ServerHello | None = None
         self._retried = False

@@ -1,7 +1,5 @@
 """Records and handshake messages as they come, cut out of the stream within bounds (RFC 8446 section 5)."""
 
-from collections.abc import Callable
-
 from ...core.egress import shown
 from ...core.errors import CertwrightError
 from .registry import Content, alert_name
@@ -87,18 +85,21 @@ def record(content: Content, version: int, fragment: bytes) -> bytes:
 
 
 class Pieces:
-    """Puts pieces of a stream together and cuts it where `size` says: the octets of the first whole, its
-    header included, or 0 while that cannot be told. Each octet is copied a few times at the most."""
+    """Puts pieces of a stream together and cuts it where `_size` says. Each octet is copied a few times at
+    the most."""
 
-    __slots__ = ("_needed", "_rest", "_size")
+    __slots__ = ("_needed", "_rest")
 
-    def __init__(self, size: Callable[[bytes | bytearray, int], int]) -> None:
-        self._size = size
+    def __init__(self) -> None:
         self._rest = bytearray()
         self._needed = 0
 
+    def _size(self, data: bytes, at: int) -> int:
+        """The octets of the whole that begins at `at`, its header included; 0 while that cannot be told."""
+        raise NotImplementedError
+
     def feed(self, data: bytes) -> list[bytes]:
-        """What is whole now."""
+        """What is whole now, with its header."""
         if self._rest:
             self._rest += data
             if len(self._rest) < self._needed:
@@ -116,24 +117,24 @@ class Pieces:
         return wholes
 
 
-class Records:
-    """Cuts a stream into records. Raises NotTls where it does not begin as one, TlsFault past a bound."""
+class Records(Pieces):
+    """Cuts a stream into records, with headers of five octets. `feed` raises NotTls where it does not begin
+    as one, TlsFault past a bound."""
 
-    __slots__ = ("_begun", "_pieces", "_total")
+    __slots__ = ("_begun", "_total")
 
     def __init__(self) -> None:
-        self._pieces = Pieces(self._size)
+        super().__init__()
         self._total = 0
         self._begun = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The records that are whole now, with their headers of five octets."""
         self._total += len(data)
         if self._total > STREAM_OCTETS_MAX:
             raise TlsFault(f"the server sent more than {STREAM_OCTETS_MAX} octets before its chain was whole")
-        return self._pieces.feed(data)
+        return super().feed(data)
 
-    def _size(self, data: bytes | bytearray, at: int) -> int:
+    def _size(self, data: bytes, at: int) -> int:
         if data[at] not in _CONTENTS or (len(data) > at + 1 and data[at + 1] != _VERSION_MAJOR):
             raise TlsFault("the server sent a record of no known type") if self._begun else _not_tls(data)
         if len(data) < at + 5:
@@ -145,20 +146,25 @@ class Records:
         return 5 + size
 
 
-def _not_tls(data: bytes | bytearray) -> NotTls:
-    beginning = bytes(data[:32]).split(b"\n")[0].decode("latin-1").strip()
+class Messages(Pieces):
+    """Puts handshake messages together from the fragments of records, with headers of four octets. `feed`
+    raises TlsFault past the bound."""
+
+    __slots__ = ()
+
+    def _size(self, data: bytes, at: int) -> int:
+        if len(data) < at + 4:
+            return 0
+        size = data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
+        if size > MESSAGE_OCTETS_MAX:
+            text = f"the server sent a handshake message of {size} octets"
+            raise TlsFault(f"{text}; the most is {MESSAGE_OCTETS_MAX}")
+        return 4 + size
+
+
+def _not_tls(data: bytes) -> NotTls:
+    beginning = data[:32].split(b"\n")[0].decode("latin-1").strip()
     return NotTls(f"no TLS server answers there; its answer begins with {shown(beginning)!r}")
-
-
-def message_size(data: bytes | bytearray, at: int) -> int:
-    """Octets of a handshake message with its header of four, for `Pieces`. Raises TlsFault past the bound."""
-    if len(data) < at + 4:
-        return 0
-    size = data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
-    if size > MESSAGE_OCTETS_MAX:
-        text = f"the server sent a handshake message of {size} octets"
-        raise TlsFault(f"{text}; the most is {MESSAGE_OCTETS_MAX}")
-    return 4 + size
 
 
 class Alerts:

@@ -1,0 +1,1 @@
+"""Configurations of servers, read for one thing: which file they serve which names with."""

@@ -1,0 +1,1 @@
+"""Files that hold certificates and keys, read from their octets."""
