@@ -38,7 +38,13 @@ class Sighting(models.Model):
                 fields=["scope_id", "last_run"],
                 condition=models.Q(ended_at__isnull=True),
                 name="sighting_open",
-            )
+            ),
+            models.Index(fields=["first_run", "id"], name="sighting_first"),
+            models.Index(
+                fields=["last_run", "id"],
+                condition=models.Q(ended_at__isnull=False),
+                name="sighting_ended",
+            ),
         ]
 
 
