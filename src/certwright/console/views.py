@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from ..core.access import Actor
+from ..core.health import KINDS, Severity
 from ..operations.bridge import bridge
 from ..operations.count_certificates import Numbers
 from ..operations.shown import seen_scopes
