@@ -22,19 +22,25 @@ from certwright.core.second_person import Kind, Rule
 from certwright.core.vetting import CheckKind
 from certwright.operations.attestation import CampaignOrder, open_campaign
 from certwright.operations.context import Context
+from certwright.operations.discovery_runs import DiscoveryOrder
+from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
 from certwright.operations.evidence import upload_evidence
+from certwright.operations.findings import FindingFilter, list_findings
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.list_certificates import CertificateFilter
 from certwright.operations.list_events import EventFilter, list_events
 from certwright.operations.mailboxes import ask_for_code
 from certwright.operations.manage_teams import create_team
+from certwright.operations.note_findings import check_health
 from certwright.operations.organizations import save_organization
 from certwright.operations.policy_replays import start_replay
 from certwright.operations.record_check import CheckOrder, record_check
 from certwright.operations.request_certificate import request_certificate
 from certwright.operations.save_policy import save_policy
 from certwright.operations.save_second_person import save_second_person
+from certwright.operations.take_sightings import Look, take_sightings
 from certwright.operations.vetting_settings import VettingSettings
+from certwright.ports import Place, Sighting
 from certwright.store.approvals import Request
 from certwright.store.people_rows import ProposalRow
 from tests.api.callers import csr
@@ -44,6 +50,7 @@ from tests.console.logged_in import logged_in, make_people
 from tests.console.urls import console_addresses
 from tests.real import certwright as real_certwright
 from tests.real.certwright import ADMINISTRATOR, Home
+from tests.real.toy_chains import BEGIN, ToyAuthority
 
 TABLE = table("`/console/` |")
 STRANGER, WITHOUT_ROLE = "stranger", "no role"
@@ -76,6 +83,11 @@ EXAMPLES = {
     "revoke/<int:check>/": "revoke/{check}/",
     "documents/<int:evidence>/": "documents/{evidence}/",
     "mail-addresses/<int:identifier>/": "mail-addresses/{mailbox}/",
+    "discovery/look/<slug:source>/": "discovery/look/network/",
+    "discovery/scopes/new/<slug:source>/": "discovery/scopes/new/network/",
+    "discovery/scopes/of/<str:name>/": "discovery/scopes/of/example/",
+    "discovery/runs/<int:identifier>/": "discovery/runs/{run}/",
+    "findings/<int:identifier>/": "findings/{finding}/",
 }
 """What stands for the parameters of an address: the longest entry that is in it is put in."""
 RULES = """
@@ -148,9 +160,22 @@ async def _fill_rest(context: Context) -> dict[str, str]:
     with pytest.raises(SecondPersonNeeded):
         await save_policy(context, ADMINISTRATOR, RuleSet(), "", anyway=True)
     [proposal] = await context.database.select(ProposalRow, "1 = 1")
+    made = await _fill_discovery(context)
     context.vetting = VettingSettings(mails=True)
     proof = await ask_for_code(context, Actor("user:example", user="example"), "example@example.test")
-    return {"campaign": str(campaign.id), "proposal": str(proposal.id), "mailbox": str(proof.id)}
+    return made | {"campaign": str(campaign.id), "proposal": str(proposal.id), "mailbox": str(proof.id)}
+
+
+async def _fill_discovery(context: Context) -> dict[str, str]:
+    """A scope, a run of it, and what is wrong with what was seen."""
+    look = DiscoveryOrder("network", ("127.0.0.1:9",))
+    await save_scope(context, ADMINISTRATOR, ScopeOrder("example", look))
+    asked = await run_scope(context, ADMINISTRATOR, "example")
+    leaf = ToyAuthority("Elsewhere").sign("x", None, "x.example.test")
+    await take_sightings(context, Look(asked.id), [Sighting(Place("tls", "192.0.2.1", 443), BEGIN, (leaf,))])
+    await check_health(context)
+    [finding] = await list_findings(context, ADMINISTRATOR, FindingFilter(code="certificate.untrusted"))
+    return {"run": str(asked.id), "finding": str(finding.id)}
 
 
 def filled(address: str, objects: dict[str, str]) -> str:

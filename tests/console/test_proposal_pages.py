@@ -75,6 +75,8 @@ HARMLESS = {
     *("notices", "attestation", "new_campaign", "campaign", "campaign_answer", "campaign_record"),
     *("responsibility", "responsibility_export", "people", "teams", "proposals"),
     *("mailboxes", "mailbox", "mailbox_proofs"),
+    *("discovery", "look_once", "new_scope", "scope", "remove_scope", "discovery_run", "run_difference"),
+    *("findings", "finding"),
 }
 """What is sent there can be undone, or asks for the proof where it decides (`request`)."""
 

@@ -9,9 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core.audit import JsonValue
-from certwright.core.decoded import Standing
-from certwright.core.health import KINDS, Judged, Link, Path, Seen, judge, matches, weakness_of_key
+from certwright.core.health import (
+    KINDS,
+    Judged,
+    Link,
+    Path,
+    Seen,
+    StatusList,
+    judge,
+    matches,
+    weakness_of_key,
+)
 from certwright.core.names import Identifier, IdentifierKind
+from certwright.core.standing import Standing
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ISSUING, ROOT = Link(2, b"i" * 32, "CN=Issuing"), Link(1, b"r" * 32, "CN=Root")
@@ -81,6 +91,16 @@ CASES = [
         {"signature_algorithm": "sha1WithRSAEncryption", "self_signed": True},
     ),
     ("owner.missing", {"answered_for": False}, {"answered_for": False, "standing": Standing.FOUND}),
+    (
+        "status.unreachable",
+        {"lists": (StatusList("http://x/", None, NOW - timedelta(hours=1), "no answer"),)},
+        {"lists": (StatusList("http://x/", None, NOW - timedelta(minutes=59), "no answer"),)},
+    ),
+    (
+        "status.stale",
+        {"lists": (StatusList("http://x/", NOW - timedelta(seconds=1), None, ""),)},
+        {"lists": (StatusList("http://x/", NOW, None, ""),)},
+    ),
     ("served.expired", {"not_after": NOW}, {"not_after": NOW + timedelta(seconds=1)}),
     ("served.not-yet-valid", {"not_before": NOW + timedelta(seconds=1)}, {"not_before": NOW}),
     ("served.revoked", {"revoked": True}, {"revoked": True, "seen": ()}),

@@ -19,7 +19,17 @@ import atheris
 with atheris.instrument_imports(include=["certwright"]):
     from certwright.api import documents, paging
     from certwright.cli import options, pem_files, requests
-    from certwright.core import audit_export, caa, checkpoint, egress, envelope, last_list, merkle, moments
+    from certwright.core import (
+        audit_export,
+        caa,
+        checkpoint,
+        egress,
+        envelope,
+        last_list,
+        merkle,
+        moments,
+        targets,
+    )
     from certwright.core.acme_settings import acme_settings_from_document
     from certwright.core.certs_only import certs_only
     from certwright.core.chain import check_chain
@@ -47,8 +57,9 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.acme.certificate_keys import require_key_of
     from certwright.protocols.acme.jwk import jwk_of
     from certwright.protocols.acme.problems import AcmeProblem
+    from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
-    from tests.fuzz import reading
+    from tests.fuzz import looks, reading
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption
@@ -135,6 +146,12 @@ def read_envelope(octets: bytes) -> None:
 
 def read_recovery(text: str) -> None:
     assert envelope.read_recovery_passphrase(envelope.read_recovery_passphrase(text))
+
+
+def read_target(text: str) -> None:
+    target = targets.parse_target(text)
+    plan = targets.Plan([target], targets.Exclusions(()), targets.Ports(((443, 443),)))
+    assert plan.item(plan.total - 1) is not None
 
 
 def read_derivation(text: str) -> None:
@@ -352,6 +369,16 @@ READERS = {
     ),
     "settings file": Reader(reading.read_settings_file, (Malformed,), (SETTINGS, b""), quotes=True),
     "settings in variables": Reader(reading.read_variables, (Malformed,), (VARIABLES,), quotes=True),
+}
+READERS |= {
+    "target": Reader(
+        of_text(read_target),
+        (Malformed,),
+        (b"a.example@192.0.2.0/28:443,80-83", b"192.0.2.1-20", b"[2001:db8::1]:443", b"www.example.test"),
+    ),
+    "TLS in the clear": Reader(looks.read_in_the_clear, (TlsFault,), (looks.IN_THE_CLEAR,)),
+    "TLS 1.3": Reader(looks.read_encrypted, (TlsFault,), (looks.ENCRYPTED,)),
+    "words before TLS": Reader(looks.read_starttls, (TlsFault,), (looks.ANSWERS,)),
 }
 TABLE = list(READERS.items())
 

@@ -34,8 +34,9 @@ class ToyAuthority:
         authority: bool = False,
         begin: datetime = BEGIN,
         days: int = 90,
+        list_url: str = "",
     ) -> bytes:
-        """A certificate in DER for a common name and DNS names."""
+        """A certificate in DER for a common name and DNS names; `list_url` is where it says its CRL is."""
         builder = (
             x509.CertificateBuilder()
             .subject_name(_named(name))
@@ -49,6 +50,35 @@ class ToyAuthority:
         if names:
             alternatives = x509.SubjectAlternativeName([x509.DNSName(one) for one in names])
             builder = builder.add_extension(alternatives, critical=False)
+        if list_url:
+            point = x509.DistributionPoint([x509.UniformResourceIdentifier(list_url)], None, None, None)
+            builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+    def list(
+        self,
+        *revoked: tuple[bytes, x509.ReasonFlags],
+        at: datetime = BEGIN,
+        days: int = 7,
+        extension: x509.ExtensionType | None = None,
+        name: str = "",
+    ) -> bytes:
+        """A CRL in DER that names these certificates."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(_named(name or self.name))
+            .last_update(at)
+            .next_update(at + timedelta(days=days))
+            .add_extension(x509.CRLNumber(5), critical=False)
+        )
+        for certificate, reason in revoked:
+            serial = x509.load_der_x509_certificate(certificate).serial_number
+            row = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at)
+            if reason is not x509.ReasonFlags.unspecified:
+                row = row.add_extension(x509.CRLReason(reason), critical=False)
+            builder = builder.add_revoked_certificate(row.build())
+        if extension is not None:
+            builder = builder.add_extension(extension, critical=True)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 

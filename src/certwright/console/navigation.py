@@ -28,6 +28,8 @@ class Page:
 PAGES = (
     Page(_("Overview"), "console"),
     Page(_("Certificates"), "certificates", (Verb.VIEW,)),
+    Page(_("Discovery"), "discovery", (Verb.DISCOVER, Verb.VIEW_AUDIT)),
+    Page(_("Findings"), "findings", (Verb.VIEW,)),
     Page(_("Ask for a certificate"), "ask", (Verb.ISSUE,)),
     Page(_("Requests"), "requests", number=waiting_number),
     Page(_("Organizations"), "organizations", (Verb.APPROVE, Verb.VIEW_AUDIT)),

@@ -6,7 +6,7 @@ from datetime import datetime
 from ..core.access import EVERYTHING, Actor
 from ..operations.count_certificates import COLUMNS, Numbers, Window, count, numbers_from
 from ..operations.shown import seen_scopes
-from ..store.models import Certificate, Overview
+from ..store.models import Certificate, Finding, Overview
 
 MOST = 2000
 """How many certificates of one owner, or with one tag, are counted while somebody waits."""
@@ -48,4 +48,7 @@ def _counted(kind: str, name: str, now: datetime) -> Numbers:
         rows = Certificate.objects.filter(certificatetag__tag=name)
     for row in rows.order_by().values_list(*COLUMNS)[:MOST]:
         count(numbers, row, window)
+    wrong = Finding.objects.filter(closed_at=None, certificate__in=rows.order_by())
+    wrong = wrong.exclude(accepted_until__gt=now)
+    numbers.findings.update(wrong.values_list("code", flat=True)[:MOST])
     return numbers

@@ -19,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("certwright.console.authorities.urls")),
     path("", include("certwright.console.endpoints.urls")),
     path("", include("certwright.console.profiles.urls")),
+    path("discovery/", include("certwright.console.discovery.urls")),
+    path("findings/", include("certwright.console.findings.urls")),
     path("", include("certwright.console.audit.urls")),
     path("", include("certwright.console.settings.urls")),
     path("find/", views.find_some, name="find"),

@@ -1,5 +1,6 @@
 """The first page after log-in: everything in numbers, each of which leads to the rows."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -8,9 +9,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from ..core.access import Actor
+from ..core.health import KINDS, Severity
 from ..operations.bridge import bridge
 from ..operations.count_certificates import Numbers
 from ..operations.shown import seen_scopes
@@ -22,6 +25,14 @@ WEEKS = 53
 DAYS_SHOWN = 30
 TOP = 10
 MANAGED = "managed:yes"
+TOLD = {
+    "key.weak": gettext_lazy("Weak keys"),
+    "signature.weak": gettext_lazy("Weak signatures"),
+    "served.revoked": gettext_lazy("Revoked, yet served"),
+    "served.expired": gettext_lazy("Ended, yet served"),
+    "served.name-mismatch": gettext_lazy("Served under another name"),
+    "served.chain-incomplete": gettext_lazy("Served with links missing"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "seen": seen,
         "numbers": _headline(actor, numbers, today),
+        "wrong": _wrong(numbers),
         "days": [(day, numbers.ends[day.isoformat()], _ending(day, 1)) for day in _days(today, WEEKS * 7)],
         "past": [
             (day, numbers.issued[day.isoformat()], numbers.failed[day.isoformat()]) for day in _past(today)
@@ -70,6 +82,27 @@ def _headline(actor: Actor, numbers: Numbers, today: date) -> list[Number]:
         Number(_("On hold"), numbers.hold, _rows(status="hold")),
         Number(_("Found, not managed"), numbers.found, _rows(status="live", q="standing:found")),
     ]
+
+
+def _wrong(numbers: Numbers) -> list[Number]:
+    """Open findings by severity, and those that stand for much: weak keys and signatures, and what is
+    presented although clients refuse it."""
+    found: Counter[Severity] = Counter()
+    for code, count in numbers.findings.items():
+        if code in KINDS:
+            found[KINDS[code].severity] += count
+    return [
+        Number(_("Critical findings"), found[Severity.CRITICAL], _findings(severity="critical"), "red"),
+        Number(_("Warnings"), found[Severity.WARNING], _findings(severity="warning"), "yellow"),
+        *(
+            Number(str(title), numbers.findings[code], _findings(code=code), "red")
+            for code, title in TOLD.items()
+        ),
+    ]
+
+
+def _findings(**filters: str) -> str:
+    return f"{reverse('findings')}?{urlencode(filters)}"
 
 
 def _within(numbers: Numbers, today: date, days: int) -> int:

@@ -19,6 +19,7 @@ from .distinguished_name import decode_name
 from .errors import CertwrightError, Malformed, Refused
 from .general_names import decode_general_name, read_general_name
 from .names import Identifier, IdentifierKind
+from .outside_lists import list_urls
 from .unreadable import UNREADABLE
 
 DER_OCTETS_MAX = 4 * 1024 * 1024
@@ -77,16 +78,6 @@ SIGNATURE_NAMES = {
 }
 
 
-class Standing(StrEnum):
-    """What a certificate of the inventory is to us: issued by our authorities; found, and nobody has said
-    yet whether it matters; adopted, so that we answer for it; ignored."""
-
-    ISSUED = "issued"
-    FOUND = "found"
-    ADOPTED = "adopted"
-    IGNORED = "ignored"
-
-
 class Fault(StrEnum):
     """What of a certificate cannot be read."""
 
@@ -99,7 +90,8 @@ class Fault(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """One certificate. `issuer` and `subject` are RFC 4514 text, `serial` the content octets of the INTEGER;
-    `names` are kind and value, at most NAMES_MAX of `names_count`, in normal form where they have one."""
+    `names` are kind and value, at most NAMES_MAX of `names_count`, in normal form where they have one;
+    `lists` URLs of the CRLs that cover it."""
 
     fingerprint: bytes
     issuer: str
@@ -114,6 +106,7 @@ class Decoded:
     names: tuple[Identifier, ...]
     names_count: int
     faults: tuple[Fault, ...]
+    lists: tuple[str, ...] = ()
 
     @property
     def names_itself(self) -> bool:
@@ -134,7 +127,7 @@ def decode(certificate: bytes) -> Decoded:
         raise Malformed("these octets are no certificate (RFC 5280 section 4.1)") from error
     issuer, subject = _name(issuer_der), _name(subject_der)
     key_algorithm, key_faults = _key(spki)
-    names, count, faults, is_authority = _extensions(parsed, issuer == subject)
+    extensions = _extensions(parsed, issuer == subject)
     return Decoded(
         fingerprint=hashlib.sha256(certificate).digest(),
         issuer=issuer,
@@ -144,11 +137,12 @@ def decode(certificate: bytes) -> Decoded:
         not_after=not_after,
         key_algorithm=key_algorithm,
         signature_algorithm=SIGNATURE_NAMES.get(signature, signature[:60]),
-        is_authority=is_authority,
+        is_authority=extensions.authority,
         spki_sha256=hashlib.sha256(spki).digest(),
-        names=names,
-        names_count=count,
-        faults=(*key_faults, *faults),
+        names=extensions.names,
+        names_count=extensions.names_count,
+        faults=(*key_faults, *extensions.faults),
+        lists=extensions.lists,
     )
 
 
@@ -198,29 +192,35 @@ def _modulus_bits(content: bytes) -> int:
     return der.Reader(content[1:], "RSAPublicKey").inside().integer().bit_length()
 
 
-def _extensions(
-    parsed: x509.Certificate, one_name: bool
-) -> tuple[tuple[Identifier, ...], int, tuple[Fault, ...], bool]:
-    """Subject alternative names, how many there are, what cannot be read, and whether it may sign others.
-    Of version 1 only roots do, which say nothing of it."""
-    found: list[x509.GeneralName] = []
-    authority = parsed.version is x509.Version.v1 and one_name
+@dataclass(slots=True)
+class _Extensions:
+    names: tuple[Identifier, ...] = ()
+    names_count: int = 0
+    faults: tuple[Fault, ...] = ()
+    authority: bool = False
+    lists: tuple[str, ...] = ()
+
+
+def _extensions(parsed: x509.Certificate, one_name: bool) -> _Extensions:
+    """Of version 1 only roots sign others, which say nothing of it."""
+    read = _Extensions(authority=parsed.version is x509.Version.v1 and one_name)
+    names: list[x509.GeneralName] = []
     try:
         for extension in parsed.extensions:
             if isinstance(extension.value, x509.SubjectAlternativeName):
-                found = list(extension.value)
+                names = list(extension.value)
             elif isinstance(extension.value, x509.BasicConstraints):
-                authority = extension.value.ca
+                read.authority = extension.value.ca
+            elif isinstance(extension.value, x509.CRLDistributionPoints):
+                read.lists = list_urls(extension.value)
     except UNREADABLE:
-        return (), 0, (Fault.EXTENSIONS,), False
-    kept = found[:NAMES_MAX]
-    names = tuple(_identifiers(kept))
-    faults = []
-    if len(names) < len(kept):
-        faults.append(Fault.NAMES)
-    if len(found) > NAMES_MAX:
-        faults.append(Fault.NAMES_MANY)
-    return names, len(found), tuple(faults), authority
+        return _Extensions(faults=(Fault.EXTENSIONS,))
+    read.names, read.names_count = tuple(_identifiers(names[:NAMES_MAX])), len(names)
+    if len(read.names) < len(names[:NAMES_MAX]):
+        read.faults += (Fault.NAMES,)
+    if len(names) > NAMES_MAX:
+        read.faults += (Fault.NAMES_MANY,)
+    return read
 
 
 def _identifiers(names: list[x509.GeneralName]) -> Iterator[Identifier]:

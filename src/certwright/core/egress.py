@@ -54,6 +54,7 @@ class Purpose(StrEnum):
 
     HTTP_01 = "http-01"
     TLS_ALPN_01 = "tls-alpn-01"
+    STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from .audit import JsonValue
-from .decoded import Standing
 from .lifetimes import TLS_SCHEDULE, days_of, lifetime_of
 from .names import Identifier, IdentifierKind
+from .standing import Standing
 
 EXPIRING, EXPIRING_SOON = timedelta(days=30), timedelta(days=7)
 SUPERSEDED = timedelta(days=1)
 """How long an old certificate may be served beside its successor."""
+UNREACHABLE = timedelta(hours=1)
 SHOWN = 3
 
 
@@ -108,6 +109,18 @@ KINDS: Mapping[str, Kind] = {
             "Give it to a team or an account.",
         ),
         Kind(
+            "status.unreachable",
+            Severity.WARNING,
+            "The CRL of an authority could not be fetched for an hour: who looks learns of no revocation.",
+            "Look whether its server answers at that address, and whether it may be reached from here.",
+        ),
+        Kind(
+            "status.stale",
+            Severity.WARNING,
+            "The newest CRL of an authority is past its next update: clients may refuse all, or take all.",
+            "Have the authority publish a new one.",
+        ),
+        Kind(
             "served.expired",
             Severity.CRITICAL,
             "A certificate that has ended is presented; clients refuse it.",
@@ -192,9 +205,20 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusList:
+    """Where an authority of others publishes its CRL, and what came of looking there."""
+
+    url: str
+    next_update: datetime | None
+    failing_since: datetime | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A certificate and what the inventory knows around it. `shared` is how many others have its key;
-    `successor_since` when the newest certificate that replaces it was issued."""
+    `successor_since` when the newest certificate that replaces it was issued; `lists` are its own as an
+    authority."""
 
     fingerprint: bytes
     subject: str
@@ -213,6 +237,7 @@ class Judged:
     compromised: bool = False
     shared: int = 0
     successor_since: datetime | None = None
+    lists: tuple[StatusList, ...] = ()
     seen: tuple[Seen, ...] = ()
 
     @property
@@ -258,6 +283,7 @@ def _of_certificate(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
     if one.revoked or (ended and not one.seen) or one.standing == Standing.IGNORED:
         return
     yield from _of_key(one)
+    yield from _of_lists(one, now)
     if one.is_authority and not one.served:
         return
     yield from _of_end(one, now)
@@ -275,6 +301,20 @@ def _of_key(one: Judged) -> Iterator[tuple[str, str]]:
         yield "signature.weak", f"it is signed with {one.signature_algorithm}"
     if one.shared and not one.is_authority:
         yield "key.shared", f"{one.shared} other certificates have its key"
+
+
+def _of_lists(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
+    """The first of each is told: a finding has one line."""
+    failing = [each for each in one.lists if each.failing_since and now - each.failing_since >= UNREACHABLE]
+    stale = [each for each in one.lists if each.next_update is not None and each.next_update < now]
+    if failing:
+        yield "status.unreachable", f"{failing[0].url}: {failing[0].problem}{_more(failing)}"
+    if stale and stale[0].next_update is not None:
+        yield "status.stale", f"{stale[0].url}: due on {_day(stale[0].next_update)}{_more(stale)}"
+
+
+def _more(lists: list[StatusList]) -> str:
+    return f" (and {len(lists) - 1} more)" if len(lists) > 1 else ""
 
 
 def _of_end(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:

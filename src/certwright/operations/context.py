@@ -39,11 +39,21 @@ def no_source(name: str, settings: Mapping[str, Any]) -> DiscoverySource:
     raise Unavailable(f"nothing can be looked for from here by {name}")
 
 
+FetchList = Callable[[str], Awaitable[bytes]]
+"""The octets at a URL. Raises Unreached, Forbidden, Malformed, Unavailable."""
+
+
+async def nowhere(url: str) -> bytes:
+    """Where no way out was handed in. Raises Unavailable."""
+    raise Unavailable("nothing can be fetched from here")
+
+
 @dataclass(slots=True)
 class Context:
     """One per event loop. `random` gives that many octets from the system's source; `key_lists` those that
     were supplied, read when first they are asked for; `find_caa` looks CAA records up; `open_source` makes
-    sources of discovery; `anchors` are those of others that are trusted here; `services` are the
+    sources of discovery; `anchors` are those of others that are trusted here; `fetch_list` gets
+    their CRLs; `services` are the
     `https://host[:port]` by which clients reach us, the usual one first."""
 
     database: Database
@@ -57,6 +67,7 @@ class Context:
     find_caa: FindCaa = nobody_to_ask
     open_source: OpenSource = no_source
     anchors: Callable[[], Anchors] = Anchors
+    fetch_list: FetchList = nowhere
     services: tuple[str, ...] = ()
     vetting: VettingSettings = field(default_factory=VettingSettings)
     token_uses: TokenUses = field(default_factory=TokenUses)

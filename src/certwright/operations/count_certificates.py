@@ -15,8 +15,8 @@ from typing import Any
 
 from ..core.access import EVERYTHING
 from ..core.audit import EventKind
-from ..core.decoded import Standing
 from ..core.revocation import Reason
+from ..core.standing import Standing
 from ..store.ledger import Change
 from ..store.people_rows import OverviewRow
 from .context import Context
@@ -37,7 +37,8 @@ class Numbers:
     """How many certificates there are. `found` are live ones of others that nobody has adopted or ignored;
     all others here are issued or adopted. `unowned` are live ones without owner and team; `ends` are live
     ones by the day they end, `issued` all by the day we issued them, `failed` requests refused by day (ISO,
-    UTC); `authorities` and `teams` are live ones by name."""
+    UTC); `authorities` and `teams` are live ones by name. `findings` are open ones by
+    code, of certificates of every standing, without those that are accepted for now."""
 
     total: int = 0
     live: int = 0
@@ -51,11 +52,12 @@ class Numbers:
     failed: "Counter[str]" = field(default_factory=Counter)
     authorities: "Counter[str]" = field(default_factory=Counter)
     teams: "Counter[str]" = field(default_factory=Counter)
+    findings: "Counter[str]" = field(default_factory=Counter)
 
     def add(self, other: "Numbers") -> None:
         for name in ("total", "live", "expired", "revoked", "hold", "found", "unowned"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("ends", "issued", "failed", "authorities", "teams"):
+        for name in ("ends", "issued", "failed", "authorities", "teams", "findings"):
             getattr(self, name).update(getattr(other, name))
 
     def document(self) -> str:
@@ -128,6 +130,11 @@ async def count_certificates(context: Context) -> dict[str, Numbers]:
             for scope in _scopes(row):
                 if scope in by_scope or len(by_scope) < 4 * NAMES_MAX:
                     count(by_scope.setdefault(scope, Numbers()), row, window)
+    async for rows in _finding_chunks(context, window.now):
+        for row in rows:
+            for scope in _scopes(row):
+                if scope in by_scope:
+                    by_scope[scope].findings[row[5]] += 1
     by_scope[EVERYTHING].failed = await _failed(context, window)
     await _keep(context, by_scope, window.now)
     return by_scope
@@ -148,6 +155,24 @@ async def _chunks(context: Context) -> AsyncIterator[list[tuple[Any, ...]]]:
         rows = await context.database.query(sql, last)
         yield rows
         if len(rows) < CHUNK or rows[-1][0] == GREATEST:
+            return
+        last = rows[-1][0]
+
+
+async def _finding_chunks(context: Context, now: datetime) -> AsyncIterator[list[tuple[Any, ...]]]:
+    """Open findings: identifier, what scopes speak of as in COLUMNS, and the code."""
+    last = LEAST
+    while True:
+        rows = await context.database.query(
+            'SELECT f."id", c."authority", c."profile", c."endpoint", c."team", f."code" FROM "finding" f '
+            'JOIN "certificate" c ON c."id" = f."certificate_id" WHERE f."closed_at" IS NULL AND f."id" > ? '
+            'AND (f."accepted_until" IS NULL OR f."accepted_until" <= ?) '
+            f'ORDER BY f."id" LIMIT {CHUNK}',
+            last,
+            now,
+        )
+        yield rows
+        if len(rows) < CHUNK:
             return
         last = rows[-1][0]
 

@@ -1,7 +1,7 @@
 """Runs on record: what somebody, or a scope's time, asked to be looked at, and how far it is."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.errors import Conflict, Malformed, Moved, NotFound
 from ..core.sightings import ZONE_MAX
 from ..ports import Scope
+from ..store.among import AT_ONCE, among
 from ..store.databases import Database
 from ..store.discovery_rows import DiscoveryRunRow
 from ..store.ledger import Change
@@ -166,6 +167,19 @@ async def list_runs(
     where = " AND ".join(conditions)
     sql = f'{where} ORDER BY "id" DESC LIMIT {max(1, min(limit, 1000))}'
     return await database.select(DiscoveryRunRow, sql, *values)
+
+
+async def last_runs(database: Database, actor: Actor, scopes: Sequence[int]) -> dict[int, DiscoveryRunRow]:
+    """The newest run of each scope that has one, by the scope's identifier. Raises Forbidden."""
+    require(actor, Verb.VIEW, Subject())
+    newest = 'SELECT r."id" FROM "discovery_run" r WHERE r."scope_id" = s."id" ORDER BY r."id" DESC LIMIT 1'
+    found: dict[int, DiscoveryRunRow] = {}
+    for start in range(0, len(scopes), AT_ONCE):
+        condition, values = among("id", scopes[start : start + AT_ONCE])
+        sql = f'"id" IN (SELECT ({newest}) FROM "discovery_scope" s WHERE s.{condition})'
+        rows = await database.select(DiscoveryRunRow, sql, *values)
+        found |= {row.scope_id: row for row in rows}
+    return found
 
 
 async def cancel_run(context: Context, actor: Actor, identifier: int) -> DiscoveryRunRow:

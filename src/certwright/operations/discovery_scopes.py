@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,14 +11,13 @@ from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.errors import Conflict, Malformed, NotFound
 from ..core.quiet import is_quiet, parse_quiet
-from ..ports import DISCOVERY_SOURCES
 from ..store.databases import Database
 from ..store.discovery_rows import DiscoveryRunRow, DiscoveryScopeRow
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change
 from .context import Context
 from .discovery_runs import SHOWN_TARGETS, DiscoveryOrder, asked_event, check_order, new_run
-from .registry import plugin
+from .discovery_sources import secret_names
 
 SCOPES_MAX = 1_000
 MINUTES_MAX = 366 * 24 * 60
@@ -47,8 +46,7 @@ async def save_scope(
     to whom it was not meant for. Raises Forbidden, Malformed, NotFound, Conflict.
     """
     require(actor, Verb.DISCOVER, Subject())
-    if not _NAME.fullmatch(order.name):
-        raise Malformed("name a scope with 1 to 100 small letters, digits, dots and hyphens")
+    check_scope_name(order.name)
     if not 0 <= order.every_minutes <= MINUTES_MAX:
         raise Malformed(f"every_minutes is {order.every_minutes}; it must be 0 to {MINUTES_MAX}")
     parse_quiet(order.quiet)
@@ -68,6 +66,12 @@ async def save_scope(
         change.replaced.append((before, row))
     await context.ledger.commit(change)
     return row if before is None else row._replace(version=row.version + 1)
+
+
+def check_scope_name(name: str) -> None:
+    """Raises Malformed."""
+    if not _NAME.fullmatch(name):
+        raise Malformed("name a scope with 1 to 100 small letters, digits, dots and hyphens")
 
 
 def _same_places(before: DiscoveryScopeRow, look: DiscoveryOrder) -> bool:
@@ -106,12 +110,6 @@ def _row(
         removed_at=None,
         version=before.version if before else 1,
     )
-
-
-def secret_names(source: str) -> frozenset[str]:
-    """Settings of a source that are secrets. Raises NotFound."""
-    made = plugin(DISCOVERY_SOURCES, source)
-    return frozenset(one.name for one in fields(made.Settings) if one.metadata.get("secret"))
 
 
 def secrets_of(context: Context, row: DiscoveryScopeRow) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Findings as people see and answer them: known, accepted for a time with a reason, or to be done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +22,8 @@ from .list_certificates import scope_condition
 REASON_MAX = 500
 ACCEPTED_MAX = timedelta(days=400)
 PAGE_MAX = 1000
+COUNTED_MAX = 10_000
+"""How many findings are looked at where somebody waits for a number."""
 Document = dict[str, Any]
 
 
@@ -75,6 +78,42 @@ async def list_findings(
     where = " AND ".join(conditions)
     sql = f'{where} ORDER BY "id" DESC LIMIT {max(1, min(limit, PAGE_MAX))}'
     return await context.database.select(FindingRow, sql, *values)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCounts:
+    """How many there are by severity; `looked` says that only the newest so many were looked at."""
+
+    by_severity: Mapping[str, int]
+    looked: int | None
+
+
+async def count_findings(context: Context, actor: Actor, wanted: FindingFilter) -> FindingCounts:
+    """Count what `list_findings` finds, whatever the severity, among the newest COUNTED_MAX that have the
+    code, team and certificate and are closed or not as wanted. Raises Malformed."""
+    _check(wanted)
+    closed = "NOT NULL" if wanted.state == State.CLOSED else "NULL"
+    conditions, values = [f'"closed_at" IS {closed}'], []
+    for column, value in (
+        ("code", wanted.code),
+        ("team", wanted.team),
+        ("certificate_id", wanted.certificate),
+    ):
+        if value:
+            conditions.append(f'"{column}" = ?')
+            values.append(value)
+    closed_or_not = " AND ".join(conditions)
+    newest = f'SELECT * FROM "finding" WHERE {closed_or_not} ORDER BY "id" DESC LIMIT {COUNTED_MAX}'
+    states, more = _state_condition(wanted.state, context.clock())
+    scope, names = scope_condition(actor, Verb.VIEW)
+    if scope != "1 = 1":
+        states.append(f'"certificate_id" IN (SELECT "id" FROM "certificate" WHERE {scope})')
+    where = " AND ".join(states)
+    sql = f'SELECT "severity", COUNT(*) FROM ({newest}) f WHERE {where} GROUP BY "severity"'
+    rows = await context.database.query(sql, *values, *more, *names)
+    found: dict[str, int] = {row[0]: row[1] for row in rows}
+    whole = await context.database.query(f"SELECT COUNT(*) FROM ({newest}) f", *values)
+    return FindingCounts(found, COUNTED_MAX if whole[0][0] >= COUNTED_MAX else None)
 
 
 def _check(wanted: FindingFilter) -> None:

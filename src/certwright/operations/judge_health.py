@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..core.health import Finding, Judged, Link, Path, Seen, judge
+from ..core.health import Finding, Judged, Link, Path, Seen, StatusList, judge
 from ..core.names import Identifier, IdentifierKind
 from ..store.among import among
 from ..store.databases import Database, moment_of
-from ..store.discovery_rows import SightingRow
+from ..store.discovery_rows import OutsideListRow, SightingRow
 from ..store.rows import CertificateRow, CompromisedKeyRow
 from .context import Context
 
@@ -95,6 +95,7 @@ class _Around:
     same_key: dict[bytes, int] = field(default_factory=dict)
     in_line: dict[int, list[bytes]] = field(default_factory=dict)
     successors: dict[int, datetime] = field(default_factory=dict)
+    lists: dict[int, list[StatusList]] = field(default_factory=dict)
 
 
 async def _load(database: Database, rows: Sequence[CertificateRow]) -> _Around:
@@ -105,9 +106,19 @@ async def _load(database: Database, rows: Sequence[CertificateRow]) -> _Around:
         around.names.setdefault(identifier, []).append(Identifier(IdentifierKind(kind), value))
     for one in await database.select(SightingRow, f'{condition} AND "ended_at" IS NULL', *values):
         around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
+    await _load_lists(database, [row.id for row in rows if row.is_authority], around)
     await _load_line(database, rows, around)
     await _load_keys(database, rows, around)
     return around
+
+
+async def _load_lists(database: Database, authorities: list[int], around: _Around) -> None:
+    if not authorities:
+        return
+    condition, values = among("issuer_id", authorities)
+    for row in await database.select(OutsideListRow, f'{condition} ORDER BY "id"', *values):
+        one = StatusList(row.url, row.next_update, row.failing_since, row.problem)
+        around.lists.setdefault(row.issuer_id, []).append(one)
 
 
 async def _load_line(database: Database, rows: Sequence[CertificateRow], around: _Around) -> None:
@@ -166,6 +177,7 @@ def _judged(row: CertificateRow, around: _Around, authorities: Authorities) -> J
         compromised=row.spki_sha256 in around.compromised,
         shared=_others(row, around),
         successor_since=around.successors.get(row.id),
+        lists=tuple(around.lists.get(row.id, ())),
         seen=tuple(around.seen.get(row.id, ())),
     )
 

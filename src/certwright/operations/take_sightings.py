@@ -9,26 +9,25 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
-from ..core.decoded import Decoded, Standing, decode
+from ..core.decoded import Decoded, decode
 from ..core.errors import Conflict, Malformed
 from ..core.names import reversed_name
 from ..core.sightings import KnownPlace, check_chain, facts_text, problem_line
+from ..core.standing import Standing
 from ..ports import Sighting
-from ..store.among import AT_ONCE, among
+from ..store.among import among, chunks
 from ..store.changed_rows import Mark
 from ..store.discovery_rows import SightingRow
 from ..store.ledger import Change
 from ..store.rows import CertificateBodyRow, CertificateNameRow, CertificateRow, Row
+from .check_outside_lists import list_rows
 from .context import Context
 from .real_issuers import Unlinked, real_issuers
 
 TRIES_MAX = 5
 PLACES_MAX = 250
 """Sightings that are taken in by one commit; with their chains they are no more than a few thousand rows."""
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ def _presented(context: Context, look: Look, chunk: _Chunk, taken: Taken) -> Ite
 async def _beside_keys(context: Context, look: Look, chunk: _Chunk) -> list[SightingRow]:
     """A private key without a certificate is seen where the newest certificate of that key is known."""
     newest: dict[bytes, int] = {}
-    for some in _chunks(sorted({spki for _, spki, _ in chunk.keys.values()})):
+    for some in chunks(sorted({spki for _, spki, _ in chunk.keys.values()})):
         condition, values = among("spki_sha256", some)
         sql = f'SELECT "spki_sha256", max("id") FROM "certificate" WHERE {condition} GROUP BY "spki_sha256"'
         newest |= {bytes(row[0]): row[1] for row in await context.database.query(sql, *values)}
@@ -172,7 +171,7 @@ async def _beside_keys(context: Context, look: Look, chunk: _Chunk) -> list[Sigh
 async def known_certificates(context: Context, fingerprints: list[bytes]) -> dict[bytes, int]:
     """Identifiers of certificates in the inventory, by fingerprint. Raises Unavailable."""
     found: dict[bytes, int] = {}
-    for some in _chunks(fingerprints):
+    for some in chunks(fingerprints):
         condition, values = among("fingerprint", some)
         sql = f'SELECT "fingerprint", "id" FROM "certificate" WHERE {condition}'
         found |= {bytes(row[0]): row[1] for row in await context.database.query(sql, *values)}
@@ -217,7 +216,13 @@ async def _certificate_rows(
         for position, name in enumerate(one.decoded.names):
             reversed_value = reversed_name(name)
             rows.append(CertificateNameRow(one.identifier, position, name.kind, name.value, reversed_value))
-    return rows
+    named = [
+        (issuers[one.identifier], url)
+        for one in unlinked
+        if issuers.get(one.identifier, one.identifier) != one.identifier
+        for url in one.decoded.lists
+    ]
+    return rows + await list_rows(context, named) if named else rows
 
 
 def _found(identifier: int, decoded: Decoded, issuer: int | None, now: datetime) -> CertificateRow:
@@ -260,7 +265,7 @@ def _found(identifier: int, decoded: Decoded, issuer: int | None, now: datetime)
 
 async def _rows_at(context: Context, places: list[bytes]) -> dict[bytes, list[SightingRow]]:
     found: dict[bytes, list[SightingRow]] = {}
-    for some in _chunks(places):
+    for some in chunks(places):
         condition, values = among("place", some)
         for row in await context.database.select(SightingRow, condition, *values):
             found.setdefault(row.place, []).append(row)
@@ -331,7 +336,3 @@ class _Notes:
             seen["scope_id"] = self.look.scope
         marks = [Mark(SightingRow, seen, self.same), Mark(SightingRow, {"ended_at": self.now}, self.ended)]
         return Change(inserted=self.inserted, marked=marks + self.changed)
-
-
-def _chunks(values: list[Value]) -> Iterable[list[Value]]:
-    return (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))

@@ -36,6 +36,7 @@ from .setting_types import (
     HttpUrl,
     Listen,
     Networks,
+    Ports,
     Resolvers,
     Seconds,
     Table,
@@ -55,8 +56,8 @@ DJANGO_SECRET = "django-secret"  # noqa: S105 - a file's name
 
 
 class Egress(Table):
-    """Which networks may be reached when we validate names. Link-local and cloud metadata addresses never
-    are."""
+    """Which networks may be reached, when we validate names and look for certificates. Link-local and cloud
+    metadata addresses never are."""
 
     allow_loopback: bool | None = Field(
         None, description="Reach loopback addresses. Not set: if only this machine can reach us."
@@ -64,6 +65,9 @@ class Egress(Table):
     allow_private: bool = Field(True, description="Reach private networks (RFC 1918, RFC 4193).")
     allow: Networks = Field((), description="Networks to open although they are private or reserved.")
     deny: Networks = Field((), description="Networks never to reach. Wins over everything.")
+    status_ports: Ports = Field(
+        (80, 443, 8080), max_length=32, description="Ports at which CRLs of other authorities are fetched."
+    )
 
 
 class Validation(Table):

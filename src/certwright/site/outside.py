@@ -1,12 +1,17 @@
 """The way out as this machine's settings have it: what may be reached, and who resolves names."""
 
 from functools import cache
+from http import HTTPStatus
 
 from ..core.caa import CaaSet
-from ..core.egress import EMBEDDED_PORTS, PORTS, EgressPolicy
+from ..core.egress import EMBEDDED_PORTS, PORTS, EgressPolicy, Limits, PortRule, Purpose, Unreached
 from ..operations.check_caa import FindCaa
+from ..operations.context import FetchList
+from ..plugins.egress import Egress, fetch
 from ..plugins.resolver import Resolver, ResolverSettings, find_caa
 from .configuration import Configuration
+
+LIST_LIMITS = Limits(total_seconds=120.0, body_octets=64 * 1024 * 1024)
 
 
 def egress_policy(configuration: Configuration) -> EgressPolicy:
@@ -16,12 +21,31 @@ def egress_policy(configuration: Configuration) -> EgressPolicy:
         egress.allow_private,
         tuple(egress.allow),
         tuple(egress.deny),
-        EMBEDDED_PORTS if configuration.allow_loopback else PORTS,
+        (EMBEDDED_PORTS if configuration.allow_loopback else PORTS) + _status_ports(configuration),
     )
+
+
+def _status_ports(configuration: Configuration) -> tuple[PortRule, ...]:
+    return tuple(PortRule(Purpose.STATUS, port) for port in configuration.egress.status_ports)
 
 
 def resolver_settings(configuration: Configuration) -> ResolverSettings:
     return ResolverSettings(tuple(configuration.validation.resolvers), localhost=configuration.allow_loopback)
+
+
+def list_fetcher(configuration: Configuration) -> FetchList:
+    """Fetches CRLs of others, through the one way out."""
+    egress = cache(
+        lambda: Egress(egress_policy(configuration), Resolver(resolver_settings(configuration)), LIST_LIMITS)
+    )
+
+    async def get(url: str) -> bytes:
+        answer = await fetch(egress(), Purpose.STATUS, url)
+        if answer.status != HTTPStatus.OK:
+            raise Unreached("connection", f"the server answers with status {answer.status}")
+        return answer.body
+
+    return get
 
 
 def caa_finder(configuration: Configuration) -> FindCaa:

@@ -181,4 +181,5 @@ Networks = Annotated[
     tuple[Annotated[Network, _plain_error(_network)], ...],
     BeforeValidator(_words),
 ]
+Ports = Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], BeforeValidator(_words)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]

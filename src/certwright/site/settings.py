@@ -111,6 +111,7 @@ TEMPLATES = [
                 "certificates": "certwright.console.certificates.told",
                 "configuration": "certwright.console.told",
                 "fields": "certwright.console.fields",
+                "findings": "certwright.console.findings.words",
                 "requests": "certwright.console.requests.told",
             },
             "context_processors": [

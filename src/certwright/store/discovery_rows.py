@@ -68,6 +68,20 @@ class DiscoveryRunRow(NamedTuple):
     version: int
 
 
+class OutsideListRow(NamedTuple):
+    id: int
+    issuer_id: int
+    url: str
+    next_check_at: datetime
+    checked_at: datetime | None
+    this_update: datetime | None
+    next_update: datetime | None
+    number: str
+    problem: str
+    failing_since: datetime | None
+    version: int
+
+
 class FindingRow(NamedTuple):
     id: int
     code: str

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..operations.break_glass import end_expired_break_glass
+from ..operations.check_outside_lists import check_outside_lists
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
 from ..operations.discovery_scopes import begin_due_runs
@@ -95,6 +96,7 @@ class Duties:
             Task("numbers", 10.0, self.measure),
             Task("overview", 10.0, self.count, "overview", bound=600.0),
             Task("discovery", 2.0, self.discover, f"discovery/{self._at.zone}", bound=DISCOVERY_SECONDS),
+            Task("outside-lists", 30.0, self.look_at_lists, "outside-lists", bound=3600.0),
             Task("health", 60.0, self.judge, "health", bound=3600.0),
         ]
         if self._at.post is not None:
@@ -193,6 +195,9 @@ class Duties:
         row = await next_run(self._context, self._at.zone)
         if row is not None:
             await run_discovery(self._context, row)
+
+    async def look_at_lists(self) -> None:
+        await check_outside_lists(self._context)
 
     async def judge(self) -> None:
         """Every certificate, for time alone changes what is wrong; what is seen is judged when it is seen."""

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ...core.access import Actor, Subject, Verb
-from ...core.decoded import Standing
 from ...core.errors import CertwrightError, NotFound, SecondPersonNeeded
 from ...core.extensions import PURPOSES
 from ...core.pem import pem
 from ...core.revocation import REASONS_TO_ASK_FOR, Reason, parse_reason
+from ...core.standing import Standing
 from ...operations.bridge import bridge
 from ...operations.context import Context
 from ...operations.find_certificate import subject_of
@@ -27,6 +27,7 @@ from ...operations.shown import open_verbs, reads_audit
 from ..acting import run
 from ..downloads import given_out
 from ..errors import told
+from ..findings.views import findings_of
 from ..login.fresh import recently_authenticated
 from . import words
 from .decoded import decoded
@@ -44,6 +45,7 @@ class Read:
     subject: Subject
     events: list[dict[str, Any]] | None
     verbs: frozenset[Verb]
+    findings: list[dict[str, Any]]
 
 
 async def _read(context: Context, actor: Actor, reference: str) -> Read:
@@ -56,7 +58,8 @@ async def _read(context: Context, actor: Actor, reference: str) -> Read:
         rows = await list_events(context.database, actor, wanted, EVENTS_MAX)
         events = [event_document(one) for one in reversed(rows)]
     verbs = open_verbs(actor, (Verb.RENEW, Verb.REVOKE, Verb.MANAGE_OWNERS), subject)
-    return Read(details, details.tags, subject, events, verbs)
+    findings = await findings_of(context, actor, row.id)
+    return Read(details, details.tags, subject, events, verbs, findings)
 
 
 def read_one(request: HttpRequest, reference: str) -> Read:
@@ -83,6 +86,7 @@ def _told(read: Read) -> dict[str, Any]:
         "lasting": words.lasting(row, now),
         "answering": words.answering(row),
         "tags": sorted(read.tags),
+        "findings": read.findings,
         "chain": _chain(read),
         "history": _history(row, read, now),
         "fields": decoded(read.details.der),

@@ -76,6 +76,11 @@ class Certificate(models.Model):
             ),
             models.Index(fields=["spki_sha256"], name="certificate_key"),
             models.Index(
+                fields=["issuer_certificate"],
+                condition=models.Q(issuer_certificate__isnull=False),
+                name="certificate_signed_by",
+            ),
+            models.Index(
                 fields=["replaces"], condition=models.Q(replaces__isnull=False), name="certificate_replaces"
             ),
         ]

@@ -38,7 +38,13 @@ class Sighting(models.Model):
                 fields=["scope_id", "last_run"],
                 condition=models.Q(ended_at__isnull=True),
                 name="sighting_open",
-            )
+            ),
+            models.Index(fields=["first_run", "id"], name="sighting_first"),
+            models.Index(
+                fields=["last_run", "id"],
+                condition=models.Q(ended_at__isnull=False),
+                name="sighting_ended",
+            ),
         ]
 
 
@@ -94,6 +100,26 @@ class DiscoveryRun(models.Model):
 
     class Meta:
         db_table = "discovery_run"
+
+
+class OutsideList(models.Model):
+    """Where another authority says which of its certificates are revoked, and when last we looked."""
+
+    id = IdentifierField()
+    issuer_id = models.BigIntegerField(db_index=True, help_text="identifier of the authority's certificate")
+    url = models.TextField()
+    next_check_at = models.DateTimeField(db_index=True)
+    checked_at = models.DateTimeField(null=True)
+    this_update = models.DateTimeField(null=True, help_text="of the last list that could be believed")
+    next_update = models.DateTimeField(null=True)
+    number = models.TextField()
+    problem = models.TextField(help_text="why nothing could be had at the last look, in one line")
+    failing_since = models.DateTimeField(null=True)
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "outside_list"
+        constraints = [models.UniqueConstraint(fields=["issuer_id", "url"], name="outside_list_place")]
 
 
 class Finding(models.Model):

@@ -1,0 +1,1 @@
+"""What is wrong with certificates, and what people say to it."""

@@ -1,0 +1,209 @@
+"""What others have revoked: fetched where certificates say, and told where it is served."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from certwright.core.errors import Unavailable
+from certwright.core.revocation import Reason
+from certwright.operations.check_outside_lists import (
+    FAILED,
+    LISTS_OF_ISSUER,
+    OFTEN,
+    USUAL,
+    check_outside_lists,
+)
+from certwright.operations.context import Context
+from certwright.operations.take_sightings import Look, take_sightings
+from certwright.ports import Place, Sighting
+from certwright.site.configuration import Configuration
+from certwright.site.outside import list_fetcher
+from certwright.store.discovery_rows import FindingRow, OutsideListRow
+from certwright.store.rows import CertificateRow
+from tests.real.databases import Database
+from tests.real.pki import MovableClock, Secrets, opened
+from tests.real.toy_chains import ToyAuthority
+
+FLAGS = x509.ReasonFlags
+CORP = ToyAuthority("Corp")
+
+
+@dataclass
+class Publisher:
+    """A server of lists, and what it answers next."""
+
+    port: int = 0
+    status: int = 200
+    body: bytes = b""
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/corp.crl"
+
+
+@contextmanager
+def publisher() -> Iterator[Publisher]:
+    made = Publisher()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            made.asked.append(self.path)
+            self.send_response(made.status)
+            self.send_header("Content-Length", str(len(made.body)))
+            self.end_headers()
+            self.wfile.write(made.body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        made.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield made
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+Body = Callable[[Context, MovableClock, Publisher], Awaitable[None]]
+
+
+def run(database: Database, tmp_path: Path, body: Body) -> None:
+    async def main(lists: Publisher) -> None:
+        clock = MovableClock()
+        egress = {"status_ports": [lists.port], "allow_loopback": True}
+        configuration = Configuration.load(tmp_path, {"egress": egress})
+        async with opened(database.url, Secrets(), clock) as context:
+            await body(replace(context, fetch_list=list_fetcher(configuration)), clock, lists)
+
+    with publisher() as lists:
+        asyncio.run(main(lists))
+
+
+async def seen(context: Context, *leaves: bytes) -> None:
+    sightings = [
+        Sighting(Place("tls", f"192.0.2.{number}", 443), context.clock(), (leaf, CORP.certificate))
+        for number, leaf in enumerate(leaves)
+    ]
+    await take_sightings(context, Look(1), sightings)
+
+
+async def codes(context: Context) -> set[str]:
+    return {row.code for row in await context.database.select(FindingRow, '"closed_at" IS NULL')}
+
+
+async def the_list(context: Context) -> OutsideListRow:
+    (row,) = await context.database.select(OutsideListRow, "1 = 1")
+    return row
+
+
+async def leaf_rows(context: Context) -> list[CertificateRow]:
+    return await context.database.select(CertificateRow, 'NOT "is_authority" ORDER BY "subject"')
+
+
+def test_what_is_revoked_is_told_where_it_is_served(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        leaves = [CORP.sign(name, list_url=lists.url) for name in ("a", "b", "c")]
+        await seen(context, *leaves)
+        now = clock()
+        held = (leaves[1], FLAGS.certificate_hold)
+        lists.body = CORP.list((leaves[0], FLAGS.key_compromise), held, at=now - timedelta(hours=1))
+        assert await check_outside_lists(context) == 1
+        assert lists.asked == ["/corp.crl"]
+        a, b, c = await leaf_rows(context)
+        reasons = [row.revocation_reason for row in (a, b, c)]
+        assert reasons == [Reason.KEY_COMPROMISE, Reason.CERTIFICATE_HOLD, None]
+        assert a.revoked_at == (now - timedelta(hours=1)).replace(microsecond=0)
+        assert "served.revoked" in await codes(context)
+        row = await the_list(context)
+        assert (row.number, row.problem, row.failing_since) == ("5", "", None)
+        assert row.checked_at is not None
+        assert row.next_check_at == row.checked_at + USUAL
+        assert await check_outside_lists(context) == 0, "it is not due"
+        clock.offset += USUAL + timedelta(minutes=1)
+        lists.body = CORP.list(at=now)
+        assert await check_outside_lists(context) == 1
+        a, b, c = await leaf_rows(context)
+        assert [row.revocation_reason for row in (a, b, c)] == [Reason.KEY_COMPROMISE, None, None]
+
+    run(database, tmp_path, body)
+
+
+def test_what_is_wrong_with_a_list_is_told(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        leaf = CORP.sign("a", list_url=lists.url)
+        await seen(context, leaf)
+        lists.status = 503
+        await check_outside_lists(context)
+        row = await the_list(context)
+        assert row.problem == "the server answers with status 503"
+        assert row.checked_at is not None
+        assert row.next_check_at == row.checked_at + FAILED
+        clock.offset += timedelta(hours=1, minutes=1)
+        lists.status, lists.body = 200, ToyAuthority("Corp").list((leaf, FLAGS.key_compromise))
+        await check_outside_lists(context)
+        assert "not signed by the authority" in (await the_list(context)).problem
+        assert "status.unreachable" in await codes(context)
+        assert [one.revoked_at for one in await leaf_rows(context)] == [None]
+        clock.offset += FAILED
+        now = clock()
+        lists.body = CORP.list(at=now - timedelta(days=2), days=1)
+        await check_outside_lists(context)
+        row = await the_list(context)
+        assert (row.problem, row.next_check_at) == ("", row.checked_at and row.checked_at + OFTEN)
+        assert "status.stale" in await codes(context)
+        assert "status.unreachable" not in await codes(context)
+        clock.offset += OFTEN
+        lists.body = CORP.list((leaf, FLAGS.superseded), at=now - timedelta(days=3))
+        await check_outside_lists(context)
+        assert "older than one" in (await the_list(context)).problem
+
+    run(database, tmp_path, body)
+
+
+def test_ports_and_places_are_those_that_are_allowed(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        urls = (f"http://127.0.0.1:{lists.port - 1}/x", "http://169.254.169.254/latest/meta-data")
+        await seen(context, *[CORP.sign("a", list_url=url) for url in urls])
+        assert await check_outside_lists(context) == 2
+        problems = sorted([row.problem for row in await context.database.select(OutsideListRow, "1 = 1")])
+        assert "metadata" in problems[0] or "metadata" in problems[1]
+        assert any("may not be reached for status" in problem for problem in problems)
+        assert lists.asked == []
+
+    run(database, tmp_path, body)
+
+
+def test_an_issuer_of_anybodys_names_a_bounded_number_of_lists(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        for start in range(0, LISTS_OF_ISSUER + 40, 170):
+            many = [CORP.sign("a", list_url=f"{lists.url}?{start + number}") for number in range(170)]
+            await seen(context, *many)
+        assert len(await context.database.select(OutsideListRow, "1 = 1")) == LISTS_OF_ISSUER
+
+    run(database, tmp_path, body)
+
+
+def test_without_a_way_out_nothing_is_lost(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        await seen(context, CORP.sign("a", list_url=lists.url))
+
+        async def broken(url: str) -> bytes:
+            raise Unavailable("no resolver")
+
+        before = await the_list(context)
+        with pytest.raises(Unavailable):
+            await check_outside_lists(replace(context, fetch_list=broken))
+        assert await the_list(context) == before
+
+    run(database, tmp_path, body)
