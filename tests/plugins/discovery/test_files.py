@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core.errors import Malformed
+from certwright.core.sightings import facts_text
 from certwright.core.stores.values import ROUNDS_MAX
 from certwright.plugins.discovery.file_system import in_order, parents
 from certwright.plugins.discovery.files import FilesSettings, FilesSource
@@ -293,6 +294,17 @@ def test_what_a_configuration_serves_is_told_with_the_file(nginx: Path) -> None:
         "owner": (nginx / "www.pem").owner(),
         "path": f"{nginx}/closed.key",
     }
+
+
+def test_what_is_told_of_servers_is_bounded(tmp_path: Path) -> None:
+    """As everything that is kept of a sighting is."""
+    (tmp_path / "www.pem").write_bytes(pem(SERVER))
+    names = " ".join(f"name-{number}.example.test" for number in range(900))
+    site = f"server {{ listen 443 ssl; server_name {names}; ssl_certificate {tmp_path}/www.pem; }}\n"
+    (tmp_path / "nginx.conf").write_text(f"http {{ {site * 20} }}")
+    (found,) = sightings(f"nginx:{tmp_path}/nginx.conf").values()
+    assert 1 < len(found.facts["serves"]) < 20  # type: ignore[arg-type]
+    assert facts_text(found.facts)
 
 
 def test_the_named_entry_of_a_store_serves(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -23,8 +24,9 @@ from .walking import Exclusions, Walk, check_path
 KIND = "file"
 Event = Sighting | Progress
 NAME_MAX = 1024
-SERVES_MAX = 100
-"""So many servers that serve with one file are told."""
+SERVES_OCTETS_MAX = 32 * 1024
+SERVED_NAMES_MAX = 100
+"""Of one server; a fact is no copy of the configuration."""
 _SOFTWARE = re.compile(r"[a-z]+:(?=/)")
 PROBLEM_MAX = 300
 ALIVE_SECONDS = 0.8
@@ -245,7 +247,7 @@ class Look:
         holder = _KeyFile(seen, entry.key) if entry.key else None
         serves = [one for one in self._served.get(seen.path, ()) if _is_meant(one, entry)]
         if serves:
-            facts["serves"] = [_serves_fact(one) for one in serves[:SERVES_MAX]]
+            facts["serves"] = _serves_facts(serves)
         if holder is None and entry.chain:
             holder = self._known.key_for(seen, entry.chain[0]) or self._known.closed_key(serves)
         elif holder is not None and not entry.chain and self._is_told(holder):
@@ -299,10 +301,20 @@ def _is_meant(served: Served, entry: Entry) -> bool:
     return bool(entry.chain) and (entry.name == "" or entry.key is not None)
 
 
-def _serves_fact(served: Served) -> JsonValue:
-    fact = {"software": served.software, "configuration": place_name(served.place)}
-    words = {"names": served.names, "listen": served.listen}
-    return fact | {name: [place_name(one) for one in told] for name, told in words.items() if told}
+def _serves_facts(serves: Sequence[Served]) -> list[JsonValue]:
+    """The servers that a fact has room for."""
+    told: list[JsonValue] = []
+    left = SERVES_OCTETS_MAX
+    for one in serves:
+        fact: dict[str, JsonValue] = {"software": one.software, "configuration": place_name(one.place)}
+        for name, words in (("names", one.names), ("listen", one.listen)):
+            if words:
+                fact[name] = [place_name(word) for word in words[:SERVED_NAMES_MAX]]
+        left -= len(json.dumps(fact))
+        if left < 0:
+            break
+        told.append(fact)
+    return told
 
 
 def _is_about_pem(store: Store | None) -> bool:
