@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from ..core.access import Actor
+from ..core.health import KINDS, Severity
 from ..operations.bridge import bridge
 from ..operations.count_certificates import Numbers
 from ..operations.shown import seen_scopes
@@ -92,7 +93,7 @@ def _wrong(numbers: Numbers) -> list[Number]:
             found[KINDS[code].severity] += count
     return [
         Number(_("Critical findings"), found[Severity.CRITICAL], _findings(severity="critical"), "red"),
-        Number(_("Warnings"), found[Severity.WARNING], _findings(severity="warning"), "yellow"),
+        Number(_("Warnings"), found[Severity.WARNING], _findings(severity="warning")),
         *(
             Number(str(title), numbers.findings[code], _findings(code=code), "red")
             for code, title in TOLD.items()
