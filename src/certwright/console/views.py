@@ -93,7 +93,7 @@ def _wrong(numbers: Numbers) -> list[Number]:
             found[KINDS[code].severity] += count
     return [
         Number(_("Critical findings"), found[Severity.CRITICAL], _findings(severity="critical"), "red"),
-        Number(_("Warnings"), found[Severity.WARNING], _findings(severity="warning"), "yellow"),
+        Number(_("Warnings"), found[Severity.WARNING], _findings(severity="warning")),
         *(
             Number(str(title), numbers.findings[code], _findings(code=code), "red")
             for code, title in TOLD.items()
