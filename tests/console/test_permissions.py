@@ -3,6 +3,7 @@
 A new page needs a line in that table, and an entry in EXAMPLES where its address has parameters.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -56,6 +57,9 @@ TABLE = table("`/console/` |")
 STRANGER, WITHOUT_ROLE = "stranger", "no role"
 
 EXAMPLES = {
+    "<str:reference>/assign/": "{certificate}/assign/",
+    "<str:reference>/adopt/": "{found}/adopt/",
+    "<str:reference>/ignore/": "{found}/ignore/",
     "<str:reference>/<str:what>/": "{certificate}/revoke/",
     "<str:reference>/download/<str:kind>": "{certificate}/download/pem",
     "<str:reference>/": "{certificate}/",
@@ -175,7 +179,8 @@ async def _fill_discovery(context: Context) -> dict[str, str]:
     await take_sightings(context, Look(asked.id), [Sighting(Place("tls", "192.0.2.1", 443), BEGIN, (leaf,))])
     await check_health(context)
     [finding] = await list_findings(context, ADMINISTRATOR, FindingFilter(code="certificate.untrusted"))
-    return {"run": str(asked.id), "finding": str(finding.id)}
+    found = hashlib.sha256(leaf).hexdigest()
+    return {"run": str(asked.id), "finding": str(finding.id), "found": found}
 
 
 def filled(address: str, objects: dict[str, str]) -> str:

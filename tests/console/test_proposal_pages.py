@@ -25,6 +25,9 @@ from tests.site.running import until
 FRESH = {
     "certificates_chosen": "certificates/chosen/",
     "certificate_act": f"certificates/{'00' * 32}/revoke/",
+    "certificate_assign": f"certificates/{'00' * 32}/assign/",
+    "certificate_adopt": f"certificates/{'00' * 32}/adopt/",
+    "certificate_ignore": f"certificates/{'00' * 32}/ignore/",
     "found_authority": "authorities/new_authority/",
     "sign_subordinate": "authorities/issuing/sign/",
     "accept_authority": "authorities/issuing/accept/",

@@ -42,8 +42,8 @@ async def save_scope(
 ) -> DiscoveryScopeRow:
     """Make a scope, or put it in the place of the one of that name as its `version` has it.
 
-    A secret setting that is not given stays as it was, unless source or targets are others: it would be shown
-    to whom it was not meant for. Raises Forbidden, Malformed, NotFound, Conflict.
+    A secret setting that is not given stays as it was, unless the source, the targets or another setting is
+    changed: it would be shown to whom it was not meant for. Raises Forbidden, Malformed, NotFound, Conflict.
     """
     require(actor, Verb.DISCOVER, Subject())
     check_scope_name(order.name)
@@ -75,8 +75,10 @@ def check_scope_name(name: str) -> None:
 
 
 def _same_places(before: DiscoveryScopeRow, look: DiscoveryOrder) -> bool:
-    known = before.source, before.zone, json.loads(before.targets)
-    return known == (look.source, look.zone, list(look.targets))
+    """Whoever changes where a password goes, or how the other side is known, must know the password."""
+    plain = {key: value for key, value in look.settings.items() if key not in secret_names(look.source)}
+    known = before.source, before.zone, json.loads(before.targets), json.loads(before.settings)
+    return known == (look.source, look.zone, list(look.targets), json.loads(json.dumps(plain)))
 
 
 def _row(

@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ..core.errors import Malformed
 from .addresses import LOCALHOST, ListenAddress, default_url
 from .discovery_settings import Discovery
+from .egress_settings import Egress
 from .login_settings import LdapSource, Login, OidcSource, SamlSource
 from .mail_settings import Mail
 from .secret_files import read_secret_file
@@ -36,7 +37,6 @@ from .setting_types import (
     HttpUrl,
     Listen,
     Networks,
-    Ports,
     Resolvers,
     Seconds,
     Table,
@@ -53,21 +53,6 @@ LOOPBACK = frozenset({"127.0.0.1", "::1"})
 UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told from others, not bound here
 FILE_OCTETS_MAX = 1024 * 1024
 DJANGO_SECRET = "django-secret"  # noqa: S105 - a file's name
-
-
-class Egress(Table):
-    """Which networks may be reached, when we validate names and look for certificates. Link-local and cloud
-    metadata addresses never are."""
-
-    allow_loopback: bool | None = Field(
-        None, description="Reach loopback addresses. Not set: if only this machine can reach us."
-    )
-    allow_private: bool = Field(True, description="Reach private networks (RFC 1918, RFC 4193).")
-    allow: Networks = Field((), description="Networks to open although they are private or reserved.")
-    deny: Networks = Field((), description="Networks never to reach. Wins over everything.")
-    status_ports: Ports = Field(
-        (80, 443, 8080), max_length=32, description="Ports at which CRLs of other authorities are fetched."
-    )
 
 
 class Validation(Table):

@@ -12,9 +12,12 @@ LOOPBACK = EgressPolicy(allow_loopback=True)
 
 
 def source(**settings: Any) -> NetworkSource:
-    given = {"policy": LOOPBACK, "resolver": ResolverSettings(localhost=True), "total_seconds": 4.0}
+    given: dict[str, Any] = {"pace_loopback": True, "per_second": 1e6, "network_per_second": 1e6}
+    given |= {"policy": LOOPBACK, "resolver": ResolverSettings(localhost=True), "total_seconds": 4.0}
     return NetworkSource(
-        NetworkSettings(**{**given, "per_second": 1e6, "network_per_second": 1e6, **settings})
+        NetworkSettings(
+            **{**given, "per_second": 1e6, "network_per_second": 1e6, "pace_loopback": True, **settings}
+        )
     )
 
 

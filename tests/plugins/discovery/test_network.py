@@ -1,10 +1,12 @@
 """The network scanner before real servers: what it says of them, and what it leaves alone."""
 
 import asyncio
+import socket
 from pathlib import Path
 
 import pytest
 
+from certwright.plugins.discovery import dial
 from tests.plugins import servers
 from tests.plugins.discovery.looking import sighting, sightings
 from tests.real.processes import free_port
@@ -57,5 +59,21 @@ def test_no_tls_is_told_only_when_it_was_named() -> None:
         async with servers.server(servers.garbage) as port:
             assert await sightings("127.0.0.1", ports=str(port)) == []
             assert (await sighting(f"127.0.0.1:{port}")).problem.startswith("no TLS server answers there")
+
+    asyncio.run(body())
+
+
+def test_a_connection_to_oneself_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel gives us the port that we dial, TCP connects it with itself."""
+    port, made = free_port(), socket.socket
+
+    def of_that_port(*arguments: int) -> socket.socket:
+        one = made(*arguments)
+        one.bind(("127.0.0.1", port))
+        return one
+
+    async def body() -> None:
+        monkeypatch.setattr(dial.socket, "socket", of_that_port)
+        assert (await sighting(f"127.0.0.1:{port}")).problem == "the connection is refused"
 
     asyncio.run(body())

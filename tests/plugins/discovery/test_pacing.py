@@ -50,7 +50,7 @@ def test_the_overall_rate_is_kept(rate: float, jitter: float) -> None:
         if wait:
             now += wait
         else:
-            of.begun(now)
+            of.begun(HERE, now)
             begun += 1
     assert 20 <= begun <= 90 + rate * pacing.BURST_SECONDS
 
@@ -101,3 +101,12 @@ def test_networks_without_end_are_not_all_remembered(monkeypatch: pytest.MonkeyP
     for number in range(100):
         of.reserve(ip_address(number << 8), 1.0)
     assert len(of._networks) == 10
+
+
+def test_this_machine_itself_waits_for_nothing() -> None:
+    of, loopback = pace(rate=1.0), ip_address("127.0.0.9")
+    assert [of.reserve(loopback, 5.0) for _ in range(3)] == [5.0] * 3
+    for _ in range(3):
+        of.begun(loopback, 5.0)
+        of.ended(loopback, answered=False)
+    assert of.wait(5.0) == 0

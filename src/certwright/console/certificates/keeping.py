@@ -17,6 +17,7 @@ from ...operations.assign_owner import assign_owner
 from ...operations.shown import require_page
 from ..acting import actor_of, run
 from ..errors import told
+from ..login.fresh import recently_authenticated
 from .one import Read, read_one, title_of
 
 DONE = {
@@ -59,6 +60,7 @@ STANDINGS = {"assign": None, "adopt": Standing.ADOPTED, "ignore": Standing.IGNOR
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
 def keep(request: HttpRequest, reference: str, what: str) -> HttpResponse:
     """Shown with what there is; sent, it is so."""
     read = read_one(request, reference)

@@ -129,6 +129,8 @@ class Dial:
         assert self._timer is not None
         self._loop.remove_writer(self._socket)
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if not code and _is_itself(self._socket):
+            code = errno.ECONNREFUSED
         if code:
             self._tell(_missed(code))
             return
@@ -187,6 +189,15 @@ class Dial:
     def _tell(self, outcome: Outcome) -> None:
         self.close()
         self._told(outcome)
+
+
+def _is_itself(connected: socket.socket) -> bool:
+    """The port that the kernel gave us may be the very one we dial here: then nobody is there, and we are
+    connected to ourselves (RFC 9293 section 3.5, simultaneous open)."""
+    try:
+        return bool(connected.getsockname() == connected.getpeername())
+    except OSError:
+        return False  # it has ended already
 
 
 def _missed(code: int) -> Missed:

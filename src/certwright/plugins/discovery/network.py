@@ -58,7 +58,8 @@ class NetworkSettings:
     `ports` are for targets that name none; `names` are asked for at addresses, after no name at all.
     `starttls` gives the protocol of a port. At most `concurrency` connections are open; `per_second` and
     `network_per_second` bound the looks that begin, one for each server name, overall and in each /24 of IPv4
-    or /64 of IPv6; `jitter` is the part of an interval by which it varies. `total_seconds` are for one place
+    or /64 of IPv6; `jitter` is the part of an interval by which it varies; on loopback they hold with
+    `pace_loopback` alone. `total_seconds` are for one place
     with all that is asked again. `prove` asks the server to show that it has the key of its certificate.
     """
 
@@ -70,6 +71,7 @@ class NetworkSettings:
     per_second: float = 1000.0
     network_per_second: float = 100.0
     jitter: float = 0.2
+    pace_loopback: bool = False
     connect_seconds: float = 3.0
     total_seconds: float = 10.0
     prove: bool = False
@@ -144,7 +146,10 @@ class NetworkSource:
             self._manner,
             settings.policy,
             Lookups(self._resolver, DEFAULT_LIMITS.addresses),
-            Pace(settings.per_second, settings.network_per_second, settings.jitter, Random()),  # noqa: S311
+            Pace(
+                *(settings.per_second, settings.network_per_second, settings.jitter, Random()),  # noqa: S311
+                on_loopback=settings.pace_loopback,
+            ),
             settings.concurrency,
         )
         events = sweep.events()

@@ -1,7 +1,7 @@
 """When the next connection may begin: overall, and in each network by itself (a /24 of IPv4, a /64 of IPv6).
 
 A network that answers much less than it did before is given rest, since it may be our own doing: its rate is
-halved, down to a sixteenth, until it answers again.
+halved, down to a sixteenth, until it answers again. On loopback this machine is asked as fast as can be.
 """
 
 from collections import OrderedDict
@@ -38,9 +38,12 @@ class _Network:
 
 class Pace:
     """Reserves moments for connections. Rates are per second, `jitter` the part of an interval by which it
-    may be longer or shorter."""
+    may be longer or shorter; `on_loopback` says that they hold there too."""
 
-    def __init__(self, rate: float, network_rate: float, jitter: float, random: Random) -> None:
+    def __init__(
+        self, rate: float, network_rate: float, jitter: float, random: Random, *, on_loopback: bool = False
+    ) -> None:
+        self._on_loopback = on_loopback
         self._interval, self._network_interval = 1 / rate, 1 / network_rate
         self._jitter, self._random = jitter, random
         self._due = 0.0
@@ -50,12 +53,15 @@ class Pace:
         """Seconds until the overall rate permits another one; 0 for now."""
         return max(self._due - BURST_SECONDS - now, 0.0)
 
-    def begun(self, now: float) -> None:
-        """One begins now."""
-        self._due = max(self._due, now) + self._long(self._interval)
+    def begun(self, address: Address, now: float) -> None:
+        """One to this address begins now."""
+        if not self._free(address):
+            self._due = max(self._due, now) + self._long(self._interval)
 
     def reserve(self, address: Address, now: float) -> float:
         """The moment at which one to this address may begin; it is taken."""
+        if self._free(address):
+            return now
         network = self._network(address)
         moment = max(network.due, now)
         network.due = moment + self._long(self._network_interval * network.slower)
@@ -63,6 +69,8 @@ class Pace:
 
     def ended(self, address: Address, answered: bool) -> None:
         """What a connection to this address came to; a refusal is an answer."""
+        if self._free(address):
+            return
         network = self._network(address)
         network.outcomes += 1
         value = 1.0 if answered else 0.0
@@ -74,6 +82,9 @@ class Pace:
             network.slower = max(network.slower // 2, 1)
         elif network.recent < network.usual * _MUCH_LESS and network.usual > _KNOWN_TO_ANSWER:
             network.slower = min(network.slower * 2, SLOWEST)
+
+    def _free(self, address: Address) -> bool:
+        return address.is_loopback and not self._on_loopback
 
     def _network(self, address: Address) -> _Network:
         key = network_of(address)

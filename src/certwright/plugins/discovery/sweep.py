@@ -221,7 +221,7 @@ class Sweep:
         heappush(self._delayed, _Delayed(moment, number, self._order, probe))
 
     def _begin(self, delayed: _Delayed, now: float) -> None:
-        self._pace.begun(now)
+        self._pace.begun(delayed.probe.address, now)
         self._active[delayed.probe] = delayed.number
         delayed.probe.start()
 
