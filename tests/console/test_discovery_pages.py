@@ -176,6 +176,25 @@ def test_a_scope_is_made_run_changed_and_removed(people: People) -> None:
     assert events(people.home, "discovery.scope-removed", "discovery-scope:dmz")
 
 
+def test_secrets_are_kept_and_never_shown_again(people: People) -> None:
+    new, secret = f"{LIST}scopes/new/files/", "not-to-be-shown"
+    fields = {name: SCOPE[name] for name in ("exclude", "zone", "every_minutes", "quiet", "version")}
+    fields |= {"targets": "/etc/ssl", "set_files_max": "9", "set_octets_max": "9999", "set_seconds": "9"}
+    refused = people.send(new, page=new, **fields | {"name": "No", "set_passwords": secret})
+    assert refused.status_code == 400
+    assert secret not in refused.text
+    made = people.send(new, page=new, **fields | {"name": "stores", "set_passwords": secret})
+    assert made.status_code == 302, alerts(made)
+    scope = made.headers["location"]
+    page = people.page(scope).text
+    assert "It has secrets." in page
+    assert secret not in page
+    changed = people.send(scope, page=scope, **fields | {"version": "1", "set_passwords": ""})
+    assert changed.status_code == 302, alerts(changed)
+    assert "It has secrets." in people.page(scope).text
+    assert "set_passwords" not in people.page(f"{LIST}look/files/").text
+
+
 def test_who_may_not_look_is_shown_no_way_and_refused(people: People) -> None:
     assert people.page(NEW, "auditor").status_code == 403
     assert people.page(LOOK, "auditor").status_code == 403

@@ -18,6 +18,7 @@ from ..store.databases import Database
 from ..store.discovery_rows import DiscoveryRunRow
 from ..store.ledger import Change
 from .context import Context
+from .discovery_sources import secret_names
 
 TARGETS_MAX, TARGET_CHARACTERS_MAX = 1_000, 1_024
 SETTINGS_OCTETS_MAX = 256 * 1024
@@ -84,6 +85,8 @@ async def ask_discovery(
     Raises Forbidden, Malformed, NotFound, Conflict when too many wait.
     """
     require(actor, Verb.DISCOVER, Subject())
+    if secret := sorted(secret_names(order.source) & order.settings.keys()):
+        raise Malformed(f"{', '.join(secret)} are secret, and only a scope keeps secrets; make one")
     check_order(context, order)
     waiting = await context.database.query(
         f'SELECT "id" FROM "discovery_run" WHERE "ended_at" IS NULL LIMIT {OPEN_MAX}'
