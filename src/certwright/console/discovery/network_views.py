@@ -53,8 +53,9 @@ def _square(network: SeenNetwork, today: date) -> Square:
 
 
 def _certificates(network: SeenNetwork) -> str:
-    """Where what is served there is listed, what ends first before the others."""
-    wanted = f"at:{network.network}"
+    """Where what is served there is listed, what ends first before the others; of IPv6, whose networks
+    nobody can ask for, what is at the address in which something ends first."""
+    wanted = f"at:{network.first if ':' in network.network else network.network}"
     if network.zone and '"' not in network.zone:
         wanted += f' zone:"{network.zone}"'
     return f"{reverse('certificates')}?{urlencode({'q': wanted, 'order': 'expires'})}"
