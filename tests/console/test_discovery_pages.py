@@ -14,6 +14,7 @@ import pytest
 
 from certwright.core.access import Grant, Role
 from certwright.operations.context import Context
+from certwright.operations.count_networks import count_networks
 from certwright.operations.discovery_runs import DiscoveryOrder, ask_discovery
 from certwright.operations.findings import FindingFilter, finding_documents, list_findings
 from certwright.operations.note_findings import check_health
@@ -123,6 +124,18 @@ def test_a_look_finds_what_is_served(people: People) -> None:
     assert "1 certificate at a place" in page
     assert re.search(r'href="/console/certificates/[0-9a-f]{64}/"', page)
     assert asked.headers["location"] in people.page(LIST).text
+
+
+def test_networks_lead_to_what_is_served_there(people: People) -> None:
+    """What the look before has found."""
+    assert people.home.run(count_networks) == 1
+    page = people.page(f"{LIST}networks/", "auditor")
+    assert "127.0.0.0/24" in page.text
+    link = re.search(r'href="([^"]*at%3A127[^"]*)"', page.text)
+    assert link
+    listed = people.page(unescape(link[1]))
+    assert listed.status_code == 200
+    assert re.search(r'href="/console/certificates/[0-9a-f]{64}/"', listed.text)
 
 
 def test_what_a_source_cannot_read_is_said_at_its_field(people: People) -> None:
