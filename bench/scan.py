@@ -180,7 +180,7 @@ def go_client(folder: Path, port: int) -> dict[str, float] | None:
         return None
     program = folder / "scan"
     if not program.exists():
-        environment = {**os.environ, "GOCACHE": str(folder / "go"), "GO111MODULE": "off"}
+        environment = {**os.environ, "GO111MODULE": "off"}
         source = Path(__file__).with_name("scan_peer.go")
         build = [go, "build", "-o", str(program), str(source)]
         subprocess.run(build, check=True, env=environment, timeout=280)

@@ -182,7 +182,7 @@ def test_queries(api: Api, issued: list[dict[str, Any]]) -> None:
 
 
 def test_a_query_shows_no_more_than_its_reader_may_see(api: Api, issued: list[dict[str, Any]]) -> None:
-    asked = f"query={quote('san:*.list.test or at:any or not at:any')}"
+    asked = f"query={quote('san:*.list.test (at:any or not at:any)')}"
     assert set(listed(api, asked, caller="requester-of-other")) == fingerprints(issued[::3])
 
 

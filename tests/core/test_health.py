@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core.audit import JsonValue
-from certwright.core.decoded import Standing
 from certwright.core.health import (
     KINDS,
     Judged,
@@ -22,6 +21,7 @@ from certwright.core.health import (
     weakness_of_key,
 )
 from certwright.core.names import Identifier, IdentifierKind
+from certwright.core.standing import Standing
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ISSUING, ROOT = Link(2, b"i" * 32, "CN=Issuing"), Link(1, b"r" * 32, "CN=Root")

@@ -19,8 +19,19 @@ import atheris
 with atheris.instrument_imports(include=["certwright"]):
     from certwright.api import documents, paging
     from certwright.cli import options, pem_files, requests
-    from certwright.core import audit_export, caa, checkpoint, egress, envelope, last_list, merkle, moments
+    from certwright.core import (
+        audit_export,
+        caa,
+        checkpoint,
+        egress,
+        envelope,
+        last_list,
+        merkle,
+        moments,
+        targets,
+    )
     from certwright.core.acme_settings import acme_settings_from_document
+    from certwright.core.certs_only import certs_only
     from certwright.core.chain import check_chain
     from certwright.core.errors import (
         CertwrightError,
@@ -28,12 +39,16 @@ with atheris.instrument_imports(include=["certwright"]):
         Forbidden,
         IntegrityError,
         Malformed,
+        NotFound,
         Refused,
         TooLarge,
     )
     from certwright.core.keys import KeyAlgorithm
     from certwright.core.names import parse_identifier
     from certwright.core.profile_document import parse_subtree
+    from certwright.core.server_configurations.reading import READERS as SOFTWARE
+    from certwright.core.server_configurations.reading import read_configuration
+    from certwright.core.stores.reading import read_store
     from certwright.plugins import resolver
     from certwright.plugins.keys import pkcs11, pkcs11_wire
     from certwright.plugins.validators.tls_alpn_01 import judge_certificate
@@ -42,11 +57,14 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.acme.certificate_keys import require_key_of
     from certwright.protocols.acme.jwk import jwk_of
     from certwright.protocols.acme.problems import AcmeProblem
+    from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
-    from tests.fuzz import reading
+    from tests.fuzz import looks, reading
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import NoEncryption
 
+from tests.core.stores.made import PASSWORD, chain, jks, key_pem, p12, pem
 from tests.core.toy_audit_log import KEY as LOG_KEY
 from tests.core.toy_audit_log import LOG, NEWEST
 from tests.fuzz.changed import changed
@@ -130,6 +148,12 @@ def read_recovery(text: str) -> None:
     assert envelope.read_recovery_passphrase(envelope.read_recovery_passphrase(text))
 
 
+def read_target(text: str) -> None:
+    target = targets.parse_target(text)
+    plan = targets.Plan([target], targets.Exclusions(()), targets.Ports(((443, 443),)))
+    assert plan.item(plan.total - 1) is not None
+
+
 def read_derivation(text: str) -> None:
     derivation = envelope.parse_derivation(text)
     assert envelope.parse_derivation(derivation.text()) == derivation
@@ -209,7 +233,57 @@ VARIABLES = (
     b'PKCS11=[{"name":"hsm","module":"/a.so","token":"t","pin":"1"}]'
 )
 REFUSING = (Malformed, Refused)
+
+
+def read_a_store(octets: bytes) -> None:
+    store = read_store(octets, ("", PASSWORD))
+    for entry in store.entries if store else ():
+        assert entry.chain or entry.key or entry.problem
+        assert len(entry.problem) < 300
+        assert "\n" not in entry.problem
+
+
+class Alone:
+    """A configuration of one file."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def read(self, path: str) -> str:
+        if path != "/x":
+            raise NotFound("no such file")
+        return self._text
+
+    def expand(self, pattern: str) -> tuple[str, ...]:
+        return ("/x",) if pattern in {"/x", "/*"} else ()
+
+
+def read_configurations(text: str) -> None:
+    for software in SOFTWARE:
+        found, _ = read_configuration(software, "/x", Alone(text))
+        assert all(one.certificate.startswith("/") for one in found)
+
+
+STORED = chain()
+STORES = (
+    pem(*STORED.ders) + key_pem(STORED.server.key, PASSWORD),
+    STORED.server.der,
+    certs_only(STORED.ders),
+    p12(encryption=NoEncryption()),
+    jks(STORED.root.der),
+)
+CONFIGURATIONS = (
+    b"http { server { listen 443 ssl; ssl_certificate a.pem; include /x; } }",
+    b"<VirtualHost *:443>\nSSLEngine on\nSSLCertificateFile a.pem\nInclude /x\n</VirtualHost>",
+    b"frontend web\nbind :443 ssl crt a.pem crt-list /x\n",
+    b"smtpd_tls_cert_file = $base/a.pem\nbase = /a\nssl = on\nssl_cert = </a.pem\nlocal_name a {\n}\n",
+    b"<Server><Connector port='1'><Certificate certificateFile='a'/></Connector></Server>",
+    b"a.test {\ntls a.pem a.key\nimport /x\n}\n",
+)
+
 READERS = {
+    "store": Reader(read_a_store, (), STORES),
+    "configuration of a server": Reader(of_text(read_configurations), (), CONFIGURATIONS),
     "CAA value": Reader(
         of_text(read_caa), (Refused,), (b"pki.example; accounturi=https://pki.example/acme/1", b";")
     ),
@@ -295,6 +369,16 @@ READERS = {
     ),
     "settings file": Reader(reading.read_settings_file, (Malformed,), (SETTINGS, b""), quotes=True),
     "settings in variables": Reader(reading.read_variables, (Malformed,), (VARIABLES,), quotes=True),
+}
+READERS |= {
+    "target": Reader(
+        of_text(read_target),
+        (Malformed,),
+        (b"a.example@192.0.2.0/28:443,80-83", b"192.0.2.1-20", b"[2001:db8::1]:443", b"www.example.test"),
+    ),
+    "TLS in the clear": Reader(looks.read_in_the_clear, (TlsFault,), (looks.IN_THE_CLEAR,)),
+    "TLS 1.3": Reader(looks.read_encrypted, (TlsFault,), (looks.ENCRYPTED,)),
+    "words before TLS": Reader(looks.read_starttls, (TlsFault,), (looks.ANSWERS,)),
 }
 TABLE = list(READERS.items())
 

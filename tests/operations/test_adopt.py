@@ -6,18 +6,21 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from certwright.core.access import Actor, Grant, Role
-from certwright.core.decoded import Standing
 from certwright.core.errors import Conflict, Forbidden, Malformed, NotFound
 from certwright.core.responsibility import Assignment
+from certwright.core.standing import Standing
 from certwright.operations.assign_owner import Assigned, assign_owner, assign_selected
+from certwright.operations.check_records import check_records
 from certwright.operations.context import Context
 from certwright.operations.find_certificate import tags_of
 from certwright.operations.list_certificates import CertificateFilter
 from certwright.operations.manage_teams import create_team
 from certwright.operations.manage_users import NewUser, create_user
 from certwright.operations.read_certificate import read_certificate
+from certwright.operations.responsibility_matrix import responsibility_matrix
 from certwright.operations.take_sightings import Look, take_sightings
 from certwright.ports import Place
+from certwright.store.ledger import Change
 from certwright.store.rows import AuditEventRow
 from tests.operations.installed import issued, with_installation
 from tests.operations.test_take_sightings import CHAIN, ISSUING, LEAF, OTHER, certificate, seen
@@ -152,6 +155,28 @@ def test_who_may(database: Database) -> None:
 def test_what_makes_no_sense(wanted: Assignment) -> None:
     with pytest.raises(Malformed):
         wanted.check()
+
+
+def test_what_was_found_contradicts_nothing_and_is_nobodys(database: Database) -> None:
+    """It is no false alarm where records are checked, and in no number of what somebody answers for."""
+
+    async def body(context: Context) -> None:
+        own = await issued(context)
+        checked = check_records(context.database, context.snapshot, ADMINISTRATOR)
+        assert [one async for one in checked] == []
+        lines = await responsibility_matrix(context.database, ADMINISTRATOR, context.clock())
+        assert sum(line.live for line in lines if line.profile == own.profile) == 1
+        assert all(line.authority for line in lines)
+        await assign_owner(context, ADMINISTRATOR, [await reference(context, LEAF)], ADOPTED)
+        lines = await responsibility_matrix(context.database, ADMINISTRATOR, context.clock())
+        assert [line.live for line in lines if (line.team, line.authority) == ("web", "")] == [1]
+        row = await certificate(context, OTHER)
+        hidden = row._replace(subject="CN=other")
+        await context.ledger.commit(Change(replaced=[(row, hidden)]))
+        [wrong] = [one async for one in check_records(context.database, context.snapshot, ADMINISTRATOR)]
+        assert wrong.text.endswith("disagree: subject")
+
+    with_found(database, body)
 
 
 def test_one_tells_where_it_was_seen_and_who_signed_it(database: Database) -> None:

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from certwright.core.decoded import Standing
+from certwright.core.standing import Standing
 from certwright.operations.context import Context
 from certwright.operations.take_sightings import Look, Taken, take_sightings
 from certwright.ports import Place, Sighting

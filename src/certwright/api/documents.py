@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from ..core.decoded import Standing
 from ..core.documents import Fields
 from ..core.errors import Malformed
 from ..core.moments import read_moment
 from ..core.responsibility import Assignment
 from ..core.revocation import Reason, parse_reason
+from ..core.standing import Standing
 from ..operations.list_certificates import CertificateFilter
 
 BODY_OCTETS_MAX = 128 * 1024

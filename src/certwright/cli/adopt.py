@@ -42,8 +42,8 @@ def adopt(
 
     From now on we answer for them: say who does, and what they are used in.
     """
-    from ..core.decoded import Standing
     from ..core.responsibility import Assignment
+    from ..core.standing import Standing
 
     wanted = Assignment(
         named(team), named(owner), frozenset(tag or ()), frozenset(), named(environment), Standing.ADOPTED
@@ -63,8 +63,8 @@ def ignore(
 
     They stay in the inventory, are found by standing:ignored, and can be adopted later.
     """
-    from ..core.decoded import Standing
     from ..core.responsibility import Assignment
+    from ..core.standing import Standing
 
     _change(session, certificate or [], query, Assignment(standing=Standing.IGNORED, reason=reason), dry_run)
 

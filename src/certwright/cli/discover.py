@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,7 +75,11 @@ def discover(
 
 
 def _source(targets: list[str]) -> str:
-    return "files" if all(target.startswith(("/", "./", "../", "~")) for target in targets) else "network"
+    """Paths, and configurations of servers (`nginx:/etc/nginx/nginx.conf`), are of files."""
+    return "files" if all(_OF_FILES.match(target) for target in targets) else "network"
+
+
+_OF_FILES = re.compile(r"(?:[a-z]+:)?/|\.{1,2}/|~")
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -67,7 +67,6 @@ class PortRule:
     on_loopback: int = 0
 
 
-STATUS_PORTS = (80, 443, 8080)
 PORTS = (PortRule(Purpose.HTTP_01, 80), PortRule(Purpose.HTTP_01, 443), PortRule(Purpose.TLS_ALPN_01, 443))
 EMBEDDED_PORTS = (
     PortRule(Purpose.HTTP_01, 80, on_loopback=5002),

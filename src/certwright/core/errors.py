@@ -35,6 +35,14 @@ class Malformed(CertwrightError):
     status = 400
 
 
+class BadQuery(Malformed):
+    """A search that cannot be read. `column`, from 1, is where."""
+
+    def __init__(self, column: int, problem: str) -> None:
+        super().__init__(f"query, column {column}: {problem}")
+        self.column = column
+
+
 class Unauthenticated(CertwrightError):
     status = 401
 

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from .audit import JsonValue
-from .decoded import Standing
 from .lifetimes import TLS_SCHEDULE, days_of, lifetime_of
 from .names import Identifier, IdentifierKind
+from .standing import Standing
 
 EXPIRING, EXPIRING_SOON = timedelta(days=30), timedelta(days=7)
 SUPERSEDED = timedelta(days=1)

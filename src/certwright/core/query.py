@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from .errors import Malformed
+from .errors import BadQuery
 from .query_fields import FIELDS, SYNONYMS, Days, Field, Span, Unreadable, Value, escaped, read_value
 
 CHARACTERS_MAX, TERMS_MAX, DEPTH_MAX = 1000, 40, 8
@@ -23,14 +23,6 @@ _WORD = re.compile(r'[^\s()"]+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _NUMBER = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})+|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*|.*://.*")
 """A serial number, fingerprint, address or URI: what has a colon and no field before it."""
-
-
-class BadQuery(Malformed):
-    """`column`, from 1, is where it cannot be read on."""
-
-    def __init__(self, column: int, problem: str) -> None:
-        super().__init__(f"query, column {column}: {problem}")
-        self.column = column
 
 
 @dataclass(frozen=True, slots=True)

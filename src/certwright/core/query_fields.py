@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from .decoded import Standing
 from .documents import duration
+from .standing import Standing
 
 STATUSES = ("live", "expiring", "expired", "revoked", "hold")
 YES, NO = "yes", "no"

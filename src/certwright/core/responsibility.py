@@ -11,8 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from .access import Actor, Role, Subject, Verb, check_tag, covers, may, require
-from .decoded import Standing
 from .errors import Conflict, Forbidden, Malformed
+from .standing import Standing
 
 TAGS_MAX = 20
 """Tags of one certificate."""

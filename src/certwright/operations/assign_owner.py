@@ -13,9 +13,9 @@ from datetime import datetime
 
 from ..core.access import Actor, Subject, Verb
 from ..core.audit import Event, EventKind, JsonValue
-from ..core.decoded import Standing
 from ..core.errors import Conflict, Forbidden, Malformed, Moved, TooLarge
 from ..core.responsibility import Assignment, assigned, require_to_assign, standing_after
+from ..core.standing import Standing
 from ..store.ledger import Change
 from ..store.rows import CertificateRow, CertificateTagRow
 from .context import Context

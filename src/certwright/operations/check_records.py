@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from cryptography import x509
@@ -11,12 +11,14 @@ from cryptography import x509
 from ..core import keys
 from ..core.access import Actor, Subject, Verb, require
 from ..core.crl import shard_of
+from ..core.decoded import Decoded, decode
 from ..core.distinguished_name import name_from_x509
 from ..core.errors import CertwrightError
 from ..core.general_names import decode_general_name
 from ..core.names import reversed_name
+from ..core.standing import Standing
 from ..store.databases import Database
-from ..store.rows import CertificateNameRow, CertificateRow, StatusChangeRow
+from ..store.rows import CertificateNameRow, CertificateRow, StatusChangeRow, columns_of
 from ..store.snapshot import Snapshot
 from .check_issuance import NOT_JUDGED, Contradiction, signed_by, signer_of
 from .walk_certificates import Progress, walk_certificates
@@ -91,6 +93,8 @@ def _differences(row: CertificateRow, der: bytes | None, others: _Others) -> lis
         return ["the certificate itself is missing"]
     if hashlib.sha256(der).digest() != row.fingerprint:
         return ["fingerprint"]
+    if row.standing != Standing.ISSUED:
+        return _differences_of_others(row, der, others)
     certificate = x509.load_der_x509_certificate(der)
     public_key: Any = certificate.public_key()
     pairs = {
@@ -105,6 +109,18 @@ def _differences(row: CertificateRow, der: bytes | None, others: _Others) -> lis
     }
     wrong = [name for name, (stored, signed) in pairs.items() if stored != signed]
     return wrong + _wrong_issuance(row, certificate, others) + _wrong_status(row, others.changes.get(row.id))
+
+
+def _differences_of_others(row: CertificateRow, der: bytes, others: _Others) -> list[str]:
+    """Of a certificate that was found: it is as it was read, and none of ours."""
+    decoded = decode(der)
+    columns = {one.name for one in fields(Decoded)} & set(columns_of(CertificateRow))
+    wrong = sorted(name for name in columns if getattr(row, name) != getattr(decoded, name))
+    if others.names.get(row.id, []) != [(one.kind, one.value, reversed_name(one)) for one in decoded.names]:
+        wrong.append("names")
+    if row.generation_id is not None or signer_of(others.snapshot, x509.load_der_x509_certificate(der)):
+        wrong.append("standing")
+    return wrong + _wrong_status(row, others.changes.get(row.id))
 
 
 def _alternative_names(certificate: x509.Certificate) -> list[Name]:

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..core.access import EVERYTHING
 from ..core.audit import EventKind
-from ..core.decoded import Standing
 from ..core.revocation import Reason
+from ..core.standing import Standing
 from ..store.ledger import Change
 from ..store.people_rows import OverviewRow
 from .context import Context

@@ -22,7 +22,6 @@ from ..core.access import (
 from ..core.approval import Granted
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.crl import shard_of
-from ..core.decoded import Standing
 from ..core.errors import CertwrightError, Reason, Reconfigured, Refused
 from ..core.issuer import Issuer
 from ..core.keys import SIGNATURES
@@ -32,6 +31,7 @@ from ..core.policy import EVERYTHING, Approved, EndpointPolicy, evaluate
 from ..core.profile import Profile
 from ..core.request import CertificateRequest
 from ..core.second_person import Kind
+from ..core.standing import Standing
 from ..core.template import fast_tbs
 from ..store.guarded_rows import Absent
 from ..store.ledger import Change

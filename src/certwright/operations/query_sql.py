@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..core.decoded import Standing
 from ..core.errors import Malformed
 from ..core.names import IdentifierKind, parse_identifier
 from ..core.query import All, Either, Not, Query, Term, Text, bounds
@@ -25,6 +24,7 @@ from ..core.query_fields import (
     Span,
 )
 from ..core.revocation import Reason
+from ..core.standing import Standing
 
 SOON = timedelta(days=30)
 DIGITS_LEAST = 4

@@ -26,6 +26,7 @@ from .attestation import (
 )
 from .context import Context
 from .list_certificates import filter_condition
+from .responsibility_matrix import MANAGED
 from .tell import add_notices, people_of, teams_of
 
 CHUNK = 500
@@ -58,7 +59,8 @@ async def _next_certificates(context: Context, row: AttestationCampaignRow) -> l
     [(after,)] = await context.database.query(last, row.id)
     text, values = filter_condition(context.database, read_filter(row.selected), context.clock())
     condition = (
-        f'({text}) AND "revoked_at" IS NULL AND "not_after" > ? AND "id" > ? ORDER BY "id" LIMIT {CHUNK}'
+        f'({text}) AND {MANAGED} AND "revoked_at" IS NULL AND "not_after" > ? AND "id" > ? '
+        f'ORDER BY "id" LIMIT {CHUNK}'
     )
     place = LEAST if after is None else after
     return await context.database.select(CertificateRow, condition, *values, row.opened_at, place)

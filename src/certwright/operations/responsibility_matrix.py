@@ -1,4 +1,5 @@
-"""Who answers for how many certificates that hold: by team, owner, profile and authority."""
+"""Who answers for how many certificates that hold, by team, owner, profile and authority. They are those that
+we have issued or adopted: what was found is nobody's until then."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from .list_certificates import scope_condition
 
 LINES_MAX = 10_000
 EXPIRING = timedelta(days=30)
+MANAGED = """"standing" NOT IN ('found', 'ignored')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ async def responsibility_matrix(
     columns = '"team", "owner", "profile", "authority"'
     rows = await database.query(
         f'SELECT {columns}, count(*), sum(CASE WHEN "not_after" < ? THEN 1 ELSE 0 END) FROM "certificate" '
-        f'WHERE "not_after" > ? AND "revoked_at" IS NULL AND ({seen}) '
+        f'WHERE "not_after" > ? AND "revoked_at" IS NULL AND {MANAGED} AND ({seen}) '
         f"GROUP BY {columns} ORDER BY {columns} LIMIT {LINES_MAX + 1}",
         now + within,
         now,

@@ -24,7 +24,7 @@ from .list_certificates import scope_condition
 from .query_sql import SOON, QuerySql, Sql, all_of, held, tagged
 
 PAGE = 50
-FEW = 2_000
+FEW = 1_000
 LOOK = 4_000
 NEWEST, EXPIRES, EXPIRES_LAST = "newest", "expires", "-expires"
 ORDERS = {

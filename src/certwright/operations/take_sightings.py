@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..core.decoded import Decoded, Standing, decode
+from ..core.decoded import Decoded, decode
 from ..core.errors import Conflict, Malformed
 from ..core.names import reversed_name
 from ..core.sightings import KnownPlace, check_chain, facts_text, problem_line
+from ..core.standing import Standing
 from ..ports import Sighting
 from ..store.among import among, chunks
 from ..store.changed_rows import Mark

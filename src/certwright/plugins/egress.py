@@ -1,4 +1,5 @@
-"""The one way out: whatever Certwright dials or fetches from a stranger goes through `connect` or `fetch`.
+"""The one way out: what Certwright dials or fetches from a stranger goes through `connect` or `fetch`. The
+network scanner alone (`discovery/sweep.py`) dials by itself, and asks `check_address` for each address.
 
 A name is resolved once; every address is checked against the policy; the connection goes to that very
 address, so that a second answer of the DNS changes nothing. Each redirect is checked again from the start.

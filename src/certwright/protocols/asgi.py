@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ..core.errors import (
+    BadQuery,
     CertwrightError,
     Refused,
     SecondPersonNeeded,
@@ -20,7 +21,6 @@ from ..core.errors import (
     Unavailable,
     WrongMethod,
 )
-from ..core.query import BadQuery
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -24,7 +24,6 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ..core.egress import STATUS_PORTS
 from ..core.errors import Malformed
 from .addresses import LOCALHOST, ListenAddress, default_url
 from .discovery_settings import Discovery
@@ -67,7 +66,7 @@ class Egress(Table):
     allow: Networks = Field((), description="Networks to open although they are private or reserved.")
     deny: Networks = Field((), description="Networks never to reach. Wins over everything.")
     status_ports: Ports = Field(
-        STATUS_PORTS, max_length=32, description="Ports at which CRLs of other authorities are fetched."
+        (80, 443, 8080), max_length=32, description="Ports at which CRLs of other authorities are fetched."
     )
 
 

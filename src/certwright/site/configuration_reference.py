@@ -88,7 +88,7 @@ def _default(field: FieldInfo) -> str:
     if value in ((), {}):
         return "none"
     if type(value) is tuple:
-        return f"`{', '.join(value)}`"
+        return f"`{', '.join(map(str, value))}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value}`"

@@ -2,10 +2,12 @@
 
 import base64
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from cryptography.utils import CryptographyDeprecationWarning
 from pydantic import TypeAdapter, ValidationError
 
 from ..core.audit import shown
@@ -17,6 +19,9 @@ from ..ports import DISCOVERY_SOURCES, DiscoverySource
 from .configuration import Configuration
 from .discovery_settings import SYSTEM_BUNDLE
 from .outside import egress_policy, resolver_settings
+
+# others' certificates have serial numbers that are not positive, trusted roots too: no news to anybody here
+warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
 
 
 def source_opener(configuration: Configuration) -> OpenSource:

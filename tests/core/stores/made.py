@@ -1,5 +1,6 @@
 """A chain with its key, and files of it made by `cryptography`."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cache
 
@@ -88,3 +89,16 @@ def greedy(rounds: int) -> bytes:
     safes = der.tlv(0xA0, der.octet_string(der.sequence()))
     content = der.sequence(der.object_identifier("1.2.840.113549.1.7.1"), safes)
     return der.sequence(der.integer(3), content, code)
+
+
+def jks(certificate: bytes, alias: str = "root") -> bytes:
+    """A store of Java with one certificate, under the password of nothing."""
+    name, kind = alias.encode(), b"X.509"
+    entry = b"".join(
+        (
+            *((2).to_bytes(4, "big"), len(name).to_bytes(2, "big"), name, bytes(8)),
+            *(len(kind).to_bytes(2, "big"), kind, len(certificate).to_bytes(4, "big"), certificate),
+        )
+    )
+    octets = b"\xfe\xed\xfe\xed" + (2).to_bytes(4, "big") + (1).to_bytes(4, "big") + entry
+    return octets + hashlib.sha1(b"Mighty Aphrodite" + octets).digest()

@@ -1,13 +1,15 @@
 """Key stores made by keytool, and what is made of changed ones."""
 
+from pathlib import Path
+
 import pytest
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core.stores.reading import read_store
-from certwright.core.stores.values import Entry, Store, StoredKey
-from tests.core.stores.made import chain, digest, pem
+from certwright.core.stores.values import Entry, Store, StoredKey, StoreFormat
+from tests.core.stores.made import chain, digest, jks, pem
 from tests.real import keytool
 
 TYPES = ("JKS", "JCEKS", "PKCS12", "BCFKS")
@@ -71,6 +73,21 @@ def test_entries_before_an_end_that_is_too_early_are_told(stores: dict[str, byte
     first, cut = read(whole[:-40]).entries
     assert first.chain
     assert cut.problem.startswith("the jks ends too early, at octet ")
+
+
+def test_what_follows_a_secret_key_is_told_to_be_unread(tmp_path: Path) -> None:
+    store = tmp_path / "secret.jceks"
+    keytool.keytool(store, "JCEKS", "-genseckey", "-alias", "secret", "-keyalg", "AES", "-keysize", "256")
+    (entry,) = read(store.read_bytes(), keytool.PASSWORD).entries
+    assert entry.problem == "a secret key, whose end is not marked; what follows it is not read"
+
+
+def test_a_store_that_is_made_by_the_description_alone() -> None:
+    assert read(jks(ROOT.der), "") == Store(StoreFormat.JKS, (Entry("root", (ROOT.der,)),), intact=True)
+    assert not read(jks(ROOT.der), "other").intact
+    (entry,) = read(jks(b"no certificate")).entries
+    assert entry.name == "root"
+    assert entry.problem
 
 
 def test_a_store_of_too_many_entries_is_refused() -> None:

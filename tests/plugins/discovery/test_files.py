@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certwright.core.errors import Malformed
+from certwright.core.sightings import facts_text
 from certwright.core.stores.values import ROUNDS_MAX
 from certwright.plugins.discovery.file_system import in_order, parents
 from certwright.plugins.discovery.files import FilesSettings, FilesSource
@@ -165,6 +166,14 @@ def test_what_may_not_be_read_is_told(nobody: Path) -> None:
     }
 
 
+def test_a_file_that_somebody_has_named_must_hold_a_certificate(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("hello")
+    assert problems(sightings(tmp_path / "notes")) == {
+        f"{tmp_path}/notes": "no certificate or key in it can be read"
+    }
+    assert sightings(tmp_path) == sightings(tmp_path / "note*") == {}
+
+
 def test_links_are_followed_once_and_not_round(tmp_path: Path) -> None:
     """`live` as certbot makes it; links of c_rehash tell of nothing that is not told already."""
     (tmp_path / "archive").mkdir()
@@ -287,6 +296,17 @@ def test_what_a_configuration_serves_is_told_with_the_file(nginx: Path) -> None:
     }
 
 
+def test_what_is_told_of_servers_is_bounded(tmp_path: Path) -> None:
+    """As everything that is kept of a sighting is."""
+    (tmp_path / "www.pem").write_bytes(pem(SERVER))
+    names = " ".join(f"name-{number}.example.test" for number in range(900))
+    site = f"server {{ listen 443 ssl; server_name {names}; ssl_certificate {tmp_path}/www.pem; }}\n"
+    (tmp_path / "nginx.conf").write_text(f"http {{ {site * 20} }}")
+    (found,) = sightings(f"nginx:{tmp_path}/nginx.conf").values()
+    assert 1 < len(found.facts["serves"]) < 20  # type: ignore[arg-type]
+    assert facts_text(found.facts)
+
+
 def test_the_named_entry_of_a_store_serves(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "store").write_bytes(p12("Web"))
@@ -315,6 +335,10 @@ def test_odd_names_of_files_are_told_in_letters_that_can_be_seen(tmp_path: Path)
     with open(path, "wb") as file:
         file.write(pem(SERVER))
     assert set(sightings(tmp_path)) == {f"{tmp_path}/a\\udcff\\n.pem"}
+    (tmp_path / "b.pem").write_bytes(pem(ROOT))
+    cursors = [one.cursor for one in look(tmp_path) if isinstance(one, Progress) and one.done == 1]
+    assert "".join(cursors).encode()
+    assert set(sightings(tmp_path, after=cursors[0])) == {f"{tmp_path}/b.pem"}
 
 
 @given(st.text(), st.text())
@@ -371,9 +395,9 @@ def _bad(folder: Path) -> dict[Path, tuple[bytes, ...]]:
 
 
 def _slow(folder: Path) -> dict[Path, tuple[bytes, ...]]:
-    """Stores that ask for nearly as much as they may."""
-    for number in range(20):
-        (folder / f"{number}.p12").write_bytes(greedy(ROUNDS_MAX))
+    """Stores that ask for much, each."""
+    for number in range(50):
+        (folder / f"{number}.p12").write_bytes(greedy(ROUNDS_MAX // 10))
     return {}
 
 

@@ -227,6 +227,17 @@ def files_left(count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def test_further_names_keep_the_pace_as_well(tmp_path: Path) -> None:
+    names = tuple(f"host-{number}.example.test" for number in range(20))
+    with s_server(present(tmp_path / "chain")) as port:
+        begun = time.monotonic()
+        seen = asyncio.run(
+            sightings("127.0.0.1", ports=str(port), names=names, network_per_second=20.0, jitter=0)
+        )
+        assert time.monotonic() - begun > 0.9
+    assert [one.place.name for one in seen] == ["", *names]
+
+
 def test_where_files_are_scarce_it_goes_on_with_fewer(tmp_path: Path) -> None:
     async def body(port: int) -> None:
         with files_left(10):

@@ -71,11 +71,11 @@ def talk(look: Look, answer: Callable[[bytes], bytes]) -> list[bytes]:
 # -- made up ---------------------------------------------------------------------------------------
 
 
-def message(kind: Kind, body: bytes) -> bytes:
+def message(kind: int, body: bytes) -> bytes:
     return bytes((kind,)) + vector(3, body)
 
 
-def extension(kind: Extension, content: bytes) -> bytes:
+def extension(kind: int, content: bytes) -> bytes:
     return kind.to_bytes(2, "big") + vector(2, content)
 
 

@@ -165,6 +165,13 @@ def test_a_signature_of_another_key_proves_nothing(presented: Presented) -> None
     assert seen_of(look).proved is False
 
 
+def test_a_scheme_that_is_not_known_proves_nothing(presented: Presented) -> None:
+    look, server = made_up_1_3(Ask(prove=True))
+    verify = message(Kind.CERTIFICATE_VERIFY, b"\xfe\x03" + vector(2, b"signature"))
+    look.feed(server.sealed(0, NO_EXTENSIONS + certificate_1_3(presented.chain[0]) + verify))
+    assert seen_of(look).proved is None
+
+
 @pytest.mark.parametrize("scheme", [b"\x04\x03", b"\x08\x07", b"\xff\xff"])
 def test_what_is_no_certificate_proves_nothing(scheme: bytes) -> None:
     look, server = made_up_1_3(Ask(prove=True))
@@ -277,6 +284,8 @@ def test_a_server_asks_for_another_hello_once() -> None:
     look.begin()
     said = look.feed(clear(asked))
     assert b"a cookie" in said
+    # RFC 8446 section 5.1, and Go's crypto/tls takes no other: only the first record may say TLS 1.0
+    assert said.startswith(record(Content.CHANGE_CIPHER_SPEC, TLS_1_2, b"\x01") + b"\x16\x03\x03")
     with pytest.raises(TlsFault, match="twice"):
         look.feed(clear(asked))
 
@@ -336,7 +345,7 @@ def test_no_encrypted_octets_make_it_fall(presented: Presented, data: st.DataObj
     look, server = made_up_1_3(Ask(prove=True))
     verify = message(Kind.CERTIFICATE_VERIFY, b"\x04\x03" + vector(2, b"signature"))
     flight = NO_EXTENSIONS + certificate_1_3(presented.chain[0]) + verify
-    kind = data.draw(st.sampled_from([*Content, 0, 99]))
+    kind = data.draw(st.sampled_from([20, 21, 22, 23, 0, 99]))
     _feed(look, server.sealed(0, mutated(data.draw, flight), kind))
 
 

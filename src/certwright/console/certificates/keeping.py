@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from ...core.access import Verb
-from ...core.decoded import Standing
 from ...core.errors import CertwrightError, NotFound
 from ...core.responsibility import REASON_MAX, Assignment
+from ...core.standing import Standing
 from ...operations.assign_owner import assign_owner
 from ...operations.shown import require_page
 from ..acting import actor_of, run

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ...core.access import Actor, Subject, Verb
-from ...core.decoded import Standing
 from ...core.errors import CertwrightError, NotFound, SecondPersonNeeded
 from ...core.extensions import PURPOSES
 from ...core.pem import pem
 from ...core.revocation import REASONS_TO_ASK_FOR, Reason, parse_reason
+from ...core.standing import Standing
 from ...operations.bridge import bridge
 from ...operations.context import Context
 from ...operations.find_certificate import subject_of

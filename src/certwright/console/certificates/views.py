@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ...core.decoded import Standing
-from ...core.errors import Malformed, NotFound
-from ...core.query import BadQuery, Text
+from ...core.errors import BadQuery, Malformed, NotFound
+from ...core.query import Text
 from ...core.query_fields import FIELDS
 from ...core.responsibility import Assignment
 from ...core.revocation import REASONS_TO_ASK_FOR, parse_reason
+from ...core.standing import Standing
 from ...core.tables import csv_line
 from ...operations.assign_owner import assign_owner
 from ...operations.bridge import bridge

@@ -5,9 +5,9 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ...core.decoded import Standing
 from ...core.profile import Profile
 from ...core.revocation import Reason
+from ...core.standing import Standing
 from ...store.rows import CertificateRow
 
 PURPOSES = {

@@ -31,7 +31,7 @@ def matrix(request: HttpRequest) -> HttpResponse:
     rows = [Row(line, _address(line)) for line in _lines(request)]
     unowned = sum(row.line.live for row in rows if not (row.line.team or row.line.owner))
     facts = {"rows": rows, "unowned": unowned, "live": sum(row.line.live for row in rows)}
-    nobodys = urlencode({"status": "live", "team": "-", "owner": "-"})
+    nobodys = urlencode({"q": "managed:yes", "status": "live", "team": "-", "owner": "-"})
     facts["unowned_address"] = f"{reverse('certificates')}?{nobodys}"
     return render(request, "notices/responsibility.html", facts)
 
@@ -50,6 +50,6 @@ def _lines(request: HttpRequest) -> list[Line]:
 
 
 def _address(line: Line) -> str:
-    filters = {"status": "live", "team": line.team or "-", "owner": line.owner or "-"}
+    filters = {"q": "managed:yes", "status": "live", "team": line.team or "-", "owner": line.owner or "-"}
     filters |= {name: value for name in ("profile", "authority") if (value := getattr(line, name))}
     return f"{reverse('certificates')}?{urlencode(filters)}"

@@ -17,7 +17,7 @@ from .chains import unique
 from .encryption import HMACS, PBKDF2, SCRYPT, Password, authenticated, derive_code_key, openings
 from .outline import outline
 from .private_keys import read_encrypted
-from .values import ENTRIES_MAX, Effort, Entry, Store, StoreFormat
+from .values import CHAIN_MAX, ENTRIES_MAX, Effort, Entry, Store, StoreFormat
 
 _PBES2 = "1.2.840.113549.1.5.13"
 _CERTIFICATE, _KEY, _PROTECTED_KEY = 0, 1, 3
@@ -105,4 +105,6 @@ def _with_key(name: str, content: bytes, passwords: Sequence[Password], effort: 
     encrypted, certificates, chain = parts.whole(der.SEQUENCE), parts.inside(), []
     while not certificates.at_end():
         chain.append(outline(certificates.whole()).der)
+        if len(chain) > CHAIN_MAX:
+            raise TooLarge(f"a chain of more than {CHAIN_MAX} certificates")
     return Entry(name, tuple(chain), read_encrypted(encrypted, _for(_KEYS, passwords), effort))

@@ -13,12 +13,11 @@ from ..errors import Malformed, TooLarge
 from .chains import unique
 from .encryption import Password
 from .outline import outline
-from .values import CERTIFICATE_OCTETS_MAX, ENTRIES_MAX, Entry, Store, StoredKey, StoreFormat
+from .values import CERTIFICATE_OCTETS_MAX, CHAIN_MAX, ENTRIES_MAX, Entry, Store, StoredKey, StoreFormat
 
 _MAGIC = {b"\xfe\xed\xfe\xed": StoreFormat.JKS, b"\xce\xce\xce\xce": StoreFormat.JCEKS}
 _DIGEST_OCTETS = 20
 _PHRASE = b"Mighty Aphrodite"
-_CHAIN_MAX = 100
 _KEY, _CERTIFICATE, _SECRET = 1, 2, 3
 
 
@@ -50,16 +49,14 @@ def _entry(reader: "_Fields", version: int) -> list[Entry]:
     if tag == _KEY:
         reader.take(reader.number(4))
         count = reader.number(4)
-        if count > _CHAIN_MAX:
-            raise Malformed(f"a chain of {count} certificates; at most {_CHAIN_MAX} are read")
+        if count > CHAIN_MAX:
+            raise Malformed(f"a chain of {count} certificates; at most {CHAIN_MAX} are read")
         chain = [reader.certificate(version) for _ in range(count)]
         return [_told(alias, chain, StoredKey("", True))]
     if tag == _CERTIFICATE:
         return [_told(alias, [reader.certificate(version)], None)]
-    if tag == _SECRET and reader.format is StoreFormat.JCEKS:
-        reader.serialized()
-        return []
-    raise Malformed(f"an entry of kind {tag} is not read here; what follows it is not known")
+    what = "a secret key" if tag == _SECRET else f"an entry of kind {tag}"
+    raise Malformed(f"{what}, whose end is not marked; what follows it is not read")
 
 
 def _told(alias: str, chain: Sequence[bytes], key: StoredKey | None) -> Entry:
@@ -118,7 +115,3 @@ class _Fields:
         if size > CERTIFICATE_OCTETS_MAX:
             raise Malformed(f"a certificate of {size} octets; at most {CERTIFICATE_OCTETS_MAX} are read")
         return self.take(size)
-
-    def serialized(self) -> None:
-        """Past one serialized object."""
-        raise Malformed("a secret key of Java; what follows it is not read")

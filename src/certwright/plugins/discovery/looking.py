@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ...core.audit import JsonValue
+from ...core.errors import Malformed
 from ...core.server_configurations.loading import Served
 from ...core.server_configurations.reading import check_software, read_configuration
 from ...core.stores.outline import outline
@@ -22,8 +24,9 @@ from .walking import Exclusions, Walk, check_path
 KIND = "file"
 Event = Sighting | Progress
 NAME_MAX = 1024
-SERVES_MAX = 100
-"""So many servers that serve with one file are told."""
+SERVES_OCTETS_MAX = 32 * 1024
+SERVED_NAMES_MAX = 100
+"""Of one server; a fact is no copy of the configuration."""
 _SOFTWARE = re.compile(r"[a-z]+:(?=/)")
 PROBLEM_MAX = 300
 ALIVE_SECONDS = 0.8
@@ -64,8 +67,19 @@ def parse_plan(scope: Scope) -> Plan:
     configurations = tuple((software, check_path(path)) for software, _, path in parts)
     for software, _ in configurations:
         check_software(software)
-    after = scope.after and check_path(scope.after)
-    return Plan(targets, configurations, Exclusions(scope.exclude), after)
+    return Plan(targets, configurations, Exclusions(scope.exclude), check_cursor(scope.after))
+
+
+def check_cursor(cursor: str) -> str:
+    """Raises Malformed for what is no path as `visible` writes it."""
+    if cursor and not (cursor.startswith("/") and cursor.isprintable()):
+        raise Malformed(f"{cursor[:100]!r} is no cursor of this source")
+    return cursor
+
+
+def _in_order(path: str) -> tuple[str, ...]:
+    """A key to sort by: what is in a folder comes right after it. A cursor sorts as its path does."""
+    return in_order(visible(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +167,15 @@ class Look:
             await self._configuration(software, root)
         await self._walk.run((*self._plan.targets, *self._served))
         self._tell_what_is_missing()
-        for seen in sorted(self._walk.found.values(), key=lambda one: in_order(one.path)):
+        for _, seen in sorted(self._walk.found.items()):
             await self._learn(seen)
         after = self._plan.after
-        paths = sorted({*self._known.tell, *self._walk.problems}, key=in_order)
+        paths = sorted({*self._known.tell, *self._walk.problems}, key=_in_order)
         for number, path in enumerate(paths, 1):
-            if not after or in_order(path) > in_order(after):
+            if not after or _in_order(path) > in_order(after):
                 for sighting in await self._told(path):
                     yield sighting
-                self._progress = Progress(number, len(paths), path)
+                self._progress = Progress(number, len(paths), visible(path))
                 yield self._progress
         self._progress = Progress(len(paths), len(paths), self._progress.cursor)
         yield self._progress
@@ -201,7 +215,7 @@ class Look:
 
     async def _read(self, seen: Seen) -> tuple[Store | None, str]:
         """What is in a file; or why that is not known, where a certificate must be in it."""
-        must = seen.path.rpartition(".")[2].lower() in MUST_HOLD
+        must = seen.path in self._walk.named or seen.path.rpartition(".")[2].lower() in MUST_HOLD
         try:
             octets = await self._octets(seen)
             store = await asyncio.to_thread(read_store, octets, self._passwords)
@@ -233,7 +247,7 @@ class Look:
         holder = _KeyFile(seen, entry.key) if entry.key else None
         serves = [one for one in self._served.get(seen.path, ()) if _is_meant(one, entry)]
         if serves:
-            facts["serves"] = [_serves_fact(one) for one in serves[:SERVES_MAX]]
+            facts["serves"] = _serves_facts(serves)
         if holder is None and entry.chain:
             holder = self._known.key_for(seen, entry.chain[0]) or self._known.closed_key(serves)
         elif holder is not None and not entry.chain and self._is_told(holder):
@@ -287,10 +301,20 @@ def _is_meant(served: Served, entry: Entry) -> bool:
     return bool(entry.chain) and (entry.name == "" or entry.key is not None)
 
 
-def _serves_fact(served: Served) -> JsonValue:
-    fact = {"software": served.software, "configuration": place_name(served.place)}
-    words = {"names": served.names, "listen": served.listen}
-    return fact | {name: [place_name(one) for one in told] for name, told in words.items() if told}
+def _serves_facts(serves: Sequence[Served]) -> list[JsonValue]:
+    """The servers that a fact has room for."""
+    told: list[JsonValue] = []
+    left = SERVES_OCTETS_MAX
+    for one in serves:
+        fact: dict[str, JsonValue] = {"software": one.software, "configuration": place_name(one.place)}
+        for name, words in (("names", one.names), ("listen", one.listen)):
+            if words:
+                fact[name] = [place_name(word) for word in words[:SERVED_NAMES_MAX]]
+        left -= len(json.dumps(fact))
+        if left < 0:
+            break
+        told.append(fact)
+    return told
 
 
 def _is_about_pem(store: Store | None) -> bool:
@@ -300,7 +324,7 @@ def _is_about_pem(store: Store | None) -> bool:
 
 def place_name(text: str) -> str:
     """A path or what is made of one, as a place can have it: with a digest in place of what is too much."""
-    name = _visible(text)
+    name = visible(text)
     if len(name) <= NAME_MAX:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()
@@ -309,9 +333,10 @@ def place_name(text: str) -> str:
 
 def one_line(text: str) -> str:
     """A problem as a sighting can have it."""
-    line = _visible(text)
+    line = visible(text)
     return line if len(line) <= PROBLEM_MAX else f"{line[: PROBLEM_MAX - 1]}\u2026"
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """With escapes for what cannot be printed: a name of a file may be any octets."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -15,12 +15,13 @@ Found = tuple[Address, ...] | Exception
 
 
 class Lookups:
-    """Tells each caller once. `running` look-ups are going on."""
+    """Tells each caller once. `running` look-ups are going on, for which `waiting` callers wait."""
 
     def __init__(self, resolver: Resolver, addresses_max: int) -> None:
         self._resolver = resolver
         self._addresses_max = addresses_max
         self._known: OrderedDict[str, Found] = OrderedDict()
+        self.waiting = 0
         self._waiting: dict[str, list[Callable[[Found], None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -32,10 +33,10 @@ class Lookups:
         """It may be told before this returns."""
         if host in self._known:
             told(self._known[host])
-        elif host in self._waiting:
-            self._waiting[host].append(told)
-        else:
-            self._waiting[host] = [told]
+            return
+        self.waiting += 1
+        self._waiting.setdefault(host, []).append(told)
+        if len(self._waiting[host]) == 1:
             task = asyncio.get_running_loop().create_task(self._look_up(host))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -50,6 +51,7 @@ class Lookups:
         if len(self._known) > NAMES_MAX:
             self._known.popitem(last=False)
         for told in self._waiting.pop(host):
+            self.waiting -= 1
             told(found)
 
     async def close(self) -> None:

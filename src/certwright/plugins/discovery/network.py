@@ -57,9 +57,9 @@ class NetworkSettings:
 
     `ports` are for targets that name none; `names` are asked for at addresses, after no name at all.
     `starttls` gives the protocol of a port. At most `concurrency` connections are open; `per_second` and
-    `network_per_second` bound those that begin, overall and in each /24 of IPv4 or /64 of IPv6; `jitter` is
-    the part of an interval by which it varies. `total_seconds` are for one place, from the connection on.
-    `prove` asks the server to show that it has the key of its certificate.
+    `network_per_second` bound the looks that begin, one for each server name, overall and in each /24 of IPv4
+    or /64 of IPv6; `jitter` is the part of an interval by which it varies. `total_seconds` are for one place
+    with all that is asked again. `prove` asks the server to show that it has the key of its certificate.
     """
 
     ports: str = PORTS

@@ -3,9 +3,12 @@
 import asyncio
 import base64
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from ipaddress import IPv4Address
+from socket import inet_ntoa
 from typing import Protocol
 
 from ...core.audit import JsonValue
@@ -52,13 +55,16 @@ class Manner:
 
 
 class Listener(Protocol):
-    """Whoever has begun probes. Both may be called before `start` returns."""
+    """Whoever has begun probes, and hears of them, be it before `start` returns."""
 
     def saw(self, sighting: Sighting) -> None: ...
 
     def ended(self, probe: "Probe", answered: bool, lack: str) -> None:
         """It is over. `answered` says whether the network let it through to something, `lack` what this
-        machine lacks; then nothing was seen, and it must begin anew."""
+        machine lacks; then it must go `back`."""
+
+    def paused(self, probe: "Probe") -> None:
+        """It has another name to ask for: start it again when the network's pace allows."""
 
     def failed(self, error: Exception) -> None:
         """Something is wrong with us."""
@@ -83,7 +89,9 @@ class Probe:
     )
 
     def __init__(self, item: Item, address: Address, manner: Manner, listener: Listener) -> None:
-        self.address, self._host = address, str(address)
+        self.address = address
+        # quicker than text of `ipaddress`, and the same
+        self._host = inet_ntoa(address.packed) if isinstance(address, IPv4Address) else str(address)
         self._loop = asyncio.get_running_loop()
         self._item, self._manner, self._listener = item, manner, listener
         self._names = self._names_to_ask()
@@ -94,36 +102,36 @@ class Probe:
         self._deadline = 0.0
 
     def start(self) -> None:
-        self._next_name()
+        """Ask for the next name."""
+        alpn = () if self._item.port in self._manner.starttls else self._manner.alpn
+        self._deadline = self._loop.time() + self._manner.total_seconds
+        self._fault = None
+        self._dial_with(Ask(self._names.popleft(), alpn, self._manner.prove))
 
-    def anew(self) -> "Probe":
-        """The same, not begun."""
-        return Probe(self._item, self.address, self._manner, self._listener)
+    def back(self) -> None:
+        """Let the next start ask for the same name again, as nothing came of it."""
+        self._names.appendleft(self._ask.name)
 
     def not_looked_at(self, problem: str) -> Sighting:
         """What is told of a place at which one may not look."""
-        self._ask = Ask(next(self._names))
+        self._ask = Ask(self._names[0])
         return self._sighting(problem=problem)
 
     def close(self) -> None:
         if self._dial:
             self._dial.close()
 
-    def _names_to_ask(self) -> Iterator[str]:
+    def _names_to_ask(self) -> deque[str]:
         host = self._item.host
         if isinstance(host, str) or self._item.name:
-            return iter((self._item.name or str(host),))
-        return iter(("", *self._manner.names))
+            return deque((self._item.name or str(host),))
+        return deque(("", *self._manner.names))
 
     def _next_name(self) -> None:
-        name = next(self._names, None)
-        if name is None:
+        if self._names:
+            self._listener.paused(self)
+        else:
             self._end()
-            return
-        alpn = () if self._item.port in self._manner.starttls else self._manner.alpn
-        self._deadline = self._loop.time() + self._manner.total_seconds
-        self._fault = None
-        self._dial_with(Ask(name, alpn, self._manner.prove))
 
     def _dial_with(self, ask: Ask) -> None:
         self._ask = ask

@@ -162,7 +162,7 @@ class Sweep:
         """Take the next item of the plan. False where there is none, or none may be taken now."""
         if self._next >= self._plan.total or len(self._delayed) >= DELAYED_MAX:
             return False
-        if self._lookups.running >= LOOKUPS_MAX:
+        if self._lookups.running >= LOOKUPS_MAX or self._lookups.waiting >= DELAYED_MAX:
             return False
         number, self._next = self._next, self._next + 1
         item = self._plan.item(number)
@@ -214,8 +214,10 @@ class Sweep:
             self._done(number)
             return
         self._allowed = True
+        self._wait(number, probe, self._pace.reserve(address, now))
+
+    def _wait(self, number: int, probe: Probe, moment: float) -> None:
         self._order += 1
-        moment = self._pace.reserve(address, now)
         heappush(self._delayed, _Delayed(moment, number, self._order, probe))
 
     def _begin(self, delayed: _Delayed, now: float) -> None:
@@ -228,6 +230,11 @@ class Sweep:
     def saw(self, sighting: Sighting) -> None:
         self._tell(sighting)
 
+    def paused(self, probe: Probe) -> None:
+        number = self._active.pop(probe)
+        self._wait(number, probe, self._pace.reserve(probe.address, self._loop.time()))
+        self._soon()  # before what it may be waiting for
+
     def ended(self, probe: Probe, answered: bool, lack: str) -> None:
         number = self._active.pop(probe)
         if lack:
@@ -239,13 +246,14 @@ class Sweep:
             self._soon()
 
     def _lacking(self, probe: Probe, number: int, lack: str) -> None:
-        """Go on with as many connections as there are, for a while; the probe begins anew."""
+        """Go on with as many connections as there are, for a while; the probe asks again."""
         if not self._active:
             self.failed(Unavailable(f"no connection can be opened from here: {lack}"))
             return
         self._concurrency = len(self._active)
-        self._order += 1
-        heappush(self._delayed, _Delayed(self._loop.time(), number, self._order, probe.anew()))
+        probe.back()
+        self._wait(number, probe, self._loop.time())
+        self._soon()
 
     def _done(self, number: int) -> None:
         self._open[number] -= 1

@@ -40,13 +40,15 @@ class Exclusions:
 
 @dataclass(slots=True)
 class Walk:
-    """One walk over some targets. `problems` gathers by path what is wrong on the way."""
+    """One walk over some targets. `problems` gathers by path what is wrong on the way; `named` are the files
+    that are targets themselves."""
 
     files: FileSystem
     exclusions: Exclusions
     files_max: int
     problems: dict[str, str] = field(default_factory=dict)
     found: dict[str, Seen] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
     _walked: set[str] = field(default_factory=set)
     _later: deque[Seen] = field(default_factory=deque)
 
@@ -71,8 +73,10 @@ class Walk:
             return
         if seen.kind is Kind.FOLDER:
             self._later.append(seen)
-        else:
-            self._add(seen)
+            return
+        self._add(seen)
+        if not wild:
+            self.named.add(path)
 
     async def _folder(self, folder: Seen) -> list[Seen]:
         """Look into a folder; gives the links in it that lead to others."""
@@ -104,6 +108,7 @@ class Walk:
 
     def _is_left_out(self, seen: Seen, linked: bool) -> bool:
         kernel = seen.path in KERNEL or (linked and any(one in KERNEL for one in parents(seen.real)))
+        kernel = kernel and seen.kind is not Kind.OTHER  # what is no file is told as such
         return kernel or self.exclusions.cover(seen.path, seen.real)
 
     def _add(self, seen: Seen) -> None:

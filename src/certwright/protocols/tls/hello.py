@@ -106,9 +106,10 @@ class Hello:
         return b"".join((self._before, random[:32], b"\x20", random[32:], self._after))
 
 
-def hello_record(message: bytes) -> bytes:
-    """In a record of the version that old servers take (RFC 8446 section 5.1)."""
-    return record(Content.HANDSHAKE, TLS_1_0, message)
+def hello_record(message: bytes, version: int = TLS_1_0) -> bytes:
+    """The first hello is in a record of the version that old servers take, the one after a HelloRetryRequest
+    in one of TLS 1.2 (RFC 8446 section 5.1)."""
+    return record(Content.HANDSHAKE, version, message)
 
 
 def _extensions(ask: Ask, shares: tuple[tuple[Group, bytes], ...], cookie: bytes) -> bytes:
@@ -159,7 +160,7 @@ def _padded(extensions: bytes, before: int) -> bytes:
     return extensions + _extension(Extension.PADDING, bytes(max(_PAD_TO - size - 4, 1)))
 
 
-def _extension(kind: Extension, content: bytes = b"") -> bytes:
+def _extension(kind: int, content: bytes = b"") -> bytes:
     return _two(kind) + vector(2, content)
 
 

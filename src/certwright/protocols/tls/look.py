@@ -12,7 +12,6 @@ from .hello import OFFERED_GROUPS, OFFERED_SUITES, Ask, Hello, Question, hello_r
 from .keys import SUITES_1_3, Decrypter, Shares, server_handshake_secret
 from .messages import (
     ServerHello,
-    group_name,
     read_alpn,
     read_certificate_verify,
     read_chain,
@@ -23,9 +22,11 @@ from .messages import (
     read_status,
 )
 from .proof import proved_1_3, proved_before
-from .registry import POST_QUANTUM, SUITES, TLS_1_2, TLS_1_3, VERSIONS, Content, Group, Kind
+from .registry import GROUP_NAMES, POST_QUANTUM, SUITES, TLS_1_2, TLS_1_3, VERSIONS, Content, Group, Kind
 from .wire import Alerts, Ended, Messages, Octets, Records, TlsFault, record, vector
 
+_WHOLE = Question.WHOLE
+_SUITES = {question: frozenset(suites) for question, suites in OFFERED_SUITES.items()}
 _CHANGE_CIPHER_SPEC = record(Content.CHANGE_CIPHER_SPEC, TLS_1_2, b"\x01")
 
 
@@ -84,7 +85,7 @@ class Look:
 
     def begin(self) -> bytes:
         """The first octets for the server."""
-        return self._say(self._first)
+        return hello_record(self._say(self._first))
 
     def feed(self, data: bytes) -> bytes:
         """Take octets from the server; gives what to send it. Raises TlsFault."""
@@ -118,7 +119,7 @@ class Look:
     def _say(self, hello: Hello) -> bytes:
         message = hello.message(self._random)
         self._transcript += message
-        return hello_record(message)
+        return message
 
     def _read(self, content: bytes, sealed: bool) -> None:
         for whole in self._messages.feed(content):
@@ -139,12 +140,12 @@ class Look:
 
     def _read_hello(self, whole: bytes) -> None:
         hello = self._hello = read_server_hello(whole[4:])
-        if hello.suite not in OFFERED_SUITES[self._ask.question]:
+        if hello.suite not in _SUITES[self._ask.question]:
             raise TlsFault(f"the server chose cipher suite 0x{hello.suite:04x}, which was not offered")
         if hello.version == TLS_1_3:
             self._read_hello_1_3(hello, whole)
             return
-        quantum = False if self._ask.question is Question.WHOLE else None
+        quantum = False if self._ask.question is _WHOLE else None
         self.seen = Seen(VERSIONS[hello.version], SUITES.get(hello.suite, ""), "", quantum, hello.alpn)
 
     def _read_hello_1_3(self, hello: ServerHello, whole: bytes) -> None:
@@ -162,8 +163,8 @@ class Look:
         shared = self._shares.secret(hello.group, hello.share)
         transcript = hashlib.new(suite.digest, self._transcript).digest()
         self._decrypter = Decrypter(suite, server_handshake_secret(suite, shared, transcript))
-        quantum = hello.group in POST_QUANTUM if self._ask.question is Question.WHOLE else None
-        self.seen = Seen(VERSIONS[TLS_1_3], SUITES[hello.suite], group_name(hello.group), quantum)
+        quantum = hello.group in POST_QUANTUM if self._ask.question is _WHOLE else None
+        self.seen = Seen(VERSIONS[TLS_1_3], SUITES[hello.suite], GROUP_NAMES[hello.group], quantum)
 
     def _retry(self, hello: ServerHello, whole: bytes, digest: str) -> None:
         """Answer a HelloRetryRequest (RFC 8446 sections 4.1.4 and 4.4.1), once."""
@@ -173,7 +174,8 @@ class Look:
         before = hashlib.new(digest, self._transcript).digest()
         self._transcript = bytes((Kind.MESSAGE_HASH,)) + vector(3, before) + whole
         share = (Group(hello.group), self._shares.share(hello.group).public)
-        self._answer += _CHANGE_CIPHER_SPEC + self._say(Hello(self._ask, (share,), hello.cookie))
+        again = self._say(Hello(self._ask, (share,), hello.cookie))
+        self._answer += _CHANGE_CIPHER_SPEC + hello_record(again, TLS_1_2)
 
     def _read_1_3(self, kind: int, whole: bytes) -> None:
         assert self.seen is not None
@@ -221,7 +223,7 @@ class Look:
         exchange = read_server_key_exchange(body, version, seen.cipher)
         if exchange is None:
             return
-        seen.group, seen.prime_bits = group_name(exchange.group), exchange.prime_bits
+        seen.group, seen.prime_bits = GROUP_NAMES.get(exchange.group, ""), exchange.prime_bits
         if self._ask.prove:
             signed = self._random[:32] + self._hello.random + exchange.signed
             seen.proved = proved_before(seen.chain[0], exchange.scheme, exchange.signature, signed)

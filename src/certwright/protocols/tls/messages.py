@@ -7,7 +7,7 @@ TLS 1.3, RFC 5246 section 7.4 for TLS 1.2 and what came before it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .registry import SSL_3, TLS_1_2, TLS_1_3, Extension, Group
+from .registry import SSL_3, TLS_1_2, TLS_1_3, Extension
 from .wire import Octets, TlsFault
 
 CHAIN_MAX = 32
@@ -179,11 +179,3 @@ def read_certificate_verify(body: bytes) -> tuple[int, bytes]:
     """Scheme and signature (RFC 8446 section 4.4.3)."""
     octets = Octets(body, "CertificateVerify")
     return octets.number(2), octets.vector(2)
-
-
-def group_name(group: int) -> str:
-    """IANA's name, empty for a group that was not offered."""
-    try:
-        return Group(group).name
-    except ValueError:
-        return ""

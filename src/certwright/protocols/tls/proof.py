@@ -13,8 +13,9 @@ from .registry import Scheme
 
 _CONTEXT_1_3 = b" " * 64 + b"TLS 1.3, server CertificateVerify\x00"
 
+_SHA1 = 2
 _HASHES: Mapping[int, hashes.HashAlgorithm] = {
-    2: hashes.SHA1(),  # noqa: S303
+    _SHA1: hashes.SHA1(),  # noqa: S303
     4: hashes.SHA256(),
     5: hashes.SHA384(),
     6: hashes.SHA512(),
@@ -60,10 +61,10 @@ def _verify(key: object, scheme: int, signature: bytes, signed: bytes) -> bool |
     """Raises InvalidSignature; `scheme` 0 is that of TLS 1.1 and before."""
     if isinstance(key, rsa.RSAPublicKey):
         return _verify_rsa(key, scheme, signature, signed)
-    digest = _BRAINPOOL.get(scheme) or _HASHES.get(scheme >> 8) or hashes.SHA1()  # noqa: S303
-    if isinstance(key, ec.EllipticCurvePublicKey):
+    digest = _BRAINPOOL.get(scheme) or _HASHES.get(scheme >> 8 if scheme else _SHA1)
+    if isinstance(key, ec.EllipticCurvePublicKey) and digest:
         key.verify(signature, signed, ec.ECDSA(digest))
-    elif isinstance(key, dsa.DSAPublicKey):
+    elif isinstance(key, dsa.DSAPublicKey) and digest:
         key.verify(signature, signed, digest)
     elif isinstance(
         key,

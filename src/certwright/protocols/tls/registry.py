@@ -6,7 +6,10 @@ SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 = range(0x0300, 0x0305)
 VERSIONS = {SSL_3: "SSLv3", TLS_1_0: "TLSv1", TLS_1_1: "TLSv1.1", TLS_1_2: "TLSv1.2", TLS_1_3: "TLSv1.3"}
 
 
-class Content(IntEnum):
+# Plain numbers where a look compares many: before Python 3.12 a member of an enumeration is slow to get at.
+
+
+class Content:
     """Types of record (RFC 8446 section 5.1)."""
 
     CHANGE_CIPHER_SPEC = 20
@@ -15,7 +18,7 @@ class Content(IntEnum):
     APPLICATION_DATA = 23
 
 
-class Kind(IntEnum):
+class Kind:
     """Types of handshake message (RFC 8446 section 4, RFC 5246 section 7.4)."""
 
     HELLO_REQUEST = 0
@@ -33,7 +36,9 @@ class Kind(IntEnum):
     MESSAGE_HASH = 254
 
 
-class Extension(IntEnum):
+class Extension:
+    """Types of extension (RFC 8446 section 4.2)."""
+
     SERVER_NAME = 0
     STATUS_REQUEST = 5
     SUPPORTED_GROUPS = 10
@@ -66,6 +71,7 @@ class Group(IntEnum):
     SecP384r1MLKEM1024 = 4589
 
 
+GROUP_NAMES = {int(group): group.name for group in Group}
 POST_QUANTUM = frozenset({Group.SecP256r1MLKEM768, Group.X25519MLKEM768, Group.SecP384r1MLKEM1024})
 
 # What we offer, in the order of preference: everything OpenSSL or an old appliance may have that comes with a

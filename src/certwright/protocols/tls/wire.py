@@ -13,7 +13,9 @@ STREAM_OCTETS_MAX = MESSAGE_OCTETS_MAX + 64 * 1024
 WARNINGS_MAX = 4
 
 _VERSION_MAJOR = 3
-_CONTENTS = frozenset(Content)
+_CONTENTS = frozenset(
+    {Content.CHANGE_CIPHER_SPEC, Content.ALERT, Content.HANDSHAKE, Content.APPLICATION_DATA}
+)
 _WARNING = 1
 
 
@@ -80,7 +82,7 @@ def vector(size: int, *parts: bytes) -> bytes:
     return len(content).to_bytes(size, "big") + content
 
 
-def record(content: Content, version: int, fragment: bytes) -> bytes:
+def record(content: int, version: int, fragment: bytes) -> bytes:
     return bytes((content,)) + version.to_bytes(2, "big") + vector(2, fragment)
 
 
