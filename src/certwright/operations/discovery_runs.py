@@ -82,12 +82,13 @@ async def ask_discovery(
 ) -> DiscoveryRunRow:
     """Put a run on record. `mine` says that the caller runs it now; otherwise a worker of the zone does.
 
-    Raises Forbidden, Malformed, NotFound, Conflict when too many wait.
+    Raises Forbidden, Malformed (also for secrets, which a run would keep in clear), NotFound, Conflict when
+    too many wait.
     """
     require(actor, Verb.DISCOVER, Subject())
-    if secret := sorted(secret_names(order.source) & order.settings.keys()):
-        raise Malformed(f"{', '.join(secret)} are secret, and only a scope keeps secrets; make one")
     check_order(context, order)
+    if order.settings and (secret := sorted(secret_names(order.source) & order.settings.keys())):
+        raise Malformed(f"{', '.join(secret)} are secret, and only a scope keeps secrets; make one")
     waiting = await context.database.query(
         f'SELECT "id" FROM "discovery_run" WHERE "ended_at" IS NULL LIMIT {OPEN_MAX}'
     )
