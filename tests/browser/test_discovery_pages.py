@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from certwright.core.access import Grant, Role
 from certwright.operations.context import Context
 from certwright.operations.count_certificates import count_certificates
+from certwright.operations.count_networks import count_networks
 from certwright.operations.discovery_runs import DiscoveryOrder
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
 from certwright.operations.findings import FindingFilter, list_findings
@@ -36,6 +37,7 @@ PAGES = {
     "discovery-run": LIST + "runs/{run}/",
     "discovery-difference": LIST + "runs/{run}/difference/",
     "findings": "/console/findings/",
+    "networks": f"{LIST}networks/",
     "finding": "/console/findings/{finding}/",
     "certificate-found": "/console/certificates/{certificate}/",
     "overview-findings": "/console/",
@@ -77,6 +79,7 @@ async def _fill(context: Context) -> dict[str, str]:
     await take_sightings(context, Look(asked.id, scope.id, "paris"), seen)
     await check_health(context)
     await count_certificates(context)
+    assert await count_networks(context) == 2
     [finding] = await list_findings(context, ADMINISTRATOR, FindingFilter(), limit=1)
     sql = 'SELECT "fingerprint" FROM "certificate" WHERE "id" = ?'
     [[fingerprint]] = await context.database.query(sql, finding.certificate_id)

@@ -79,7 +79,7 @@ HARMLESS = {
     *("responsibility", "responsibility_export", "people", "teams", "proposals"),
     *("mailboxes", "mailbox", "mailbox_proofs"),
     *("discovery", "look_once", "new_scope", "scope", "remove_scope", "discovery_run", "run_difference"),
-    *("findings", "finding"),
+    *("findings", "finding", "networks"),
 }
 """What is sent there can be undone, or asks for the proof where it decides (`request`)."""
 

@@ -11,9 +11,11 @@ from certwright.core.access import Actor, Grant, Role
 from certwright.core.errors import Forbidden, Malformed
 from certwright.operations import run_difference as module
 from certwright.operations.context import Context
-from certwright.operations.discovery_runs import DiscoveryOrder, cancel_run, last_runs
+from certwright.operations.count_certificates import count_certificates
+from certwright.operations.count_networks import SeenNetworks, count_networks, list_networks
+from certwright.operations.discovery_runs import DiscoveryOrder, ask_discovery, cancel_run, last_runs
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
-from certwright.operations.findings import FindingFilter, count_findings, list_findings
+from certwright.operations.findings import FindingFilter, accept_finding, count_findings, list_findings
 from certwright.operations.note_findings import check_health
 from certwright.operations.run_difference import run_difference
 from certwright.operations.run_discovery import note_gone
@@ -61,6 +63,58 @@ async def looked(
 async def scope_of(context: Context) -> int:
     look = DiscoveryOrder("network", ("192.0.2.0/24",))
     return (await save_scope(context, ADMINISTRATOR, ScopeOrder("dmz", look))).id
+
+
+def test_networks_are_counted_with_what_ends_first(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        assert await list_networks(context, ADMINISTRATOR) == SeenNetworks()
+        hosts = ("192.0.2.1", "192.0.2.200", "198.51.100.1", "2001:db8::1", "2001:db8:0:0:1::1", "a.test")
+        seen = [
+            Sighting(Place("tls", host, 443), BEGIN, (ROOT.sign(host, None, days=90 - number),))
+            for number, host in enumerate(hosts)
+        ]
+        await take_sightings(context, Look(1, 0, "dmz"), seen)
+        await take_sightings(context, Look(1), [replace(seen[0], place=Place("file", "192.0.2.9"))])
+        assert await count_networks(context) == 3
+        await count_certificates(context)
+        assert await count_networks(context) == 3
+        found = await list_networks(context, ADMINISTRATOR)
+        assert [(one.zone, one.network, one.places, one.first) for one in found.networks] == [
+            ("dmz", "2001:db8::/64", 2, "2001:db8:0:0:1::1"),
+            ("dmz", "198.51.100.0/24", 1, "198.51.100.1"),
+            ("dmz", "192.0.2.0/24", 2, "192.0.2.200"),
+        ]
+        assert (found.total, found.networks[0].ends) == (3, (BEGIN + timedelta(days=86)).date())
+        with pytest.raises(Forbidden):
+            await list_networks(context, Actor("user:narrow", (Grant(Role.OPERATOR, "team:web"),)))
+
+    run(database, body)
+
+
+def test_findings_are_counted_for_the_overview(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        leaf = Sighting(Place("tls", "192.0.2.1", 443), BEGIN, (LEAVES[0],))
+        await take_sightings(context, Look(1), [leaf])
+        await check_health(context)
+        counted = (await count_certificates(context))["*"].findings
+        assert counted["certificate.untrusted"] == 1
+        [finding] = await list_findings(context, ADMINISTRATOR, FindingFilter(code="certificate.untrusted"))
+        until = context.clock() + timedelta(days=1)
+        await accept_finding(context, ADMINISTRATOR, finding.id, until, "for now")
+        assert (await count_certificates(context))["*"].findings["certificate.untrusted"] == 0
+        clock.offset += timedelta(days=2)
+        assert (await count_certificates(context))["*"].findings["certificate.untrusted"] == 1
+
+    run(database, body)
+
+
+def test_a_look_that_nobody_keeps_takes_no_secrets(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        order = DiscoveryOrder("files", ("/etc/ssl",), settings={"passwords": ["changeit"]})
+        with pytest.raises(Malformed, match="only a scope keeps secrets"):
+            await ask_discovery(context, ADMINISTRATOR, order)
+
+    run(database, body)
 
 
 async def changes(context: Context, identifier: int) -> dict[str, list[tuple[str, str]]]:

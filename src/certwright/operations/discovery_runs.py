@@ -18,6 +18,7 @@ from ..store.databases import Database
 from ..store.discovery_rows import DiscoveryRunRow
 from ..store.ledger import Change
 from .context import Context
+from .discovery_sources import secret_names
 
 TARGETS_MAX, TARGET_CHARACTERS_MAX = 1_000, 1_024
 SETTINGS_OCTETS_MAX = 256 * 1024
@@ -81,10 +82,13 @@ async def ask_discovery(
 ) -> DiscoveryRunRow:
     """Put a run on record. `mine` says that the caller runs it now; otherwise a worker of the zone does.
 
-    Raises Forbidden, Malformed, NotFound, Conflict when too many wait.
+    Raises Forbidden, Malformed (also for secrets, which a run would keep in clear), NotFound, Conflict when
+    too many wait.
     """
     require(actor, Verb.DISCOVER, Subject())
     check_order(context, order)
+    if order.settings and (secret := sorted(secret_names(order.source) & order.settings.keys())):
+        raise Malformed(f"{', '.join(secret)} are secret, and only a scope keeps secrets; make one")
     waiting = await context.database.query(
         f'SELECT "id" FROM "discovery_run" WHERE "ended_at" IS NULL LIMIT {OPEN_MAX}'
     )

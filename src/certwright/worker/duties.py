@@ -12,6 +12,7 @@ from ..operations.break_glass import end_expired_break_glass
 from ..operations.check_outside_lists import check_outside_lists
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
+from ..operations.count_networks import count_networks
 from ..operations.discovery_scopes import begin_due_runs
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
@@ -186,6 +187,7 @@ class Duties:
         if started < self._count_again:
             return
         await count_certificates(self._context)
+        await count_networks(self._context)
         ended = time.monotonic()
         self._count_again = ended + COUNT_PAUSE * (ended - started)
 

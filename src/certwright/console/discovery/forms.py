@@ -37,6 +37,13 @@ class LinesField(forms.CharField):
         return tuple(line.strip() for line in super().clean(value).splitlines() if line.strip())
 
 
+class SecretLinesField(LinesField):
+    """Secrets, one to a line: not shown again either when something else in the form is wrong."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ""
+
+
 class PairsField(LinesField):
     """A key and its value, one pair to a line."""
 
@@ -70,8 +77,9 @@ def setting_field(source: str, setting: SourceSetting, given: Mapping[str, Any])
     facts: dict[str, Any] = {"label": label, "help_text": help_text, "required": needed}
     if setting.secret:
         facts["help_text"] = f"{help_text} {_('It is never shown again; empty: as it was.')}".strip()
-        if setting.kind is SettingKind.TEXT:
-            facts["widget"] = forms.PasswordInput({"autocomplete": "new-password"})
+        if setting.kind is SettingKind.LIST:
+            return SecretLinesField(**facts)
+        facts["widget"] = forms.PasswordInput({"autocomplete": "new-password"})
     else:
         facts["initial"] = given.get(setting.name, setting.default)
     return FIELDS[setting.kind](**facts)
