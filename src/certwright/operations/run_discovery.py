@@ -6,7 +6,7 @@ a crash misses nothing. Two who run the same do no harm: the second to tell how 
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,19 +34,14 @@ async def nobody(row: DiscoveryRunRow, sightings: list[Sighting], taken: Taken) 
     """Where nobody watches."""
 
 
-async def run_discovery(
-    context: Context,
-    row: DiscoveryRunRow,
-    watcher: Watcher = nobody,
-    secret_settings: Mapping[str, Any] | None = None,
-) -> DiscoveryRunRow:
+async def run_discovery(context: Context, row: DiscoveryRunRow, watcher: Watcher = nobody) -> DiscoveryRunRow:
     """Go on with a run until its end, or until its scope's quiet time; the row as it is then.
 
-    What a source cannot do ends the run with a problem. `secret_settings` are those of a run that has no
-    scope to keep them. Raises Unavailable where the database is gone, and leaves the run to be gone on with.
+    What a source cannot do ends the run with a problem. Raises Unavailable where the database is gone, and
+    leaves the run to be gone on with.
     """
     scope = await scope_of(context.database, row)
-    secrets = secrets_of(context, scope) if scope else dict(secret_settings or {})
+    secrets = secrets_of(context, scope) if scope else {}
     run = _Run(context, row, watcher, scope)
     try:
         await run.begin()
