@@ -33,7 +33,10 @@ def ports(known: dict[str, Module]) -> list[str]:
 
 def settings(known: dict[str, Module]) -> list[str]:
     """The fields of Configuration, those of its tables written table.field."""
-    names = ("configuration", "login_settings", "mail_settings", "vetting_settings")
+    names = (
+        *("configuration", "discovery_settings", "egress_settings", "login_settings", "mail_settings"),
+        "vetting_settings",
+    )
     files = [f"certwright.site.{name}" for name in names]
     classes = {node.name: node for name in files for node in _classes(known, name)}
     return list(_fields(classes["Configuration"], classes)) if "Configuration" in classes else []
