@@ -211,6 +211,17 @@ def test_secrets_are_kept_and_never_shown_again(people: People) -> None:
     assert "set_passwords" not in people.page(f"{LIST}look/files/").text
 
 
+def test_a_machine_is_looked_at_with_a_key_that_is_kept(people: People) -> None:
+    new = f"{LIST}scopes/new/ssh/"
+    fields = {name: SCOPE[name] for name in ("exclude", "zone", "every_minutes", "quiet", "version")}
+    fields |= {"name": "machines", "targets": "web1.example.test:/etc/ssl", "set_user": "look"}
+    fields |= {"set_known_hosts": "web1.example.test ssh-ed25519 AAAA"}
+    fields |= {"set_files_max": "9", "set_octets_max": "9", "set_seconds": "9", "set_connect_seconds": "9"}
+    refused = people.send(new, page=new, **fields)
+    assert (refused.status_code, "needs a private_key or a password" in alerts(refused)[0]) == (400, True)
+    assert 'class="invalid-feedback' not in refused.text
+
+
 def test_who_may_not_look_is_shown_no_way_and_refused(people: People) -> None:
     assert people.page(NEW, "auditor").status_code == 403
     assert people.page(LOOK, "auditor").status_code == 403

@@ -1,7 +1,8 @@
 """What is asked of whoever has something looked at. What may be in the fields, sources and operations say."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -16,7 +17,7 @@ from ...operations.discovery_runs import DiscoveryOrder, check_order
 from ...operations.discovery_scopes import MINUTES_MAX, ScopeOrder, check_scope_name
 from ...operations.discovery_sources import SettingKind, SourceSetting, source_settings
 from ...store.discovery_rows import DiscoveryScopeRow
-from .words import setting_words
+from .words import LONG, setting_words
 
 LINES = forms.Textarea({"rows": 4, "spellcheck": "false", "autocomplete": "off"})
 TEXT_MAX = 256 * 1024
@@ -38,8 +39,28 @@ class LinesField(forms.CharField):
 
 
 class SecretLinesField(LinesField):
-    """Secrets, one to a line: not shown again either when something else in the form is wrong."""
+    """Secrets, one to a line, with their spaces: not shown again either when something else is wrong."""
 
+    def __init__(self, **values: Any) -> None:
+        super().__init__(strip=False, **values)
+
+    def prepare_value(self, value: Any) -> Any:
+        return ""
+
+    def clean(self, value: Any) -> Any:
+        return tuple(line for line in forms.CharField.clean(self, value).splitlines() if line)
+
+
+class TextField(forms.CharField):
+    """A text of several lines, such as a key in PEM."""
+
+    widget = LINES
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value).replace("\r\n", "\n")
+
+
+class SecretTextField(TextField):
     def prepare_value(self, value: Any) -> Any:
         return ""
 
@@ -79,10 +100,12 @@ def setting_field(source: str, setting: SourceSetting, given: Mapping[str, Any])
         facts["help_text"] = f"{help_text} {_('It is never shown again; empty: as it was.')}".strip()
         if setting.kind is SettingKind.LIST:
             return SecretLinesField(**facts)
-        facts["widget"] = forms.PasswordInput({"autocomplete": "new-password"})
+        if (source, setting.name) in LONG:
+            return SecretTextField(**facts)
+        facts |= {"widget": forms.PasswordInput({"autocomplete": "new-password"}), "strip": False}
     else:
         facts["initial"] = given.get(setting.name, setting.default)
-    return FIELDS[setting.kind](**facts)
+    return (TextField if (source, setting.name) in LONG else FIELDS[setting.kind])(**facts)
 
 
 class LookForm(forms.Form):
@@ -100,6 +123,7 @@ class LookForm(forms.Form):
         help_text=_("Which workers look: those with this zone in their settings. Empty: the usual ones."),
     )
     keeps_secrets = False
+    has_secrets = False
     main: tuple[str, ...] = ("targets", "exclude")
 
     def __init__(self, source: str, given: Any = None, initial: Mapping[str, Any] | None = None) -> None:
@@ -141,27 +165,52 @@ class LookForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
-        settings = self.settings()
-        needed = {one.name for one in self.offered if one.default is None and not one.secret}
-        for name in settings:
-            some = {key: value for key, value in settings.items() if key == name or key in needed}
-            self._try(f"set_{name}", lambda context, some=some: context.open_source(self.source, some))
+        if self.has_secrets or self.errors:
+            return given  # with those that are kept only the operation can tell
+        self._check_settings()
         if not self.errors:
             whole = self.look()
-            without = DiscoveryOrder(whole.source, whole.targets, (), whole.settings, whole.zone)
+            without = replace(whole, exclude=())
             self._try("targets", lambda context: check_order(context, without))
             if not self.errors:
                 self._try("exclude", lambda context: check_order(context, whole))
         return given
 
-    def _try(self, field: str, act: Any) -> None:
-        async def tried(context: Context) -> None:
-            act(context)
+    def _check_settings(self) -> None:
+        """What is wrong is said at its field where one alone is to blame, else above all."""
+        settings = self.settings()
+        wrong = self._problem(settings)
+        if not wrong:
+            return
+        needed = {one.name for one in self.offered if one.default is None and not one.secret}
+        least = self._problem({key: settings[key] for key in settings.keys() & needed})
+        for name in settings:
+            some = {key: value for key, value in settings.items() if key == name or key in needed}
+            problem = self._problem(some)
+            if problem and problem != least:
+                self.add_error(f"set_{name}", problem)
+        if not self.errors:
+            self.add_error(None, wrong)
 
-        try:
-            bridge().call(tried)
-        except Malformed as error:
-            self.add_error(field, error.detail)
+    def _problem(self, settings: dict[str, Any]) -> str:
+        return _problem(lambda context: context.open_source(self.source, settings))
+
+    def _try(self, field: str, act: Callable[[Context], object]) -> None:
+        if problem := _problem(act):
+            self.add_error(field, problem)
+
+
+def _problem(act: Callable[[Context], object]) -> str:
+    """What the act says is malformed, empty for nothing."""
+
+    async def tried(context: Context) -> None:
+        act(context)
+
+    try:
+        bridge().call(tried)
+    except Malformed as error:
+        return error.detail
+    return ""
 
 
 def _as_kept(value: Any) -> Any:
@@ -188,6 +237,7 @@ class ScopeForm(LookForm):
 
     def __init__(self, source: str, given: Any = None, scope: DiscoveryScopeRow | None = None) -> None:
         super().__init__(source, given, _initial(scope) if scope else None)
+        self.has_secrets = bool(scope and scope.secrets)
 
     def clean_quiet(self) -> tuple[str, ...]:
         quiet: tuple[str, ...] = self.cleaned_data["quiet"]

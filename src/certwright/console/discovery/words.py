@@ -19,6 +19,7 @@ STATUSES = {
 SOURCES = {
     "network": gettext_lazy("Networks and hosts, over TLS"),
     "files": gettext_lazy("Files on the worker's machine"),
+    "ssh": gettext_lazy("Files on other machines, over SSH"),
 }
 SETTINGS = {
     ("network", "targets"): (
@@ -54,6 +55,14 @@ SETTINGS = {
     ("network", "connect_seconds"): (gettext_lazy("Seconds to wait for a connection"), ""),
     ("network", "total_seconds"): (gettext_lazy("Seconds for one place in all"), ""),
     ("network", "prove"): (gettext_lazy("Have servers show that they have the key"), ""),
+    ("ssh", "user"): (gettext_lazy("Account to log in as"), ""),
+    ("ssh", "known_hosts"): (
+        gettext_lazy("Keys of the machines"),
+        gettext_lazy("Lines as in the file known_hosts of OpenSSH."),
+    ),
+    ("ssh", "private_key"): (gettext_lazy("Private key to log in with"), gettext_lazy("OpenSSH or PEM.")),
+    ("ssh", "passphrase"): (gettext_lazy("Passphrase of the private key"), ""),
+    ("ssh", "password"): (gettext_lazy("Password, where there is no key"), ""),
     ("files", "host"): (
         gettext_lazy("Name of the machine"),
         gettext_lazy("As it stands in places. Empty: its own."),
@@ -63,6 +72,8 @@ SETTINGS = {
     ("files", "octets_max"): (gettext_lazy("Octets of a file, at most"), ""),
     ("files", "seconds"): (gettext_lazy("Seconds for one file"), ""),
 }
+LONG = frozenset({("ssh", "known_hosts"), ("ssh", "private_key")})
+"""Settings of several lines."""
 
 
 def setting_words(source: str, name: str) -> tuple[str, str]:
