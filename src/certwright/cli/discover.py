@@ -55,7 +55,10 @@ def discover(
         str, typer.Option("--zone", metavar="NAME", help="The network in which addresses are meant.")
     ] = "",
 ) -> None:
-    """Look for certificates, take them into the inventory, and print each with what is wrong with it."""
+    """Look for certificates in networks and files.
+
+    Each is taken into the inventory, and printed with what is wrong with it.
+    """
     from ..operations.discovery_runs import DiscoveryOrder
 
     given = dict(_pair(text) for text in settings or ())

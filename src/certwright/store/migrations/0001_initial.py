@@ -1070,7 +1070,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'sighting',
-                'indexes': [models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['scope_id', 'last_run'], name='sighting_open')],
+                'indexes': [models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['scope_id', 'last_run'], name='sighting_open'), models.Index(fields=['first_run', 'id'], name='sighting_first'), models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['last_run', 'id'], name='sighting_ended')],
                 'constraints': [models.UniqueConstraint(fields=('place', 'certificate'), name='sighting_place')],
             },
         ),
