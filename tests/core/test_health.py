@@ -66,12 +66,17 @@ OWN_PATH = Path((ISSUING,), root=False, anchored=True, ours=False)
 CASES = [
     (
         "certificate.expiring",
-        {"not_after": NOW + timedelta(days=29)},
-        {"not_after": NOW + timedelta(days=30)},
+        {"not_before": NOW - timedelta(days=60), "not_after": NOW + timedelta(days=29)},
+        {"not_before": NOW - timedelta(days=60), "not_after": NOW + timedelta(days=30)},
     ),
-    ("certificate.ending", {"not_after": NOW + timedelta(days=6)}, {"not_after": NOW + timedelta(days=7)}),
+    ("certificate.ending", {"not_after": NOW + timedelta(days=1)}, {"not_after": NOW + timedelta(days=7)}),
     ("certificate.self-signed", {"self_signed": True, "path": Path()}, {}),
     ("certificate.untrusted", {"path": replace(PATH, anchored=False)}, {}),
+    (
+        "certificate.unrecorded",
+        {"path": replace(PATH, by_us=True), "standing": Standing.FOUND},
+        {"path": replace(PATH, by_us=True)},
+    ),
     (
         "certificate.lifetime",
         {"path": OWN_PATH, "not_before": NOW - timedelta(days=121)},
@@ -140,6 +145,25 @@ def test_what_nobody_uses_and_nobody_answers_for_is_left_in_peace() -> None:
     assert codes(replace(loose, not_after=NOW + timedelta(days=1))) == set()
     assert codes(replace(loose, not_after=NOW - timedelta(days=1), key_algorithm="rsa-512")) == set()
     assert codes(replace(GOOD, standing=Standing.IGNORED, key_algorithm="rsa-512")) == set()
+
+
+@pytest.mark.parametrize(
+    ("life", "left", "code"),
+    [
+        (timedelta(days=47), timedelta(days=16), ""),
+        (timedelta(days=47), timedelta(days=15), "certificate.expiring"),
+        (timedelta(days=47), timedelta(days=4), "certificate.ending"),
+        (timedelta(hours=24), timedelta(hours=9), ""),
+        (timedelta(hours=24), timedelta(hours=7), "certificate.expiring"),
+        (timedelta(hours=24), timedelta(hours=2), "certificate.ending"),
+        (timedelta(days=365), timedelta(days=31), ""),
+        (timedelta(days=365), timedelta(days=8), "certificate.expiring"),
+        (timedelta(days=365), timedelta(days=6), "certificate.ending"),
+    ],
+)
+def test_short_lives_are_not_always_near_their_end(life: timedelta, left: timedelta, code: str) -> None:
+    found = codes(replace(GOOD, not_before=NOW + left - life, not_after=NOW + left))
+    assert found == ({code} if code else set())
 
 
 def test_one_with_a_successor_is_not_expiring() -> None:

@@ -5,14 +5,18 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from certwright.core.request import parse_csr
 from certwright.core.standing import Standing
 from certwright.operations.context import Context
+from certwright.operations.issue import IssueOrder, issue
+from certwright.operations.note_findings import check_health
 from certwright.operations.take_sightings import Look, Taken, take_sightings
 from certwright.ports import Place, Sighting
-from certwright.store.discovery_rows import SightingRow
+from certwright.store.discovery_rows import FindingRow, SightingRow
+from certwright.store.ledger import Change
 from certwright.store.rows import CertificateRow
 from tests.real.databases import Database
-from tests.real.pki import MovableClock, Secrets, found, opened
+from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, make_csr, opened
 from tests.real.toy_chains import BEGIN, ToyAuthority
 
 ROOT = ToyAuthority("Corp Root")
@@ -170,6 +174,27 @@ def test_our_own_certificates_are_known_already(database: Database) -> None:
         taken = await take_sightings(context, Look(1), [seen(root)])
         assert (taken.seen, taken.new) == (1, 0)
         assert (await certificate(context, root)).standing == Standing.ISSUED
+
+    run(database, body)
+
+
+def test_what_we_have_signed_and_do_not_know_is_told(database: Database) -> None:
+    """As after a database was put back, or where somebody has taken the key."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        await found(context)
+        request = parse_csr(make_csr("www.example.test"))
+        issued = await issue(context, IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server"))
+        await take_sightings(context, Look(1), [seen(issued.der, *issued.served)])
+        assert await open_codes(context) == {"owner.missing"}
+        rows = await context.database.select(SightingRow, "1 = 1")
+        await context.ledger.commit(Change(removed=[*rows, issued.row]))
+        await take_sightings(context, Look(2), [seen(issued.der, *issued.served)])
+        assert "certificate.unrecorded" in await open_codes(context)
+
+    async def open_codes(context: Context) -> set[str]:
+        await check_health(context)
+        return {row.code for row in await context.database.select(FindingRow, '"closed_at" IS NULL')}
 
     run(database, body)
 

@@ -16,7 +16,9 @@ from .lifetimes import TLS_SCHEDULE, days_of, lifetime_of
 from .names import Identifier, IdentifierKind
 from .standing import Standing
 
-EXPIRING, EXPIRING_SOON = timedelta(days=30), timedelta(days=7)
+EXPIRING, ENDING = (timedelta(days=30), 3), (timedelta(days=7), 10)
+"""What is left of a life at the least, and as a part of it; the shorter counts, so that short lives are not
+always near their end."""
 SUPERSEDED = timedelta(days=1)
 """How long an old certificate may be served beside its successor."""
 UNREACHABLE = timedelta(hours=1)
@@ -45,13 +47,13 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "certificate.expiring",
             Severity.WARNING,
-            "The certificate ends within 30 days, and no successor of it is known.",
+            "Less than a third of its life is left, and less than 30 days; no successor of it is known.",
             "Renew it, and install the new one before the old one ends.",
         ),
         Kind(
             "certificate.ending",
             Severity.CRITICAL,
-            "The certificate ends within 7 days, and no successor of it is known.",
+            "Less than a tenth of its life is left, and less than 7 days; no successor of it is known.",
             "Renew it today; clients refuse it from its end on.",
         ),
         Kind(
@@ -65,6 +67,13 @@ KINDS: Mapping[str, Kind] = {
             Severity.WARNING,
             "No path leads from the certificate to an authority of ours or of the trust bundle.",
             "Have an authority issue it that clients trust, or add its root to the trust bundle.",
+        ),
+        Kind(
+            "certificate.unrecorded",
+            Severity.CRITICAL,
+            "An authority of ours has signed it, and it is not on our record: the database was put back, or "
+            "somebody else has the key.",
+            "Find out at once which. After a restore adopt it, or revoke the authority if its key is lost.",
         ),
         Kind(
             "certificate.lifetime",
@@ -184,12 +193,14 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Path:
     """The issuers of a certificate by signature, from its own upwards. `root` says that the last one is
-    self-signed, `anchored` that it is trusted, `ours` that an authority of ours is among them."""
+    self-signed, `anchored` that it is trusted, `ours` that an authority of ours is among them, `by_us` that
+    the first one is."""
 
     issuers: tuple[Link, ...] = ()
     root: bool = False
     anchored: bool = False
     ours: bool = False
+    by_us: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +295,8 @@ def _of_certificate(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
         return
     yield from _of_key(one)
     yield from _of_lists(one, now)
+    if one.path.by_us and one.standing == Standing.FOUND:
+        yield "certificate.unrecorded", f"{one.issuer} has signed it, and it is not on our record"
     if one.is_authority and not one.served:
         return
     yield from _of_end(one, now)
@@ -321,10 +334,16 @@ def _of_end(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
     left = one.not_after - now
     if left <= timedelta(0) or one.successor_since is not None or not (one.seen or one.ours):
         return
-    if left < EXPIRING_SOON:
+    life = one.not_after - one.not_before
+    if left < _shorter(life, ENDING):
         yield "certificate.ending", f"it ends on {_day(one.not_after)}"
-    elif left < EXPIRING:
+    elif left < _shorter(life, EXPIRING):
         yield "certificate.expiring", f"it ends on {_day(one.not_after)}"
+
+
+def _shorter(life: timedelta, bound: tuple[timedelta, int]) -> timedelta:
+    days, part = bound
+    return min(days, life / part)
 
 
 def _of_trust(one: Judged) -> Iterator[tuple[str, str]]:

@@ -47,7 +47,8 @@ class Authorities:
                 break
             at = one.issuer
         anchored = any(link.fingerprint in self.anchored for link in links)
-        return Path(tuple(links), root, anchored, ours)
+        by_us = bool(links) and self.by_identifier[links[0].identifier].ours
+        return Path(tuple(links), root, anchored, ours, by_us)
 
     def issuer_of(self, row: CertificateRow) -> int | None:
         if row.generation_id is not None:
