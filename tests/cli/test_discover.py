@@ -34,9 +34,7 @@ def test_each_server_is_shown_with_what_is_wrong(
         assert found["run"]["status"] == "done"
         numbers = {key: found["run"][key] for key in ("seen", "appeared", "problems", "done")}
         assert numbers == {"seen": 2, "appeared": 2, "problems": 1, "done": 3}
-        assert [each["code"] for each in seen[one]["findings"]] == [
-            "certificate.untrusted",
-        ]
+        assert [each["code"] for each in seen[one]["findings"]] == ["certificate.untrusted"]
         assert {each["code"] for each in seen[two]["findings"]} >= {"key.weak", "served.chain-incomplete"}
         assert seen[one]["place"] == {
             "zone": "",
