@@ -37,7 +37,9 @@ def scope(**given: bool) -> x509.IssuingDistributionPoint:
     return x509.IssuingDistributionPoint(None, None, only_some_reasons=None, **said)
 
 
-@pytest.mark.parametrize("octets", [FULL, pem(FULL, "X509 CRL"), b"text\n" + pem(FULL, "X509 CRL")])
+@pytest.mark.parametrize(
+    "octets", [FULL, pem(FULL, "X509 CRL"), b"text\n" + pem(FULL, "X509 CRL")], ids=["der", "pem", "in-text"]
+)
 def test_what_a_list_says(octets: bytes) -> None:
     read = read_list(octets, ISSUER, NOW)
     assert (read.this_update, read.next_update, read.number) == (BEGIN, BEGIN + timedelta(days=7), "5")
@@ -78,7 +80,7 @@ def test_what_is_removed_from_a_list_is_not_revoked() -> None:
         (CORP.list(extension=scope(only_contains_attribute_certs=True)), "attribute"),
         (CORP.list(extension=x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"")), "not known"),
     ],
-    ids=str,
+    ids=range(11),
 )
 def test_what_is_not_believed(octets: bytes, told: str) -> None:
     with pytest.raises(Malformed, match=told):

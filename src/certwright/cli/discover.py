@@ -175,7 +175,7 @@ def _cells(document: Document) -> tuple[str, ...]:
     findings = " ".join(one["code"] for one in document["findings"]) or "-"
     return (
         where,
-        document["subject"] or document["names"][0],
+        document["subject"] or ", ".join(document["names"][:3]) or document["fingerprint"][:16],
         document["issuer"],
         document["not_after"][:10],
         findings,
