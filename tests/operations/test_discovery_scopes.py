@@ -74,10 +74,12 @@ def test_a_scope_is_made_changed_and_removed(database: Database) -> None:
         assert await list_scopes(context.database, OPERATOR) == []
         with pytest.raises(NotFound):
             await run_scope(context, OPERATOR, "dmz")
+        await save_scope(context, OPERATOR, replace(ORDER, name="x" * 100))
+        await remove_scope(context, OPERATOR, "x" * 100)
         await save_scope(context, OPERATOR, ORDER)
-        assert (await kinds(context))[-4:] == [
-            *("discovery.scope-saved", "discovery.scope-saved"),
-            *("discovery.scope-removed", "discovery.scope-saved"),
+        assert (await kinds(context))[-6:] == [
+            *("discovery.scope-saved", "discovery.scope-saved", "discovery.scope-removed"),
+            *("discovery.scope-saved", "discovery.scope-removed", "discovery.scope-saved"),
         ]
 
     run(database, body)

@@ -155,15 +155,14 @@ def put_scope(request: HttpRequest, name: str, body: schemas.ScopeBody) -> Docum
     return run(request, act)
 
 
-@router.delete("/discovery/scopes/{name}", response={204: None}, operation_id="remove_discovery_scope")
-def delete_scope(request: HttpRequest, name: str) -> tuple[int, None]:
+@router.delete("/discovery/scopes/{name}", response=schemas.Scope, operation_id="remove_discovery_scope")
+def delete_scope(request: HttpRequest, name: str) -> Document:
     """Look at it no more. What it has seen stays."""
 
-    async def act(context: Context, actor: Actor) -> None:
-        await remove_scope(context, actor, name)
+    async def act(context: Context, actor: Actor) -> Document:
+        return scope_document(await remove_scope(context, actor, name))
 
-    run(request, act)
-    return 204, None
+    return run(request, act)
 
 
 @router.post("/discovery/scopes/{name}/run", response={202: schemas.Run}, operation_id="run_discovery_scope")

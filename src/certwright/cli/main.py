@@ -26,6 +26,8 @@ COMMANDS = {
     "issue": ("issue", "issue", "Issue a certificate."),
     "renew": ("issue", "renew", "Issue the successor of a certificate."),
     "discover": ("discover", "discover", "Look for certificates in networks and files."),
+    "scope": ("scope", "app", "What is looked at again and again."),
+    "finding": ("finding", "app", "What is wrong with certificates."),
     "certificates": ("certificates", "certificates", "List certificates."),
     "show": ("certificates", "show", "Show one certificate."),
     "revoke": ("certificates", "revoke", "Revoke a certificate, or put it on hold."),

@@ -137,14 +137,15 @@ def _event(kind: EventKind, row: DiscoveryScopeRow, actor: Actor, now: datetime)
     return Event(kind, now, actor.name, actor.source, f"discovery-scope:{row.name}", detail)
 
 
-async def remove_scope(context: Context, actor: Actor, name: str) -> None:
-    """What it has seen stays; nobody looks again. Raises Forbidden, NotFound, Moved."""
+async def remove_scope(context: Context, actor: Actor, name: str) -> DiscoveryScopeRow:
+    """What it has seen stays; nobody looks again. The row as it was. Raises Forbidden, NotFound, Moved."""
     require(actor, Verb.DISCOVER, Subject())
     row = await find_scope(context.database, actor, name)
     now = context.clock()
     gone = row._replace(removed_at=now, next_run_at=None, name=f"{row.name}#{row.id}", secrets=b"")
     event = _event(EventKind.SCOPE_REMOVED, row, actor, now)
     await context.ledger.commit(Change(replaced=[(row, gone)], events=[event]))
+    return row
 
 
 async def find_scope(database: Database, actor: Actor, name: str) -> DiscoveryScopeRow:

@@ -1078,7 +1078,7 @@ class Migration(migrations.Migration):
             name='DiscoveryScope',
             fields=[
                 ('id', certwright.store.fields.IdentifierField(primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100, unique=True)),
+                ('name', models.CharField(help_text='of a removed one, with its identifier', max_length=130, unique=True)),
                 ('source', models.CharField(help_text='name of a plugin', max_length=60)),
                 ('targets', models.TextField(help_text='JSON list of texts')),
                 ('exclude', models.TextField(help_text='JSON list of texts')),

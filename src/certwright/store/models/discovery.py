@@ -52,7 +52,7 @@ class DiscoveryScope(models.Model):
     """What to look at, by which source, and how often."""
 
     id = IdentifierField()
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(max_length=130, unique=True, help_text="of a removed one, with its identifier")
     source = models.CharField(max_length=60, help_text="name of a plugin")
     targets = models.TextField(help_text="JSON list of texts")
     exclude = models.TextField(help_text="JSON list of texts")
