@@ -28,6 +28,7 @@ ROUTES = {
         "GET /discovery/runs/{identifier}",
         "GET /discovery/runs/{identifier}/seen",
     ),
+    "import": ("POST /discovery/imports",),
     "scope list": ("GET /discovery/scopes",),
     "scope show": ("GET /discovery/scopes/{name}",),
     "scope save": ("PUT /discovery/scopes/{name}",),

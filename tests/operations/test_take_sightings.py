@@ -142,7 +142,7 @@ def test_what_cannot_be_kept_is_a_problem_and_the_others_come_in(database: Datab
             "33 certificates are presented at once; at most 32 are taken in",
             "it sends no certificate",
             "the host of a place must be at most 253 printable characters",
-            "what is presented there is no certificate that can be read",
+            "what is there is no certificate that can be read",
         ]
         (row,) = await at_places(context)
         assert row.chain == hashlib.sha256(b"garbage").digest()

@@ -1,10 +1,14 @@
 """`/discovery` and `/findings`: what is looked for, what was seen, and what is wrong with it."""
 
+import base64
+import binascii
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from ..core.access import Actor
 from ..core.errors import NotFound
+from ..core.import_rows import ImportRow
 from ..operations.context import Context
 from ..operations.discovery_runs import (
     DiscoveryOrder,
@@ -31,13 +35,15 @@ from ..operations.findings import (
     finding_documents,
     list_findings,
 )
+from ..operations.import_certificates import import_certificates, imported_document
 from ..operations.list_seen import list_seen
 from ..store.discovery_rows import FindingRow
 from . import discovery_schemas as schemas
 from .paging import read_cursor, write_cursor
 from .schemas import NoBody
-from .web import Document, require_known_parameters, run
+from .web import BearerToken, Document, require_known_parameters, run
 
+IMPORT_OCTETS_MAX = 2 * 1024 * 1024
 router = Router(tags=["discovery"])
 
 
@@ -175,6 +181,34 @@ def run_now(request: HttpRequest, response: HttpResponse, name: str, body: NoBod
     document = run(request, act)
     response["Location"] = f"/api/v1/discovery/runs/{document['id']}"
     return 202, document
+
+
+# -- imports -------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/discovery/imports",
+    response=schemas.Imported,
+    operation_id="import_certificates",
+    auth=BearerToken(lambda: IMPORT_OCTETS_MAX),
+)
+def take_import(request: HttpRequest, body: schemas.ImportBody) -> Document:
+    """Take in rows of a table of certificates from another manager."""
+    rows = [_import_row(row) for row in body.rows]
+
+    async def act(context: Context, actor: Actor) -> Document:
+        return imported_document(await import_certificates(context, actor, rows, body.source))
+
+    return run(request, act)
+
+
+def _import_row(row: schemas.ImportedRow) -> ImportRow:
+    try:
+        octets = base64.b64decode(row.certificate, validate=True)
+    except (binascii.Error, ValueError):
+        octets = b""
+    problem = "" if octets else "the field certificate has no base64"
+    return ImportRow(row.number, octets, row.team, row.owner, row.environment, frozenset(row.tags), problem)
 
 
 # -- findings ------------------------------------------------------------------------------------

@@ -5,11 +5,14 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from ..core.health import Severity
+from ..core.import_rows import CELL_CHARACTERS_MAX, ROWS_MAX
+from ..core.responsibility import TAGS_MAX
 from ..core.sightings import ZONE_MAX
 from ..operations.discovery_runs import TARGET_CHARACTERS_MAX, TARGETS_MAX, RunStatus
 from ..operations.discovery_scopes import MINUTES_MAX
 from ..operations.findings import REASON_MAX, State
-from .schemas import Answer, Body, Cursor, Digest, Limit, Moment, Name, Next, Query, Time
+from ..operations.take_sightings import PLACES_MAX
+from .schemas import Answer, Body, Cursor, Digest, Limit, Moment, Name, Next, Query, Tag, Time
 
 AnyObject = dict[str, Any]
 Target = Annotated[
@@ -17,6 +20,7 @@ Target = Annotated[
 ]
 Targets = Annotated[list[Target], Field(max_length=TARGETS_MAX)]
 Zone = Annotated[str, StringConstraints(max_length=ZONE_MAX, pattern=r"^[A-Za-z0-9._-]*$")]
+Answers = Annotated[str, StringConstraints(max_length=100, pattern=r"^([a-z0-9][a-z0-9._@-]*)?$")]
 Code = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z.-]*$")]
 
 
@@ -158,6 +162,37 @@ class Finding(Answer):
 class FindingList(Answer):
     findings: list[Finding]
     next: Next
+
+
+class ImportedRow(Body):
+    number: int = Field(ge=1, le=ROWS_MAX, description="Of the row, by which problems name it.")
+    certificate: Annotated[str, StringConstraints(max_length=CELL_CHARACTERS_MAX)] = Field(
+        description="DER in base64."
+    )
+    team: Answers = ""
+    owner: Answers = ""
+    environment: Answers = ""
+    tags: list[Tag] = Field(default=[], max_length=TAGS_MAX)
+
+
+class ImportBody(Body):
+    source: Annotated[
+        str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    ] = Field(description="What people call the table.")
+    rows: list[ImportedRow] = Field(max_length=PLACES_MAX)
+
+
+class ImportProblem(Answer):
+    row: int
+    problem: str
+
+
+class Imported(Answer):
+    rows: int
+    new: int = Field(description="Certificates that were not known.")
+    assigned: int = Field(description="Certificates of which it is said who answers for them.")
+    problems_count: int
+    problems: list[ImportProblem]
 
 
 class AcceptBody(Body):

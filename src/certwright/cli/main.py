@@ -27,6 +27,7 @@ COMMANDS = {
     "renew": ("issue", "renew", "Issue the successor of a certificate."),
     "discover": ("discover", "discover", "Look for certificates in networks and files."),
     "scope": ("scope", "app", "What is looked at again and again."),
+    "import": ("import_file", "import_file", "Take in a table of certificates from another manager."),
     "finding": ("finding", "app", "What is wrong with certificates."),
     "certificates": ("certificates", "certificates", "List certificates."),
     "show": ("certificates", "show", "Show one certificate."),

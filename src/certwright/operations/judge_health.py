@@ -16,6 +16,8 @@ from ..store.rows import CertificateRow, CompromisedKeyRow
 from .context import Context
 
 PATH_MAX = 16
+_THERE = """"ended_at" IS NULL AND "kind" <> 'import'"""
+"""A table of another manager is no place at which a certificate is used."""
 FINGERPRINT_OCTETS = 32
 
 
@@ -105,7 +107,7 @@ async def _load(database: Database, rows: Sequence[CertificateRow]) -> _Around:
     names = f'SELECT "certificate_id", "kind", "value" FROM "certificate_name" WHERE {condition}'
     for identifier, kind, value in await database.query(names, *values):
         around.names.setdefault(identifier, []).append(Identifier(IdentifierKind(kind), value))
-    for one in await database.select(SightingRow, f'{condition} AND "ended_at" IS NULL', *values):
+    for one in await database.select(SightingRow, f"{condition} AND {_THERE}", *values):
         around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
     await _load_lists(database, [row.id for row in rows if row.is_authority], around)
     await _load_line(database, rows, around)

@@ -151,7 +151,7 @@ def _presented(context: Context, look: Look, chunk: _Chunk, taken: Taken) -> Ite
         if leaf in chunk.known:
             yield _seen(context, look, chunk, (digest, place), (chunk.known[leaf], b"".join(others), facts))
         else:
-            taken.problems.append((place, "what is presented there is no certificate that can be read"))
+            taken.problems.append((place, "what is there is no certificate that can be read"))
 
 
 async def _beside_keys(context: Context, look: Look, chunk: _Chunk) -> list[SightingRow]:
