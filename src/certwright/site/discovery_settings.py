@@ -23,3 +23,9 @@ class Discovery(Table):
         description="File of trusted roots in PEM. A name without `/` in front is below the home folder. "
         f"Not set: `{SYSTEM_BUNDLE}`, where there is one.",
     )
+    kept_days: int = Field(
+        365,
+        ge=1,
+        le=36500,
+        description="How long sightings, findings and runs stay after their end. Certificates stay.",
+    )

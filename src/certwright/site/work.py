@@ -83,6 +83,7 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
         timedelta(days=configuration.requests.kept_days),
         post_of(configuration),
         configuration.discovery.zone,
+        timedelta(days=configuration.discovery.kept_days),
     )
 
 

@@ -19,6 +19,7 @@ from ..operations.found_authority import offline
 from ..operations.mail_codes import mail_codes
 from ..operations.note_findings import check_health
 from ..operations.purge_expired import REQUESTS_KEPT, purge_expired
+from ..operations.purge_seen import SEEN_KEPT, purge_seen
 from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
 from ..operations.renew_lists import crl_payload, lasting, lists_due
@@ -51,7 +52,8 @@ class Surroundings:
     """What the worker is given. `answers`: this host's folder of OCSP answers; `held_checkpoint` gives the
     newest signed note that `keep_checkpoint` has kept outside the database; `renew_listener` renews this
     host's listener certificate when it is due; `requests_kept` is how long requests stay after their end;
-    without `post` no mails leave from here; `zone` is the network into which we look."""
+    without `post` no mails leave from here; `zone` is the network into which we look; `seen_kept` is how
+    long what was seen stays after its end."""
 
     context: Context
     validations: Validations
@@ -65,6 +67,7 @@ class Surroundings:
     requests_kept: timedelta = REQUESTS_KEPT
     post: Post | None = None
     zone: str = ""
+    seen_kept: timedelta = SEEN_KEPT
 
 
 class Duties:
@@ -172,7 +175,8 @@ class Duties:
 
     async def purge(self) -> None:
         for _ in range(PURGE_TURNS_MAX):
-            if not await purge_expired(self._context, self._at.requests_kept):
+            gone = await purge_expired(self._context, self._at.requests_kept)
+            if not gone + await purge_seen(self._context, self._at.seen_kept):
                 return
 
     async def forget_workflows(self) -> None:

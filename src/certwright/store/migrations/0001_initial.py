@@ -1070,7 +1070,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'sighting',
-                'indexes': [models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['scope_id', 'last_run'], name='sighting_open'), models.Index(fields=['first_run', 'id'], name='sighting_first'), models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['last_run', 'id'], name='sighting_ended')],
+                'indexes': [models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['scope_id', 'last_run'], name='sighting_open'), models.Index(fields=['first_run', 'id'], name='sighting_first'), models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['last_run', 'id'], name='sighting_ended'), models.Index(condition=models.Q(('ended_at__isnull', False)), fields=['ended_at'], name='sighting_past')],
                 'constraints': [models.UniqueConstraint(fields=('place', 'certificate'), name='sighting_place')],
             },
         ),
@@ -1147,7 +1147,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'finding',
-                'indexes': [models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['code', 'id'], name='finding_code'), models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['team', 'id'], name='finding_team')],
+                'indexes': [models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['code', 'id'], name='finding_code'), models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['team', 'id'], name='finding_team'), models.Index(condition=models.Q(('closed_at__isnull', False)), fields=['closed_at'], name='finding_past')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('certificate', 'code', 'sighting_id'), name='finding_open')],
             },
         ),

@@ -45,6 +45,9 @@ class Sighting(models.Model):
                 condition=models.Q(ended_at__isnull=False),
                 name="sighting_ended",
             ),
+            models.Index(
+                fields=["ended_at"], condition=models.Q(ended_at__isnull=False), name="sighting_past"
+            ),
         ]
 
 
@@ -155,5 +158,8 @@ class Finding(models.Model):
             ),
             models.Index(
                 fields=["team", "id"], condition=models.Q(closed_at__isnull=True), name="finding_team"
+            ),
+            models.Index(
+                fields=["closed_at"], condition=models.Q(closed_at__isnull=False), name="finding_past"
             ),
         ]

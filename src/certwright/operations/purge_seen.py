@@ -1,0 +1,21 @@
+"""Take away what was seen long ago: sightings and findings that have ended, and runs, a little at a time.
+
+A certificate stays, whatever became of the places at which it was; and what is there now stays for ever.
+"""
+
+from datetime import timedelta
+
+from ..store.discovery_rows import DiscoveryRunRow, FindingRow, SightingRow
+from .context import Context
+
+SEEN_KEPT = timedelta(days=365)
+"""How long that stays, where no setting says otherwise."""
+CHUNK = 200
+
+
+async def purge_seen(context: Context, kept: timedelta = SEEN_KEPT) -> int:
+    """Take away a chunk of each; how many rows went, 0 when nothing is left. Raises Unavailable."""
+    before, ledger = context.clock() - kept, context.ledger
+    gone = await ledger.purge(SightingRow, "ended_at", before, CHUNK)
+    gone += await ledger.purge(FindingRow, "closed_at", before, CHUNK)
+    return gone + await ledger.purge(DiscoveryRunRow, "ended_at", before, CHUNK)
