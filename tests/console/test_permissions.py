@@ -48,7 +48,7 @@ from tests.api.callers import csr
 from tests.api.test_permissions import table
 from tests.conftest import RUN
 from tests.console.logged_in import logged_in, make_people
-from tests.console.urls import console_addresses
+from tests.console.urls import addresses, console_addresses
 from tests.real import certwright as real_certwright
 from tests.real.certwright import ADMINISTRATOR, Home
 from tests.real.toy_chains import BEGIN, ToyAuthority
@@ -210,3 +210,13 @@ def test_every_address_has_a_line(world: World) -> None:
     missing = sorted(set(addresses) - set(TABLE))
     assert not missing, f"give these a line in docs/reference/permissions.md: {missing}"
     assert sorted(set(TABLE) - set(addresses)) == [], "these lines are of no address"
+
+
+def test_no_route_of_rest_has_the_name_of_a_page(world: World) -> None:
+    """Names are one space: a page that leads on by name would lead to the route."""
+    found = [(place, name) for place, name in addresses(world.home) if name]
+    routes = {name for place, name in found if place.startswith("/api/v1/")}
+    pages = {name for place, name in found if not place.startswith("/api/")}
+    assert "start" in pages
+    assert routes
+    assert routes & pages == set()

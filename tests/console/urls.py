@@ -19,14 +19,14 @@ def walk(patterns, before=""):
         if isinstance(one, URLResolver):
             yield from walk(one.url_patterns, place)
         else:
-            yield place
+            yield place, one.name
 
 print(json.dumps([*walk(get_resolver().url_patterns)]))
 """
 
 
-def console_addresses(home: Home) -> list[str]:
-    """Like `/console/people/of/<str:name>/`."""
+def addresses(home: Home) -> list[tuple[str, str | None]]:
+    """Every address that Django answers, like `/console/people/of/<str:name>/`, and its name."""
     settings = {"CERTWRIGHT_HOME": str(home.folder), "DJANGO_SETTINGS_MODULE": "certwright.site.settings"}
     done = subprocess.run(
         [sys.executable, "-c", WALK],
@@ -36,4 +36,9 @@ def console_addresses(home: Home) -> list[str]:
         text=True,
         check=True,
     )
-    return sorted(f"/{one}" for one in json.loads(done.stdout) if one.startswith(BELOW))
+    return [(f"/{place}", name) for place, name in json.loads(done.stdout)]
+
+
+def console_addresses(home: Home) -> list[str]:
+    """Those of the console."""
+    return sorted(place for place, _ in addresses(home) if place.removeprefix("/").startswith(BELOW))

@@ -66,7 +66,7 @@ def _number(text: str, what: str) -> int:
 
 
 @router.get("/discovery/runs", response=schemas.RunList, operation_id="list_discovery_runs")
-def runs(request: HttpRequest, wanted: Query[schemas.PageQuery]) -> Document:
+def discovery_runs_listed(request: HttpRequest, wanted: Query[schemas.PageQuery]) -> Document:
     """List runs, the newest first."""
     require_known_parameters(request, schemas.PageQuery)
 
@@ -80,7 +80,9 @@ def runs(request: HttpRequest, wanted: Query[schemas.PageQuery]) -> Document:
 
 
 @router.post("/discovery/runs", response={202: schemas.Run}, operation_id="start_discovery")
-def start(request: HttpRequest, response: HttpResponse, body: schemas.LookBody) -> tuple[int, Document]:
+def discovery_started(
+    request: HttpRequest, response: HttpResponse, body: schemas.LookBody
+) -> tuple[int, Document]:
     """Have a worker look at places once."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -92,7 +94,7 @@ def start(request: HttpRequest, response: HttpResponse, body: schemas.LookBody) 
 
 
 @router.get("/discovery/runs/{identifier}", response=schemas.Run, operation_id="show_discovery_run")
-def show_run(request: HttpRequest, identifier: str) -> Document:
+def discovery_run_shown(request: HttpRequest, identifier: str) -> Document:
     """Show how far a run is."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -103,7 +105,9 @@ def show_run(request: HttpRequest, identifier: str) -> Document:
 
 
 @router.get("/discovery/runs/{identifier}/seen", response=schemas.SeenList, operation_id="list_seen")
-def seen(request: HttpRequest, identifier: str, wanted: Query[schemas.PageQuery]) -> Document:
+def discovery_seen_listed(
+    request: HttpRequest, identifier: str, wanted: Query[schemas.PageQuery]
+) -> Document:
     """List the places at which a run was the last to see a certificate, with what is wrong there."""
     require_known_parameters(request, schemas.PageQuery)
 
@@ -117,7 +121,7 @@ def seen(request: HttpRequest, identifier: str, wanted: Query[schemas.PageQuery]
 
 
 @router.post("/discovery/runs/{identifier}/cancel", response=schemas.Run, operation_id="cancel_discovery")
-def cancel(request: HttpRequest, identifier: str, body: NoBody) -> Document:
+def discovery_cancelled(request: HttpRequest, identifier: str, body: NoBody) -> Document:
     """Stop a run. What it has seen stays."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -131,7 +135,7 @@ def cancel(request: HttpRequest, identifier: str, body: NoBody) -> Document:
 
 
 @router.get("/discovery/scopes", response=schemas.ScopeList, operation_id="list_discovery_scopes")
-def scopes(request: HttpRequest) -> Document:
+def discovery_scopes_listed(request: HttpRequest) -> Document:
     """List what is looked at again and again."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -141,7 +145,7 @@ def scopes(request: HttpRequest) -> Document:
 
 
 @router.get("/discovery/scopes/{name}", response=schemas.Scope, operation_id="show_discovery_scope")
-def show_scope(request: HttpRequest, name: str) -> Document:
+def discovery_scope_shown(request: HttpRequest, name: str) -> Document:
     """Show one."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -151,7 +155,7 @@ def show_scope(request: HttpRequest, name: str) -> Document:
 
 
 @router.put("/discovery/scopes/{name}", response=schemas.Scope, operation_id="save_discovery_scope")
-def put_scope(request: HttpRequest, name: str, body: schemas.ScopeBody) -> Document:
+def discovery_scope_saved(request: HttpRequest, name: str, body: schemas.ScopeBody) -> Document:
     """Make or change one, from the `version` that was read."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -162,7 +166,7 @@ def put_scope(request: HttpRequest, name: str, body: schemas.ScopeBody) -> Docum
 
 
 @router.delete("/discovery/scopes/{name}", response=schemas.Scope, operation_id="remove_discovery_scope")
-def delete_scope(request: HttpRequest, name: str) -> Document:
+def discovery_scope_removed(request: HttpRequest, name: str) -> Document:
     """Look at it no more. What it has seen stays."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -172,7 +176,9 @@ def delete_scope(request: HttpRequest, name: str) -> Document:
 
 
 @router.post("/discovery/scopes/{name}/run", response={202: schemas.Run}, operation_id="run_discovery_scope")
-def run_now(request: HttpRequest, response: HttpResponse, name: str, body: NoBody) -> tuple[int, Document]:
+def discovery_scope_run(
+    request: HttpRequest, response: HttpResponse, name: str, body: NoBody
+) -> tuple[int, Document]:
     """Have a worker look at it now."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -192,7 +198,7 @@ def run_now(request: HttpRequest, response: HttpResponse, name: str, body: NoBod
     operation_id="import_certificates",
     auth=BearerToken(lambda: IMPORT_OCTETS_MAX),
 )
-def take_import(request: HttpRequest, body: schemas.ImportBody) -> Document:
+def certificates_imported(request: HttpRequest, body: schemas.ImportBody) -> Document:
     """Take in rows of a table of certificates from another manager."""
     rows = [_import_row(row) for row in body.rows]
 
@@ -215,7 +221,7 @@ def _import_row(row: schemas.ImportedRow) -> ImportRow:
 
 
 @router.get("/findings", response=schemas.FindingList, operation_id="list_findings")
-def findings(request: HttpRequest, wanted: Query[schemas.FindingQuery]) -> Document:
+def findings_listed(request: HttpRequest, wanted: Query[schemas.FindingQuery]) -> Document:
     """List what is wrong with certificates, the newest first."""
     require_known_parameters(request, schemas.FindingQuery)
 
@@ -232,7 +238,7 @@ def findings(request: HttpRequest, wanted: Query[schemas.FindingQuery]) -> Docum
 
 
 @router.get("/findings/{identifier}", response=schemas.Finding, operation_id="show_finding")
-def show_finding(request: HttpRequest, identifier: str) -> Document:
+def finding_shown(request: HttpRequest, identifier: str) -> Document:
     """Show one."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -245,7 +251,7 @@ def show_finding(request: HttpRequest, identifier: str) -> Document:
 @router.post(
     "/findings/{identifier}/acknowledge", response=schemas.Finding, operation_id="acknowledge_finding"
 )
-def acknowledge(request: HttpRequest, identifier: str, body: NoBody) -> Document:
+def finding_acknowledged(request: HttpRequest, identifier: str, body: NoBody) -> Document:
     """Say that somebody is at it."""
 
     async def act(context: Context, actor: Actor) -> Document:
@@ -256,7 +262,7 @@ def acknowledge(request: HttpRequest, identifier: str, body: NoBody) -> Document
 
 
 @router.post("/findings/{identifier}/accept", response=schemas.Finding, operation_id="accept_finding")
-def accept(request: HttpRequest, identifier: str, body: schemas.AcceptBody) -> Document:
+def finding_accepted(request: HttpRequest, identifier: str, body: schemas.AcceptBody) -> Document:
     """Let it stay so for a time, with a reason."""
 
     async def act(context: Context, actor: Actor) -> Document:
