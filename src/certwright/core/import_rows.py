@@ -7,7 +7,6 @@ with spaces between them) say who answers for it and what it is used in. Other c
 import base64
 import binascii
 import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +36,8 @@ class ImportRow:
 def read_import(text: str) -> Iterator[ImportRow]:
     """Every row, in order. Raises Malformed for a table without the column `certificate`, a row that is no
     CSV, and more than ROWS_MAX."""
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    lines = [f"{line}\n" for line in text.removeprefix("\ufeff").split("\n")]
+    reader = csv.reader(lines, strict=True)
     try:
         head = [name.strip().lower() for name in next(reader, [])]
         if "certificate" not in head:
