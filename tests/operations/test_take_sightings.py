@@ -10,6 +10,7 @@ from certwright.core.standing import Standing
 from certwright.operations.context import Context
 from certwright.operations.issue import IssueOrder, issue
 from certwright.operations.note_findings import check_health
+from certwright.operations.real_issuers import CANDIDATES_MAX
 from certwright.operations.take_sightings import Look, Taken, take_sightings
 from certwright.ports import Place, Sighting
 from certwright.store.discovery_rows import FindingRow, SightingRow
@@ -120,6 +121,19 @@ def test_a_false_issuer_is_none(database: Database) -> None:
         await take_sightings(context, Look(1), [seen(LEAF, *CHAIN)])
         await take_sightings(context, Look(1), [seen(forged)])
         assert (await certificate(context, forged)).issuer_certificate is None
+
+    run(database, body)
+
+
+def test_nobody_is_pushed_out_by_many_of_his_name(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        await take_sightings(context, Look(1), [seen(LEAF, *CHAIN)])
+        false = [ToyAuthority("Corp Issuing").certificate for _ in range(CANDIDATES_MAX + 2)]
+        await take_sightings(context, Look(1), [seen(false[0], *false[1:])])
+        late = ISSUING.sign("late", None, "late.example.test")
+        await take_sightings(context, Look(1), [seen(late, *false)])
+        issuing = await certificate(context, ISSUING.certificate)
+        assert (await certificate(context, late)).issuer_certificate == issuing.id
 
     run(database, body)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ..core.health import Finding
-from ..store.among import AT_ONCE, among
+from ..store.among import among, chunks
 from ..store.changed_rows import Mark
 from ..store.databases import Duplicate
 from ..store.discovery_rows import FindingRow
@@ -41,8 +41,8 @@ async def judge_again(context: Context, identifiers: Iterable[int]) -> None:
     """Certificates around which something has changed are judged now, not only when it is their turn."""
     wanted = sorted(set(identifiers))
     authorities = await load_authorities(context) if wanted else Authorities()
-    for start in range(0, len(wanted), AT_ONCE):
-        condition, values = among("id", wanted[start : start + AT_ONCE])
+    for some in chunks(wanted):
+        condition, values = among("id", some)
         rows = await context.database.select(CertificateRow, condition, *values)
         await note_findings(context, rows, authorities)
 

@@ -7,12 +7,15 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from ..core.decoded import Decoded
+from ..core.standing import Standing
 from ..core.unreadable import UNREADABLE
-from ..store.among import AT_ONCE, among
+from ..store.among import among, chunks
 from ..store.databases import Database
 
 CANDIDATES_MAX = 8
-"""Authorities of one name whose keys are tried for a certificate: a stranger may give any name to many."""
+"""Authorities of one name whose keys are tried for a certificate, of those on record and of those that come
+with it: a stranger may give any name to many. Ours come first, then who was known first, so that nobody is
+pushed out by those who come later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,20 @@ async def real_issuers(database: Database, unlinked: list[Unlinked]) -> dict[int
 
     A self-signed one is its own issuer. Raises Unavailable.
     """
-    by_name = await _authorities(database, {one.decoded.issuer for one in unlinked})
+    known = await _authorities(database, {one.decoded.issuer for one in unlinked})
+    coming: dict[str, list[_Authority]] = {}
     for one in unlinked:
         if one.decoded.is_authority or one.decoded.names_itself:
             authority = _Authority(one.identifier, x509.load_der_x509_certificate(one.der))
-            by_name.setdefault(one.decoded.subject, []).append(authority)
+            coming.setdefault(one.decoded.subject, []).append(authority)
     found = {}
     for one in unlinked:
-        candidates = by_name.get(one.decoded.issuer, [])
+        with_it = coming.get(one.decoded.issuer, [])
+        itself = [each for each in with_it if each.identifier == one.identifier]
+        stored = known.get(one.decoded.issuer, [])
+        candidates = itself + stored[:CANDIDATES_MAX] + with_it[:CANDIDATES_MAX]
         if candidates:
-            issuer = _signer(x509.load_der_x509_certificate(one.der), candidates[-CANDIDATES_MAX:])
+            issuer = _signer(x509.load_der_x509_certificate(one.der), candidates)
             if issuer is not None:
                 found[one.identifier] = issuer
     return found
@@ -52,12 +59,12 @@ async def real_issuers(database: Database, unlinked: list[Unlinked]) -> dict[int
 
 async def _authorities(database: Database, names: set[str]) -> dict[str, list[_Authority]]:
     found: dict[str, list[_Authority]] = {}
-    ordered = sorted(names)
-    for start in range(0, len(ordered), AT_ONCE):
-        condition, values = among("subject", ordered[start : start + AT_ONCE])
+    for some in chunks(sorted(names)):
+        condition, values = among("subject", some)
         sql = (
             'SELECT c."subject", c."id", b."der" FROM "certificate" c JOIN "certificate_body" b '
-            f'ON b."certificate_id" = c."id" WHERE c."is_authority" AND c.{condition} ORDER BY c."id"'
+            f'ON b."certificate_id" = c."id" WHERE c."is_authority" AND c.{condition} '
+            f'ORDER BY CASE c."standing" WHEN \'{Standing.ISSUED}\' THEN 0 ELSE 1 END, c."id"'
         )
         for subject, identifier, der in await database.query(sql, *values):
             certificate = x509.load_der_x509_certificate(bytes(der))
