@@ -22,14 +22,14 @@ def test_a_scope_from_its_making_to_its_end(
     assert f"Saved scope  {name}" in shell.does("scope", "save", file, *at)
     shown = shell.gives("scope", "show", name, *at)
     assert (shown["targets"], shown["version"], shown["every_minutes"]) == (["127.0.0.1:9"], 1, 0)
+    run = shell.gives("scope", "run", name, *at)["id"]  # before it has a schedule, by which a worker begins one
+    assert run in shell.does("scope", "runs", *at)
+    outcome = shell("scope", "stop", run, *at)  # a worker may have been faster
+    assert "Stopped run" in outcome.out or "has ended already" in outcome.err
     file.write_text(json.dumps(shown | {"every_minutes": 1440, "quiet": ["mon-fri 08:00-18:00"]}))
     assert shell.gives("scope", "save", file, *at)["version"] == 2
     assert "read it again" in shell.refuses("scope", "save", file, *at)
     assert f"{name}  network  1        1440 min" in shell.does("scope", "list", *at)
-    run = shell.gives("scope", "run", name, *at)["id"]
-    assert run in shell.does("scope", "runs", *at)
-    outcome = shell("scope", "stop", run, *at)  # a worker may have been faster
-    assert "Stopped run" in outcome.out or "has ended already" in outcome.err
     assert shell.does("scope", "remove", name, *at) == f"Removed scope {name}\n"
     assert "there is no discovery scope" in shell.refuses("scope", "show", name, *at)
 
