@@ -543,7 +543,7 @@ class Migration(migrations.Migration):
                 ('wanted', models.TextField(help_text='JSON: what was asked for, to be asked again once approved')),
                 ('comment', models.TextField(help_text="the requester's own words to whoever decides")),
                 ('resubmits', models.BigIntegerField(help_text='the rejected request that this one mends', null=True)),
-                ('policy', models.BigIntegerField(help_text='number of the policy that asked for approval')),
+                ('policy', models.BigIntegerField(help_text='number of the policy that asked for approval or refused')),
                 ('steps', models.TextField(help_text="JSON: the approval's steps in order")),
                 ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField(help_text='when the step expires that it is at')),
