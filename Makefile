@@ -11,6 +11,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PYTHON ?= python3
+# set by some machines; the tests start a thousand processes, each of which would compile all that it imports
+export PYTHONDONTWRITEBYTECODE :=
 export CERTWRIGHT_TEST_SIGNED ?= $(CURDIR)/.cache/signed
 
 installed := .venv/.run-installed
