@@ -18,7 +18,7 @@ export CERTWRIGHT_TEST_SIGNED ?= $(CURDIR)/.cache/signed
 installed := .venv/.run-installed
 development := .venv/.development-installed
 assets := src/certwright/console/static/certwright/built/manifest.json
-pytest := .venv/bin/pytest -n 2 --dist loadscope
+pytest := .venv/bin/pytest -n 4 --dist loadscope
 judges := .venv/bin/pytest tests/peers/judge_run.py
 
 .PHONY: up test test-full check bench docs
