@@ -20,6 +20,8 @@ SOURCES = {
     "network": gettext_lazy("Networks and hosts, over TLS"),
     "files": gettext_lazy("Files on the worker's machine"),
     "ssh": gettext_lazy("Files on other machines, over SSH"),
+    "openssl-ca": gettext_lazy("Authorities of openssl or easy-rsa on the worker's machine"),
+    "openssl-ca-ssh": gettext_lazy("Authorities of openssl or easy-rsa on other machines, over SSH"),
 }
 SETTINGS = {
     ("network", "targets"): (
@@ -29,6 +31,14 @@ SETTINGS = {
         ),
     ),
     ("files", "targets"): ("", gettext_lazy("Folders and files, from the root: /etc/ssl.")),
+    ("openssl-ca", "targets"): (
+        "",
+        gettext_lazy("Folders with an index.txt, from the root: /etc/easy-rsa/pki."),
+    ),
+    ("openssl-ca-ssh", "targets"): (
+        "",
+        gettext_lazy("A machine and a folder with an index.txt there: ca.example.org /etc/easy-rsa/pki."),
+    ),
     ("network", "ports"): (
         gettext_lazy("Ports"),
         gettext_lazy("For what names none of its own: 443,8000-8100. Empty: those of the usual services."),
@@ -72,13 +82,18 @@ SETTINGS = {
     ("files", "octets_max"): (gettext_lazy("Octets of a file, at most"), ""),
     ("files", "seconds"): (gettext_lazy("Seconds for one file"), ""),
 }
-LONG = frozenset({("ssh", "known_hosts"), ("ssh", "private_key")})
+SAME = {"openssl-ca": "files", "openssl-ca-ssh": "ssh"}
+"""Sources whose settings are called as those of another are."""
+LONG = frozenset(
+    (source, name) for source in ("ssh", "openssl-ca-ssh") for name in ("known_hosts", "private_key")
+)
 """Settings of several lines."""
 
 
 def setting_words(source: str, name: str) -> tuple[str, str]:
     """The label and the help of a setting; a plugin that nobody here knows has its own names shown."""
-    label, help_text = SETTINGS.get((source, name), ("", ""))
+    other = SAME.get(source, source)
+    label, help_text = SETTINGS.get((source, name)) or SETTINGS.get((other, name), ("", ""))
     return str(label) or name.replace("_", " ").capitalize(), str(help_text)
 
 
