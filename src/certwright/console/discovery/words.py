@@ -22,6 +22,7 @@ SOURCES = {
     "ssh": gettext_lazy("Files on other machines, over SSH"),
     "openssl-ca": gettext_lazy("Authorities of openssl or easy-rsa on the worker's machine"),
     "openssl-ca-ssh": gettext_lazy("Authorities of openssl or easy-rsa on other machines, over SSH"),
+    "certwright": gettext_lazy("Authorities of another Certwright"),
 }
 SETTINGS = {
     ("network", "targets"): (
@@ -39,6 +40,17 @@ SETTINGS = {
         "",
         gettext_lazy("A machine and a folder with an index.txt there: ca.example.org /etc/easy-rsa/pki."),
     ),
+    ("certwright", "targets"): ("", gettext_lazy("Its address: https://pki.example.org:8443.")),
+    ("certwright", "token"): (gettext_lazy("Token of the other"), gettext_lazy("One that may only read.")),
+    ("certwright", "trust"): (
+        gettext_lazy("Certificates by which the other is known"),
+        gettext_lazy("In PEM: its root, or its own. Empty: those that the system trusts."),
+    ),
+    ("certwright", "everything_days"): (
+        gettext_lazy("After how many days everything is listed again"),
+        gettext_lazy("0: each time."),
+    ),
+    ("certwright", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
     ("network", "ports"): (
         gettext_lazy("Ports"),
         gettext_lazy("For what names none of its own: 443,8000-8100. Empty: those of the usual services."),
@@ -86,7 +98,7 @@ SAME = {"openssl-ca": "files", "openssl-ca-ssh": "ssh"}
 """Sources whose settings are called as those of another are."""
 LONG = frozenset(
     (source, name) for source in ("ssh", "openssl-ca-ssh") for name in ("known_hosts", "private_key")
-)
+) | {("certwright", "trust")}
 """Settings of several lines."""
 
 

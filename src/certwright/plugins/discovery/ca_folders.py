@@ -75,6 +75,7 @@ class CaFoldersLook:
         self._manner = manner
         self._walk = Walk(files, plan.exclusions, manner.files_max)
         self._progress = Progress(0, 0, plan.after)
+        self._whole = True
 
     def events(self) -> AsyncGenerator[Event]:
         """Sightings by database and line, and at least every second how far the run is."""
@@ -88,7 +89,8 @@ class CaFoldersLook:
             begin = int(number) if visible(path) == after else 0
             async for event in self._database(path, begin):
                 yield event
-        yield Progress(self._progress.done, self._progress.done, self._progress.cursor)
+        done = self._progress.done
+        yield Progress(done, done, self._progress.cursor, whole=self._whole)
 
     async def _databases(self) -> list[str]:
         """Paths of databases, and those of targets where there is none."""
@@ -116,6 +118,7 @@ class CaFoldersLook:
         try:
             authority = await self._opened(path)
         except Unreadable as error:
+            self._whole = False
             if not begin:
                 yield self._problem(path, "", error.detail)
             yield self._went_on(f"{visible(path)}:1")

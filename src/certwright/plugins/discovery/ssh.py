@@ -151,6 +151,7 @@ class _Run:
         self._scope = scope
         self._what = what
         self._progress = Progress(0, 0, scope.after)
+        self._whole = True
 
     def events(self) -> AsyncGenerator[Event]:
         return with_signs_of_life(self._work(), lambda: self._progress)
@@ -165,14 +166,16 @@ class _Run:
                         async for event in events:
                             yield self._told(event, machine, before)
             except (_Unreached, Lost) as error:
+                self._whole = False
                 place = Place(self._what.kind, machine.name, self._manner(machine).port)
                 yield Sighting(place, self._clock(), problem=error.detail)
             self._progress = Progress(self._progress.done + 1, 0, str(machine))
             yield self._progress
-        yield replace(self._progress, total=self._progress.done)
+        yield replace(self._progress, total=self._progress.done, whole=self._whole)
 
     def _told(self, event: Event, machine: _Machine, before: Progress) -> Event:
         if isinstance(event, Progress):
+            self._whole = self._whole and event.whole
             cursor = f"{machine} {event.cursor}" if event.cursor else before.cursor
             self._progress = Progress(before.done + event.done, 0, cursor)
             return self._progress
