@@ -23,6 +23,7 @@ SOURCES = {
     "openssl-ca": gettext_lazy("Authorities of openssl or easy-rsa on the worker's machine"),
     "openssl-ca-ssh": gettext_lazy("Authorities of openssl or easy-rsa on other machines, over SSH"),
     "certwright": gettext_lazy("Authorities of another Certwright"),
+    "ldap": gettext_lazy("Directories, Active Directory among them"),
 }
 SETTINGS = {
     ("network", "targets"): (
@@ -51,6 +52,23 @@ SETTINGS = {
         gettext_lazy("0: each time."),
     ),
     ("certwright", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
+    ("ldap", "targets"): (
+        "",
+        gettext_lazy(
+            "A directory, and the part of its tree if not all: ldaps://dc1.example.org dc=example,dc=org."
+        ),
+    ),
+    ("ldap", "bind_dn"): (
+        gettext_lazy("As whom to ask"),
+        gettext_lazy("A name in the directory. Empty: nobody."),
+    ),
+    ("ldap", "password"): (gettext_lazy("Its password"), ""),
+    ("ldap", "trust"): (
+        gettext_lazy("Certificates by which the directory is known"),
+        gettext_lazy("In PEM: its root, or its own. Empty: those that the system trusts."),
+    ),
+    ("ldap", "entries_max"): (gettext_lazy("Entries with certificates, at most"), ""),
+    ("ldap", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
     ("network", "ports"): (
         gettext_lazy("Ports"),
         gettext_lazy("For what names none of its own: 443,8000-8100. Empty: those of the usual services."),
@@ -98,7 +116,7 @@ SAME = {"openssl-ca": "files", "openssl-ca-ssh": "ssh"}
 """Sources whose settings are called as those of another are."""
 LONG = frozenset(
     (source, name) for source in ("ssh", "openssl-ca-ssh") for name in ("known_hosts", "private_key")
-) | {("certwright", "trust")}
+) | {("certwright", "trust"), ("ldap", "trust")}
 """Settings of several lines."""
 
 
