@@ -44,6 +44,7 @@ class Toy:
     def __init__(self) -> None:
         self.shown: list[Sighting | Progress] = []
         self.begun_after: list[str] = []
+        self.begun_since: list[str] = []
         self.fails: Exception | None = None
         self.closed = 0
 
@@ -53,6 +54,7 @@ class Toy:
 
     async def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress, None]:
         self.begun_after.append(scope.after)
+        self.begun_since.append(scope.since)
         try:
             for item in self.shown:
                 yield item
@@ -116,6 +118,27 @@ def test_the_next_run_of_a_scope_says_what_is_gone(database: Database) -> None:
         assert row.gone == 2
         there = await context.database.select(SightingRow, '"ended_at" IS NULL ORDER BY "host"')
         assert [one.host for one in there] == ["192.0.2.1", "192.0.2.3"]
+
+    run(database, body)
+
+
+def test_a_run_begins_at_the_mark_of_the_one_before(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock, toy: Toy) -> None:
+        async def again(order: DiscoveryOrder, *shown: Sighting | Progress) -> int:
+            toy.shown = list(shown)
+            row = await run_discovery(context, await ask_discovery(context, ADMINISTRATOR, order))
+            return row.gone
+
+        await again(ORDER, seen(0), seen(1), Progress(2, 2, "2", mark="one"))
+        assert await again(ORDER, seen(2), Progress(1, 1, "1", mark="two", whole=False)) == 0
+        toy.fails = Unavailable("no way out from here")
+        await again(ORDER, Progress(1, 1, "1", mark="failed"))
+        toy.fails = None
+        await again(ORDER, Progress(1, 1, "1", whole=False))
+        await again(replace(ORDER, exclude=("something",)), Progress(1, 1, "1", mark="other", whole=False))
+        await again(replace(ORDER, scope=0), Progress(1, 1, "1", mark="nobody's"))
+        assert await again(ORDER, seen(2), Progress(1, 1, "1")) == 2, "this one has seen everything"
+        assert toy.begun_since == ["", "one", "two", "two", "", "", "two"]
 
     run(database, body)
 

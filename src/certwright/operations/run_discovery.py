@@ -47,6 +47,7 @@ async def run_discovery(context: Context, row: DiscoveryRunRow, watcher: Watcher
     secrets = secrets_of(context, scope) if scope else {}
     run = _Run(context, row, watcher, scope)
     try:
+        run.since = await last_mark(context, row)
         await run.begin()
         if await _look(context, run, json.loads(row.settings) | secrets):
             await run.end()
@@ -61,7 +62,7 @@ async def _look(context: Context, run: "_Run", settings: dict[str, Any]) -> bool
     targets, exclude = (tuple(json.loads(text)) for text in (row.targets, row.exclude))
     try:
         source = context.open_source(row.source, settings)
-        async with aclosing(source.look(Scope(targets, exclude, row.after))) as items:
+        async with aclosing(source.look(Scope(targets, exclude, row.after, run.since))) as items:
             async for item in items:
                 await run.note(item)
                 if pauses(run.scope, context.clock()):
@@ -89,7 +90,10 @@ class _Run:
     row: DiscoveryRunRow
     watcher: Watcher
     scope: DiscoveryScopeRow | None = None
+    since: str = ""
     problem: str = ""
+    mark: str = ""
+    whole: bool = True
     waiting: list[Sighting] = field(default_factory=list)
     progress: dict[str, Any] = field(default_factory=dict)
     flushed: float = 0.0
@@ -109,6 +113,7 @@ class _Run:
                 self.waiting.append(item)
             else:
                 self.progress = {"done": item.done, "total": item.total, "after": item.cursor}
+                self.mark, self.whole = item.mark, item.whole
             due = asyncio.get_running_loop().time() - self.flushed >= FLUSH_SECONDS
             if due or len(self.waiting) >= PLACES_MAX:
                 await self.flush()
@@ -134,12 +139,12 @@ class _Run:
         """The last part, what is gone, and the end."""
         await self.flush()
         gone = 0
-        if self.row.scope_id and not self.problem:
+        if self.row.scope_id and self.whole and not self.problem:
             gone = await note_gone(self.context, self.look)
         now = self.context.clock()
         columns: dict[str, Any] = {"ended_at": now, "problem": self.problem, "gone": self.row.gone + gone}
         if not self.problem:
-            columns["done"] = max(self.row.total, self.row.done)
+            columns |= {"done": max(self.row.total, self.row.done), "mark": self.mark}
         after = self.row._replace(**columns)
         place = f"discovery-run:{self.row.id}"
         event = Event(EventKind.DISCOVERY_ENDED, now, self.row.asked_by, "", place, counts(after))
@@ -151,6 +156,19 @@ class _Run:
         change.replaced.append((self.row, after))
         await self.context.ledger.commit(change)
         self.row = after._replace(version=self.row.version + 1)
+
+
+async def last_mark(context: Context, row: DiscoveryRunRow) -> str:
+    """Where a run of a scope may begin: the newest mark of its runs that came to their end and were told the
+    same. Secrets are not compared: a mark says what is known, not what may be seen."""
+    if not row.scope_id:
+        return ""
+    same = ("scope_id", "source", "targets", "exclude", "settings", "zone")
+    condition = " AND ".join(f'"{column}" = ?' for column in same)
+    values = [getattr(row, column) for column in same]
+    sql = f'SELECT "mark" FROM "discovery_run" WHERE {condition} AND "mark" <> ? ORDER BY "ended_at" DESC'
+    rows = await context.database.query(f"{sql} LIMIT 1", *values, "")
+    return str(rows[0][0]) if rows else ""
 
 
 async def note_gone(context: Context, look: Look) -> int:
