@@ -34,5 +34,6 @@ class Discovery(Table):
         365,
         ge=1,
         le=36500,
-        description="How long sightings, findings and runs stay after their end. Certificates stay.",
+        description="How long sightings, findings and runs stay after their end, and scores of a day. "
+        "Certificates stay.",
     )

@@ -13,6 +13,7 @@ from ..operations.check_outside_lists import check_outside_lists
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
 from ..operations.count_networks import count_networks
+from ..operations.count_scores import count_scores
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
 from ..operations.mail_codes import mail_codes
@@ -207,6 +208,7 @@ class Duties:
         if started < self._judge_again:
             return
         await check_health(self._context)
+        await count_scores(self._context)
         ended = time.monotonic()
         self._judge_again = ended + max(JUDGE_SECONDS, COUNT_PAUSE * (ended - started))
 
