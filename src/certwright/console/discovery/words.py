@@ -19,6 +19,10 @@ SOURCES = {
     "network": gettext_lazy("Networks and hosts, over TLS"),
     "files": gettext_lazy("Files on the worker's machine"),
     "ssh": gettext_lazy("Files on other machines, over SSH"),
+    "openssl-ca": gettext_lazy("Authorities of openssl or easy-rsa on the worker's machine"),
+    "openssl-ca-ssh": gettext_lazy("Authorities of openssl or easy-rsa on other machines, over SSH"),
+    "certwright": gettext_lazy("Authorities of another Certwright"),
+    "ldap": gettext_lazy("Directories, Active Directory among them"),
 }
 OFTEN = {
     0: gettext_lazy("when somebody asks"),
@@ -34,6 +38,42 @@ SETTINGS = {
         ),
     ),
     ("files", "targets"): ("", gettext_lazy("Folders and files, from the root: /etc/ssl.")),
+    ("openssl-ca", "targets"): (
+        "",
+        gettext_lazy("Folders with an index.txt, from the root: /etc/easy-rsa/pki."),
+    ),
+    ("openssl-ca-ssh", "targets"): (
+        "",
+        gettext_lazy("A machine and a folder with an index.txt there: ca.example.org /etc/easy-rsa/pki."),
+    ),
+    ("certwright", "targets"): ("", gettext_lazy("Its address: https://pki.example.org:8443.")),
+    ("certwright", "token"): (gettext_lazy("Token of the other"), gettext_lazy("One that may only read.")),
+    ("certwright", "trust"): (
+        gettext_lazy("Certificates by which the other is known"),
+        gettext_lazy("In PEM: its root, or its own. Empty: those that the system trusts."),
+    ),
+    ("certwright", "everything_days"): (
+        gettext_lazy("After how many days everything is listed again"),
+        gettext_lazy("0: each time."),
+    ),
+    ("certwright", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
+    ("ldap", "targets"): (
+        "",
+        gettext_lazy(
+            "A directory, and the part of its tree if not all: ldaps://dc1.example.org dc=example,dc=org."
+        ),
+    ),
+    ("ldap", "bind_dn"): (
+        gettext_lazy("As whom to ask"),
+        gettext_lazy("A name in the directory. Empty: nobody."),
+    ),
+    ("ldap", "password"): (gettext_lazy("Its password"), ""),
+    ("ldap", "trust"): (
+        gettext_lazy("Certificates by which the directory is known"),
+        gettext_lazy("In PEM: its root, or its own. Empty: those that the system trusts."),
+    ),
+    ("ldap", "entries_max"): (gettext_lazy("Entries with certificates, at most"), ""),
+    ("ldap", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
     ("network", "ports"): (
         gettext_lazy("Ports"),
         gettext_lazy("For what names none of its own: 443,8000-8100. Empty: those of the usual services."),
@@ -77,13 +117,18 @@ SETTINGS = {
     ("files", "octets_max"): (gettext_lazy("Octets of a file, at most"), ""),
     ("files", "seconds"): (gettext_lazy("Seconds for one file"), ""),
 }
-LONG = frozenset({("ssh", "known_hosts"), ("ssh", "private_key")})
+SAME = {"openssl-ca": "files", "openssl-ca-ssh": "ssh"}
+"""Sources whose settings are called as those of another are."""
+LONG = frozenset(
+    (source, name) for source in ("ssh", "openssl-ca-ssh") for name in ("known_hosts", "private_key")
+) | {("certwright", "trust"), ("ldap", "trust")}
 """Settings of several lines."""
 
 
 def setting_words(source: str, name: str) -> tuple[str, str]:
     """The label and the help of a setting; a plugin that nobody here knows has its own names shown."""
-    label, help_text = SETTINGS.get((source, name), ("", ""))
+    other = SAME.get(source, source)
+    label, help_text = SETTINGS.get((source, name)) or SETTINGS.get((other, name), ("", ""))
     return str(label) or name.replace("_", " ").capitalize(), str(help_text)
 
 

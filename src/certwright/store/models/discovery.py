@@ -91,6 +91,7 @@ class DiscoveryRun(models.Model):
     ended_at = models.DateTimeField(null=True)
     cancelled_by = models.CharField(max_length=256)
     after = models.TextField(help_text="the source's cursor: all before it is looked at")
+    mark = models.TextField(help_text="where the scope's next run may begin, in the source's words, or empty")
     done = models.BigIntegerField(help_text="places")
     total = models.BigIntegerField(help_text="places, 0 where that is not known")
     seen = models.BigIntegerField(help_text="certificates at places")
@@ -163,3 +164,23 @@ class Finding(models.Model):
                 fields=["closed_at"], condition=models.Q(closed_at__isnull=False), name="finding_past"
             ),
         ]
+
+
+class HealthScore(models.Model):
+    """What findings a scope's certificates had on a day: the day's last count, see core/scores.py."""
+
+    id = IdentifierField()
+    scope = models.CharField(max_length=200, help_text="* for everything, team:NAME, team: for no team")
+    day = models.DateTimeField(help_text="its first moment in UTC")
+    at = models.DateTimeField(help_text="when it was counted")
+    certificates = models.BigIntegerField(help_text="in use")
+    sound = models.BigIntegerField(help_text="of these, without anything critical and any warning")
+    critical = models.BigIntegerField(help_text="open findings")
+    warning = models.BigIntegerField(help_text="open findings")
+    notice = models.BigIntegerField(help_text="open findings")
+    accepted = models.BigIntegerField(help_text="findings that are accepted for a time")
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "health_score"
+        constraints = [models.UniqueConstraint(fields=["day", "scope"], name="health_score_day")]

@@ -1,0 +1,80 @@
+"""A service that people have named as a target, and what it answers in JSON: asked over TLS, verified."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any
+
+from ...core.egress import EgressPolicy, Limits, PortRule, Purpose, Unreached, Url, parse_url
+from ...core.errors import CertwrightError, Malformed
+from ..egress import Egress, Question, ask
+from ..resolver import Resolver, ResolverSettings
+
+BODY_OCTETS_MAX = 8 * 1024 * 1024
+
+
+class Unanswered(Exception):
+    """Why a service gives no answer that can be used, in one line; `status` is that of HTTP, 0 for none."""
+
+    def __init__(self, detail: str, status: int = 0) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.status = status
+
+
+def trusting(pem: str) -> ssl.SSLContext:
+    """By these certificates alone, or by the system's where there are none. What is named itself is trusted
+    without its issuer, so a server may be pinned. Raises Malformed."""
+    try:
+        context = ssl.create_default_context(cadata=pem or None)
+    except (ssl.SSLError, ValueError) as error:
+        raise Malformed("the certificates to trust cannot be read; give them in PEM") from error
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def service_url(target: str) -> Url:
+    """`https://host[:port]`, or that and a path, without its end. Raises Malformed."""
+    try:
+        url = parse_url(target)
+    except CertwrightError as error:
+        raise Malformed(f"{target[:100]!r} is no target: {error.detail}") from error
+    if url.scheme != "https" or "?" in url.target or "#" in target:
+        raise Malformed(f"{target[:100]!r} is no target; write https://, a host and a port if it has its own")
+    return replace(url, target=url.target.rstrip("/"))
+
+
+def check_header(value: str, what: str) -> None:
+    """Raises Malformed for a secret that cannot stand in a header."""
+    if not value.isascii() or not value.isprintable():
+        raise Malformed(f"{what} must be printable ASCII characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How services are asked: within which policy and time, trusting whom, with which headers."""
+
+    policy: EgressPolicy
+    resolver: ResolverSettings
+    context: ssl.SSLContext = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    seconds: float
+
+    async def json(self, url: Url, target: str) -> Any:
+        """What is at `target` below the URL. Raises Unanswered, for every status but 200 too; Unavailable."""
+        ports = (PortRule(Purpose.SERVICE, url.port),)  # ports are the scope's own
+        limits = Limits(total_seconds=self.seconds, body_octets=BODY_OCTETS_MAX)
+        egress = Egress(replace(self.policy, ports=ports), Resolver(self.resolver), limits)
+        question = Question(headers=self.headers, context=self.context)
+        try:
+            answer = await ask(egress, Purpose.SERVICE, replace(url, target=url.target + target), question)
+        except Unreached as error:
+            raise Unanswered(error.detail) from error
+        if answer.status != HTTPStatus.OK:
+            raise Unanswered(f"the server answers with status {answer.status}", answer.status)
+        try:
+            return json.loads(answer.body)
+        except (ValueError, RecursionError) as error:
+            raise Unanswered("the server's answer is no JSON") from error
