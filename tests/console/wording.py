@@ -10,6 +10,7 @@ from django.template.base import Lexer, Token, TokenType
 
 TWO_WORDS = re.compile(r"[^\W\d_]{2,}[,.:;]? [^\W\d_]{2,}")
 A_WORD = re.compile(r"[^\W\d_]{2,}")
+SEARCH = re.compile(r"[a-z]+:\S+(?: [a-z]+:\S+)*")
 TITLE = re.compile(r"[A-Z][a-z]+")
 SHOWN_ATTRIBUTES = frozenset(
     {"title", "aria-label", "placeholder", "alt", "data-label", "data-copied", "data-failed", "data-making"}
@@ -104,7 +105,8 @@ def _is_apart(node: ast.AST, gettext: frozenset[str]) -> bool:
 
 
 def _is_prose(text: str) -> bool:
-    return bool(TWO_WORDS.search(text) or TITLE.fullmatch(text))
+    """Searches are no words, but for who types them."""
+    return bool(TWO_WORDS.search(text) or TITLE.fullmatch(text)) and not SEARCH.fullmatch(text)
 
 
 def of_import(source: str) -> list[int]:
