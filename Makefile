@@ -11,12 +11,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PYTHON ?= python3
+# set by some machines; the tests start a thousand processes, each of which would compile all that it imports
+export PYTHONDONTWRITEBYTECODE :=
 export CERTWRIGHT_TEST_SIGNED ?= $(CURDIR)/.cache/signed
 
 installed := .venv/.run-installed
 development := .venv/.development-installed
 assets := src/certwright/console/static/certwright/built/manifest.json
-pytest := .venv/bin/pytest -n 2 --dist loadscope
+pytest := .venv/bin/pytest -n 4 --dist loadscope
 judges := .venv/bin/pytest tests/peers/judge_run.py
 
 .PHONY: up test test-full check bench docs

@@ -4,22 +4,31 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from certwright.core.access import Grant, Role
+from certwright.core.responsibility import Assignment
+from certwright.core.standing import Standing
+from certwright.operations.assign_owner import assign_selected
 from certwright.operations.context import Context
 from certwright.operations.count_certificates import count_certificates
 from certwright.operations.count_networks import count_networks
+from certwright.operations.count_scores import count_scores
 from certwright.operations.discovery_runs import DiscoveryOrder
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
 from certwright.operations.findings import FindingFilter, list_findings
+from certwright.operations.list_certificates import CertificateFilter
+from certwright.operations.manage_teams import create_team
 from certwright.operations.note_findings import check_health
 from certwright.operations.run_discovery import next_run, run_discovery
 from certwright.operations.take_sightings import Look, take_sightings
 from certwright.ports import Place, Sighting
+from certwright.store.discovery_rows import HealthScoreRow
+from certwright.store.ledger import Change
 from tests.browser.looking import chromium, looking, views
 from tests.conftest import RUN
 from tests.console.logged_in import make_person
@@ -37,6 +46,7 @@ PAGES = {
     "discovery-run": LIST + "runs/{run}/",
     "discovery-difference": LIST + "runs/{run}/difference/",
     "findings": "/console/findings/",
+    "scores": "/console/findings/scores/",
     "networks": f"{LIST}networks/",
     "finding": "/console/findings/{finding}/",
     "certificate-found": "/console/certificates/{certificate}/",
@@ -78,6 +88,15 @@ async def _fill(context: Context) -> dict[str, str]:
         seen.append(Sighting(Place("tls", host, 443, name), BEGIN, (leaf, authority.certificate)))
     await take_sightings(context, Look(asked.id, scope.id, "paris"), seen)
     await check_health(context)
+    await create_team(context, ADMINISTRATOR, "payments")
+    adopted = Assignment(team="payments", standing=Standing.ADOPTED)
+    await assign_selected(context, ADMINISTRATOR, CertificateFilter(name=".corporate.example.test"), adopted)
+    await count_scores(context)
+    rows = await context.database.select(HealthScoreRow, "1 = 1")
+    before = [
+        row._replace(id=context.ledger.new_id(), day=row.day - timedelta(days=9), sound=3) for row in rows
+    ]
+    await context.ledger.commit(Change(inserted=[*before]))
     await count_certificates(context)
     assert await count_networks(context) == 2
     [finding] = await list_findings(context, ADMINISTRATOR, FindingFilter(), limit=1)

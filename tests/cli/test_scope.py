@@ -22,9 +22,7 @@ def test_a_scope_from_its_making_to_its_end(
     assert f"Saved scope  {name}" in shell.does("scope", "save", file, *at)
     shown = shell.gives("scope", "show", name, *at)
     assert (shown["targets"], shown["version"], shown["every_minutes"]) == (["127.0.0.1:9"], 1, 0)
-    run = shell.gives("scope", "run", name, *at)[
-        "id"
-    ]  # before it has a schedule, by which a worker begins one
+    run = shell.gives("scope", "run", name, *at)["id"]  # while no schedule begins one
     assert run in shell.does("scope", "runs", *at)
     outcome = shell("scope", "stop", run, *at)  # a worker may have been faster
     assert "Stopped run" in outcome.out or "has ended already" in outcome.err

@@ -15,6 +15,7 @@ import pytest
 from certwright.core.access import Grant, Role
 from certwright.operations.context import Context
 from certwright.operations.count_networks import count_networks
+from certwright.operations.count_scores import count_scores
 from certwright.operations.discovery_runs import DiscoveryOrder, ask_discovery
 from certwright.operations.findings import FindingFilter, finding_documents, list_findings
 from certwright.operations.note_findings import check_health
@@ -124,6 +125,16 @@ def test_a_look_finds_what_is_served(people: People) -> None:
     assert "1 certificate at a place" in page
     assert re.search(r'href="/console/certificates/[0-9a-f]{64}/"', page)
     assert asked.headers["location"] in people.page(LIST).text
+
+
+def test_scores_lead_to_the_findings_behind_them(people: People, strange: Strange) -> None:
+    assert people.home.run(count_scores) == 2
+    page = people.page("/console/findings/scores/", "auditor")
+    assert "Everything" in page.text
+    links = [unescape(one) for one in re.findall(r'href="(/console/findings/\?[^"]*)"', page.text)]
+    critical = next(one for one in links if "severity=warning" in one and "team=none" in one)
+    assert f"/console/findings/{strange.finding}/" in people.page(critical, "auditor").text
+    assert "There is no score yet" in people.page("/console/findings/scores/", "narrow").text
 
 
 def test_networks_lead_to_what_is_served_there(people: People) -> None:

@@ -107,7 +107,7 @@ def test_what_was_told_survives(installation: Home, full: bool) -> None:
         clients = [AcmeClient(installation, web, seed + number) for number in range(ACME_THREADS)]
         load = Load(installation, token, THREADS, seed, others=clients)
         with load.running():
-            for deaths in lives(chance, 200 if full else 10):
+            for deaths in lives(chance, 200 if full else 4):
                 one_life(installation, load, clients, deaths, chance)
     assert all(one.told.issued for one in clients)
     orders = [url for one in clients for url in one.orders]

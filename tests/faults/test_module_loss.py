@@ -106,7 +106,7 @@ def test_a_module_that_is_killed_in_mid_signature_under_load(
         async with opened(database.url, Secrets(), MovableClock(), providers) as context:
             await found(context, provider="hsm")
             issuing = Issuing(context, 16)
-            for _ in range(20 if full else 3):
+            for _ in range(20 if full else 1):
                 await issuing.wait_for("issued", 30)
                 remote_token.freeze()
                 await asyncio.sleep(SECONDS / 4)

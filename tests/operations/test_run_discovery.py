@@ -21,7 +21,7 @@ from certwright.operations.discovery_runs import (
     run_status,
 )
 from certwright.operations.note_findings import check_health
-from certwright.operations.run_discovery import next_run, run_discovery
+from certwright.operations.run_discovery import AT_ONCE, next_run, run_discovery, run_waiting
 from certwright.ports import DiscoverySource, Place, Progress, Scope, Sighting
 from certwright.store.discovery_rows import FindingRow, SightingRow
 from certwright.store.rows import AuditEventRow
@@ -176,6 +176,69 @@ def test_a_run_whose_worker_died_is_gone_on_with_from_its_cursor(database: Datab
         row = await run_discovery(context, left)
         assert toy.begun_after == ["", left.after]
         assert (row.seen, run_status(row, clock())) == (left.seen + 1, RunStatus.DONE)
+
+    run(database, body)
+
+
+def test_a_long_run_holds_up_no_others(database: Database) -> None:
+    """As many as may be at once are under way, one of which does not end before all others have."""
+
+    async def body(context: Context, clock: MovableClock, toy: Toy) -> None:
+        others_done, left = asyncio.Event(), 2 * AT_ONCE
+        most = under_way = 0
+
+        class Slow(Toy):
+            async def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress, None]:
+                nonlocal most, under_way, left
+                under_way += 1
+                most = max(most, under_way)
+                if scope.targets == ("long",):
+                    await others_done.wait()
+                else:
+                    await asyncio.sleep(0.01)
+                    left -= 1
+                    if not left:
+                        others_done.set()
+                under_way -= 1
+                yield seen(0)
+
+        context = replace(context, open_source=lambda name, settings: Slow())
+        alone = replace(ORDER, scope=0)
+        await ask_discovery(context, ADMINISTRATOR, replace(alone, targets=("long",)))
+        for _ in range(left):
+            await ask_discovery(context, ADMINISTRATOR, alone)
+        await asyncio.wait_for(run_waiting(context, ""), 60)
+        assert most == AT_ONCE
+        assert await next_run(context, "") is None
+
+    run(database, body)
+
+
+def test_a_worker_that_stops_stops_its_runs(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock, toy: Toy) -> None:
+        begun = asyncio.Event()
+
+        class Endless(Toy):
+            async def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress, None]:
+                try:
+                    begun.set()
+                    await asyncio.sleep(3600)
+                    yield seen(0)
+                finally:
+                    toy.closed += 1
+
+        context = replace(context, open_source=lambda name, settings: Endless())
+        row = await ask_discovery(context, ADMINISTRATOR, ORDER)
+        working = asyncio.create_task(run_waiting(context, ""))
+        await asyncio.wait_for(begun.wait(), 30)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        assert toy.closed == 1
+        clock.offset += timedelta(minutes=2)
+        assert (
+            run_status(await find_run(context.database, ADMINISTRATOR, row.id), clock()) is RunStatus.STALLED
+        )
 
     run(database, body)
 

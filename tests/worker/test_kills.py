@@ -24,7 +24,7 @@ from tests.worker.running import (
 )
 
 pytestmark = pytest.mark.database
-KILLS, KILLS_FULL = 10, 200
+KILLS, KILLS_FULL = 4, 200
 LIFE_SECONDS = (0.5, 2.5)
 
 

@@ -1,6 +1,6 @@
 """What the routes of discovery and findings take and give, as OpenAPI declares it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -138,8 +138,10 @@ class PageQuery(Query):
 class FindingQuery(PageQuery):
     code: Code = Field("", description="One of docs/reference/health.md.")
     severity: Severity | None = None
-    state: State | None = Field(None, description="Without: all that are not closed.")
-    team: Name | None = None
+    state: State | Literal["due"] | None = Field(
+        None, description="Without: all that are not closed; `due`: neither closed nor accepted."
+    )
+    team: Name | None = Field(None, description="`none`: of no team.")
 
 
 class Finding(Answer):

@@ -24,6 +24,7 @@ from . import (
     certificates,
     configuration,
     discovery,
+    health,
     organizations,
     people,
     policy,
@@ -88,6 +89,7 @@ def _make_api() -> NinjaAPI:
     for room in (
         certificates,
         discovery,
+        health,
         requests,
         authorities,
         configuration,

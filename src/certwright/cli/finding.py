@@ -29,9 +29,11 @@ def list_all(
         str, typer.Option("--severity", metavar="NAME", help="critical, warning or notice.")
     ] = "",
     state: Annotated[
-        str, typer.Option("--state", metavar="NAME", help="open, acknowledged, accepted or closed.")
+        str, typer.Option("--state", metavar="NAME", help="open, acknowledged, accepted, closed or due.")
     ] = "",
-    team: Annotated[str, typer.Option("--team", metavar="NAME", help="Of this team's certificates.")] = "",
+    team: Annotated[
+        str, typer.Option("--team", metavar="NAME", help="Of this team's certificates; none: of no team.")
+    ] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at the most.")] = 100,
 ) -> None:
     """List findings that are not closed, the newest first."""
@@ -62,6 +64,34 @@ def _place(one: Document) -> str:
         return "-"
     where = f"{place['host']}:{place['port']}" if place["port"] else place["host"]
     return f"{where} {place['name']}".rstrip()
+
+
+@app.command()
+@anywhere
+def scores(session: Session) -> None:
+    """List the scores of teams, and by how many points each has changed in 30 days."""
+
+    async def act(context: Context, actor: Actor) -> Document:
+        from ..operations.count_scores import list_scores, trend_document
+
+        found = await list_scores(context, actor)
+        return {"scores": [trend_document(one) for one in found.trends], "total": found.total}
+
+    found = session.run(act, lambda remote: remote.get("/scores"))
+    heads = ("TEAM", "SCORE", "CHANGE", "IN USE", "CRITICAL", "WARNING", "NOTICE", "ACCEPTED")
+    session.output.show(found, columns(heads, [_score_cells(one) for one in found["scores"]]))
+
+
+def _score_cells(one: Document) -> tuple[str, ...]:
+    team = "everything" if one["team"] is None else one["team"] or "no team"
+    score = "-" if one["score"] is None else f"{one['score']} %"
+    change = "-" if one["change"] is None else f"{one['change']:+d}"
+    return (
+        team,
+        score,
+        change,
+        *(str(one[name]) for name in ("certificates", "critical", "warning", "notice", "accepted")),
+    )
 
 
 @app.command()

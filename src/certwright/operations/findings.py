@@ -22,6 +22,9 @@ from .list_certificates import scope_condition
 REASON_MAX = 500
 ACCEPTED_MAX = timedelta(days=400)
 PAGE_MAX = 1000
+DUE = "due"
+"""Wanted as a state: open or acknowledged, so neither closed nor accepted for now."""
+NO_TEAM = "none"
 COUNTED_MAX = 10_000
 """How many findings are looked at where somebody waits for a number."""
 Document = dict[str, Any]
@@ -36,7 +39,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """What is empty does not matter. Without a `state`, those that are not closed."""
+    """What is empty does not matter. Without a `state`, those that are not closed; DUE is one more. The team
+    NO_TEAM stands for certificates without one."""
 
     code: str = ""
     severity: str = ""
@@ -59,15 +63,9 @@ async def list_findings(
     """Findings of certificates that the actor may view, the newest first. Raises Malformed."""
     _check(wanted)
     conditions, values = _state_condition(wanted.state, context.clock())
-    for column, value in (
-        ("code", wanted.code),
-        ("severity", wanted.severity),
-        ("team", wanted.team),
-        ("certificate_id", wanted.certificate),
-    ):
-        if value:
-            conditions.append(f'"{column}" = ?')
-            values.append(value)
+    columns = _columns(wanted) | ({"severity": wanted.severity} if wanted.severity else {})
+    conditions += [f'"{column}" = ?' for column in columns]
+    values += columns.values()
     scope, names = scope_condition(actor, Verb.VIEW)
     if scope != "1 = 1":
         conditions.append(f'"certificate_id" IN (SELECT "id" FROM "certificate" WHERE {scope})')
@@ -93,16 +91,9 @@ async def count_findings(context: Context, actor: Actor, wanted: FindingFilter) 
     code, team and certificate and are closed or not as wanted. Raises Malformed."""
     _check(wanted)
     closed = "NOT NULL" if wanted.state == State.CLOSED else "NULL"
-    conditions, values = [f'"closed_at" IS {closed}'], []
-    for column, value in (
-        ("code", wanted.code),
-        ("team", wanted.team),
-        ("certificate_id", wanted.certificate),
-    ):
-        if value:
-            conditions.append(f'"{column}" = ?')
-            values.append(value)
-    closed_or_not = " AND ".join(conditions)
+    columns = _columns(wanted)
+    values = list(columns.values())
+    closed_or_not = " AND ".join([f'"closed_at" IS {closed}', *(f'"{column}" = ?' for column in columns)])
     newest = f'SELECT * FROM "finding" WHERE {closed_or_not} ORDER BY "id" DESC LIMIT {COUNTED_MAX}'
     states, more = _state_condition(wanted.state, context.clock())
     scope, names = scope_condition(actor, Verb.VIEW)
@@ -116,11 +107,20 @@ async def count_findings(context: Context, actor: Actor, wanted: FindingFilter) 
     return FindingCounts(found, COUNTED_MAX if whole[0][0] >= COUNTED_MAX else None)
 
 
+def _columns(wanted: FindingFilter) -> dict[str, Any]:
+    """Values of columns of `finding`."""
+    found = {"code": wanted.code, "team": wanted.team, "certificate_id": wanted.certificate}
+    columns: dict[str, Any] = {column: value for column, value in found.items() if value}
+    if wanted.team == NO_TEAM:
+        columns["team"] = ""
+    return columns
+
+
 def _check(wanted: FindingFilter) -> None:
     for value, known, what in (
         (wanted.code, tuple(KINDS), "code"),
         (wanted.severity, tuple(Severity), "severity"),
-        (wanted.state, tuple(State), "state"),
+        (wanted.state, (*State, DUE), "state"),
     ):
         if value and value not in known:
             raise Malformed(f"there is no {what} {shown(value, 40)!r}; known are {', '.join(known)}")
@@ -136,6 +136,7 @@ def _state_condition(state: str, now: datetime) -> tuple[list[str], list[Any]]:
     elif state:
         conditions.append('("accepted_until" IS NULL OR "accepted_until" <= ?)')
         values.append(now)
+    if state in (State.OPEN, State.ACKNOWLEDGED):
         conditions.append("\"acknowledged_by\" = ''" if state == State.OPEN else "\"acknowledged_by\" <> ''")
     return conditions, values
 

@@ -1,11 +1,11 @@
-"""Take away what was seen long ago: sightings and findings that have ended, and runs, a little at a time.
+"""Take away what was seen long ago, a little at a time: sightings and findings that have ended, runs, scores.
 
 A certificate stays, whatever became of the places at which it was; and what is there now stays for ever.
 """
 
 from datetime import timedelta
 
-from ..store.discovery_rows import DiscoveryRunRow, FindingRow, SightingRow
+from ..store.discovery_rows import DiscoveryRunRow, FindingRow, HealthScoreRow, SightingRow
 from .context import Context
 
 SEEN_KEPT = timedelta(days=365)
@@ -18,4 +18,5 @@ async def purge_seen(context: Context, kept: timedelta = SEEN_KEPT) -> int:
     before, ledger = context.clock() - kept, context.ledger
     gone = await ledger.purge(SightingRow, "ended_at", before, CHUNK)
     gone += await ledger.purge(FindingRow, "closed_at", before, CHUNK)
+    gone += await ledger.purge(HealthScoreRow, "day", before, CHUNK)
     return gone + await ledger.purge(DiscoveryRunRow, "ended_at", before, CHUNK)

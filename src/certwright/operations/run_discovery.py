@@ -6,7 +6,7 @@ a crash misses nothing. Two who run the same do no harm: the second to tell how 
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +19,15 @@ from ..store.discovery_rows import DiscoveryRunRow, DiscoveryScopeRow, SightingR
 from ..store.ledger import Change
 from .context import Context
 from .discovery_runs import OPEN_MAX, STALLED, counts
-from .discovery_scopes import pauses, scope_of, secrets_of
+from .discovery_scopes import begin_due_runs, pauses, scope_of, secrets_of
 from .note_findings import judge_again
 from .take_sightings import PLACES_MAX, Look, Taken, take_sightings
 
 FLUSH_SECONDS = 0.5
 GONE_AT_ONCE = 500
+AT_ONCE = 4
+"""How many runs of a zone a worker is at; each keeps the pace that its scope says."""
+LOOK_SECONDS = 2.0
 
 Watcher = Callable[[DiscoveryRunRow, list[Sighting], Taken], Awaitable[None]]
 """Told of each part that is on record: how far the run is, and what was seen and taken in."""
@@ -186,8 +189,29 @@ async def note_gone(context: Context, look: Look) -> int:
         gone += len(rows)
 
 
-async def next_run(context: Context, zone: str) -> DiscoveryRunRow | None:
-    """A run of the zone that nobody is at, the one that was asked for first; none of a scope that pauses."""
+async def run_waiting(context: Context, zone: str) -> None:
+    """Run what waits in a zone, and what comes to wait meanwhile, until nothing does; a long run does not
+    hold up the short ones. Raises Unavailable; what was under way is then left to be gone on with."""
+    under_way: dict[int, asyncio.Task[DiscoveryRunRow]] = {}
+    try:
+        while True:
+            await begin_due_runs(context, zone)
+            while len(under_way) < AT_ONCE and (row := await next_run(context, zone, under_way)):
+                under_way[row.id] = asyncio.create_task(run_discovery(context, row))
+            if not under_way:
+                return
+            await asyncio.wait(under_way.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for identifier in [one for one, task in under_way.items() if task.done()]:
+                under_way.pop(identifier).result()
+    finally:
+        for task in under_way.values():
+            task.cancel()
+        await asyncio.gather(*under_way.values(), return_exceptions=True)
+
+
+async def next_run(context: Context, zone: str, but: Collection[int] = ()) -> DiscoveryRunRow | None:
+    """A run of the zone that nobody is at, the one that was asked for first; none of a scope that pauses,
+    and none of those in `but`."""
     now = context.clock()
     rows = await context.database.select(
         DiscoveryRunRow,
@@ -197,6 +221,6 @@ async def next_run(context: Context, zone: str) -> DiscoveryRunRow | None:
         now - STALLED,
     )
     for row in rows:
-        if not pauses(await scope_of(context.database, row), now):
+        if row.id not in but and not pauses(await scope_of(context.database, row), now):
             return row
     return None

@@ -1,4 +1,4 @@
-"""The tables of discovery as plain rows: sightings, scopes, runs, findings. As `rows` has the others."""
+"""The tables of discovery as plain rows: sightings, scopes, runs, findings, scores. As `rows` has others."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -96,4 +96,18 @@ class FindingRow(NamedTuple):
     acknowledged_by: str
     accepted_until: datetime | None
     reason: str
+    version: int
+
+
+class HealthScoreRow(NamedTuple):
+    id: int
+    scope: str
+    day: datetime
+    at: datetime
+    certificates: int
+    sound: int
+    critical: int
+    warning: int
+    notice: int
+    accepted: int
     version: int

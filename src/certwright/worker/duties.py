@@ -13,7 +13,7 @@ from ..operations.check_outside_lists import check_outside_lists
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
 from ..operations.count_networks import count_networks
-from ..operations.discovery_scopes import begin_due_runs
+from ..operations.count_scores import count_scores
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.found_authority import offline
 from ..operations.mail_codes import mail_codes
@@ -24,7 +24,7 @@ from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
 from ..operations.renew_lists import crl_payload, lasting, lists_due
 from ..operations.revoke import PUBLISH_CRL
-from ..operations.run_discovery import next_run, run_discovery
+from ..operations.run_discovery import run_waiting
 from ..operations.send_notices import Post, send_notices
 from ..operations.sequence_audit import sequence_audit
 from ..operations.take_outbox import ask_for
@@ -196,11 +196,8 @@ class Duties:
         self._count_again = ended + COUNT_PAUSE * (ended - started)
 
     async def discover(self) -> None:
-        """One run of our zone. What is cut short here is gone on with once nothing was heard of it."""
-        await begin_due_runs(self._context, self._at.zone)
-        row = await next_run(self._context, self._at.zone)
-        if row is not None:
-            await run_discovery(self._context, row)
+        """The runs of our zone. What is cut short here is gone on with once nothing was heard of it."""
+        await run_waiting(self._context, self._at.zone)
 
     async def look_at_lists(self) -> None:
         await check_outside_lists(self._context)
@@ -211,6 +208,7 @@ class Duties:
         if started < self._judge_again:
             return
         await check_health(self._context)
+        await count_scores(self._context)
         ended = time.monotonic()
         self._judge_again = ended + max(JUDGE_SECONDS, COUNT_PAUSE * (ended - started))
 

@@ -79,7 +79,12 @@ def evidence(home: Home, authorization: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("quorum", "status"), [pytest.param(0, "valid", marks=pytest.mark.full), (1, "valid"), (2, "invalid")]
+    ("quorum", "status"),
+    [
+        pytest.param(0, "valid", marks=pytest.mark.full),
+        pytest.param(1, "valid", marks=pytest.mark.full),
+        (2, "invalid"),
+    ],
 )
 def test_two_places_that_disagree(
     installation: Home, places: dict[str, str], quorum: int, status: str
@@ -119,6 +124,7 @@ def test_the_others_are_waited_for(installation: Home, places: dict[str, str]) -
             assert client.poll(authorization, "pending")["status"] == "valid"
 
 
+@pytest.mark.full
 def test_the_own_place_must_agree(installation: Home, places: dict[str, str]) -> None:
     with serving(installation, 1) as site, web_server("127.0.0.1") as web:
         client = RawClient(site.directory, site.trust())

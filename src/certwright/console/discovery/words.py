@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ...operations.discovery_runs import RunStatus
@@ -25,6 +24,12 @@ SOURCES = {
     "certwright": gettext_lazy("Authorities of another Certwright"),
     "ldap": gettext_lazy("Directories, Active Directory among them"),
     "vault": gettext_lazy("Authorities in Vault or OpenBao"),
+}
+OFTEN = {
+    0: gettext_lazy("when somebody asks"),
+    1: gettext_lazy("every minute"),
+    60: gettext_lazy("every hour"),
+    1440: gettext_lazy("every day"),
 }
 SETTINGS = {
     ("network", "targets"): (
@@ -147,15 +152,13 @@ def source_words(source: str) -> str:
 
 
 def how_often(minutes: int) -> str:
-    if not minutes:
-        return _("when somebody asks")
-    for size, one, many in ((1440, _("every day"), "day"), (60, _("every hour"), "hour")):
-        if minutes % size == 0:
-            number = minutes // size
-            if number == 1:
-                return one
-            return _("every %d days") % number if many == "day" else _("every %d hours") % number
-    return ngettext("every minute", "every %d minutes", minutes) % (() if minutes == 1 else minutes)
+    if minutes in OFTEN:
+        return str(OFTEN[minutes])
+    if minutes % 1440 == 0:
+        return ngettext("every %d day", "every %d days", minutes // 1440) % (minutes // 1440)
+    if minutes % 60 == 0:
+        return ngettext("every %d hour", "every %d hours", minutes // 60) % (minutes // 60)
+    return ngettext("every %d minute", "every %d minutes", minutes) % minutes
 
 
 def time_left(row: DiscoveryRunRow, now: datetime) -> str:
@@ -173,9 +176,11 @@ def lasting(span: timedelta) -> str:
         return ngettext("%d second", "%d seconds", seconds) % seconds
     minutes = -(-seconds // 60)
     if minutes < 90:
-        return _("%d minutes") % minutes
+        return ngettext("%d minute", "%d minutes", minutes) % minutes
     hours = -(-minutes // 60)
-    return _("%d hours") % hours if hours < 72 else _("%d days") % -(-hours // 24)
+    if hours < 72:
+        return ngettext("%d hour", "%d hours", hours) % hours
+    return ngettext("%d day", "%d days", -(-hours // 24)) % -(-hours // 24)
 
 
 def place_words(place: dict[str, object]) -> str:

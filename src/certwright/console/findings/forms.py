@@ -8,7 +8,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from ...core.health import KINDS, Severity
-from ...operations.findings import REASON_MAX, FindingFilter, State
+from ...operations.findings import DUE, REASON_MAX, FindingFilter, State
 from .words import SEVERITIES, STATES
 
 ANY = ("", _("any"))
@@ -22,7 +22,11 @@ class FilterForm(forms.Form):
     state = forms.ChoiceField(
         label=_("State"),
         required=False,
-        choices=[("", _("all that are not closed")), *((one.value, STATES[one]) for one in State)],
+        choices=[
+            ("", _("all that are not closed")),
+            (DUE, _("all that are to be done")),
+            *((one.value, STATES[one]) for one in State),
+        ],
     )
     team = forms.CharField(label=_("Team"), required=False, max_length=100)
 

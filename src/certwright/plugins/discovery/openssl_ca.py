@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from ...ports import Progress, Scope, Sighting
 from .ca_folders import KIND, CaFoldersLook, parse_folders
-from .file_system import FileSystem, LocalFiles
+from .file_system import EVERYWHERE, FileSystem, LocalFiles
 from .files import FilesSettings
 from .looking import Manner, Plan
 from .ssh import SshLogin, SshReader, What
@@ -17,12 +17,14 @@ from .ssh import SshLogin, SshReader, What
 class OpensslCaSettings:
     """`host` names this machine in places, its own name when empty. Certificates that do not lie under their
     serial numbers are looked for among at most `files_max` files; those over `octets_max` are not read, and
-    each is waited for `seconds`. Raises Malformed."""
+    each is waited for `seconds`. `folders` are what may be looked into at all, this machine's word. Raises
+    Malformed."""
 
     host: str = ""
     files_max: int = 10_000
     octets_max: int = 256 * 1024
     seconds: float = 30.0
+    folders: tuple[str, ...] = EVERYWHERE
 
     def __post_init__(self) -> None:
         FilesSettings(self.host, (), self.files_max, self.octets_max, self.seconds)
@@ -46,6 +48,7 @@ class OpensslCaSource:
     ) -> None:
         host = settings.host or socket.gethostname()
         bounds = (settings.files_max, settings.octets_max, settings.seconds)
+        self._files = LocalFiles(settings.folders)
         self._manner = Manner(host, (), *bounds, clock)
 
     def check(self, scope: Scope) -> None:
@@ -54,7 +57,7 @@ class OpensslCaSource:
 
     def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress]:
         """See `DiscoverySource`."""
-        return CaFoldersLook(LocalFiles(), parse_folders(scope), self._manner).events()
+        return CaFoldersLook(self._files, parse_folders(scope), self._manner).events()
 
 
 def _events(files: FileSystem, plan: Plan, manner: Manner) -> AsyncGenerator[Sighting | Progress]:

@@ -1153,6 +1153,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='HealthScore',
+            fields=[
+                ('id', certwright.store.fields.IdentifierField(primary_key=True, serialize=False)),
+                ('scope', models.CharField(help_text='* for everything, team:NAME, team: for no team', max_length=200)),
+                ('day', models.DateTimeField(help_text='its first moment in UTC')),
+                ('at', models.DateTimeField(help_text='when it was counted')),
+                ('certificates', models.BigIntegerField(help_text='in use')),
+                ('sound', models.BigIntegerField(help_text='of these, without anything critical and any warning')),
+                ('critical', models.BigIntegerField(help_text='open findings')),
+                ('warning', models.BigIntegerField(help_text='open findings')),
+                ('notice', models.BigIntegerField(help_text='open findings')),
+                ('accepted', models.BigIntegerField(help_text='findings that are accepted for a time')),
+                ('version', models.BigIntegerField()),
+            ],
+            options={
+                'db_table': 'health_score',
+                'constraints': [models.UniqueConstraint(fields=('day', 'scope'), name='health_score_day')],
+            },
+        ),
+        migrations.CreateModel(
             name='OutsideList',
             fields=[
                 ('id', certwright.store.fields.IdentifierField(primary_key=True, serialize=False)),

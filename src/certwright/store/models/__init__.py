@@ -26,7 +26,7 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Policy, PolicyReplay, Profile
 from .console import Overview, SavedView
-from .discovery import DiscoveryRun, DiscoveryScope, Finding, OutsideList, Sighting
+from .discovery import DiscoveryRun, DiscoveryScope, Finding, HealthScore, OutsideList, Sighting
 from .people import ApiToken, RoleGrant, Team, TeamMember, TokenUse, User
 from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
@@ -69,6 +69,7 @@ __all__ = [
     "Evidence",
     "EvidenceChunk",
     "Finding",
+    "HealthScore",
     "Installation",
     "IssuanceIntent",
     "Lease",

@@ -164,3 +164,23 @@ class Finding(models.Model):
                 fields=["closed_at"], condition=models.Q(closed_at__isnull=False), name="finding_past"
             ),
         ]
+
+
+class HealthScore(models.Model):
+    """What findings a scope's certificates had on a day: the day's last count, see core/scores.py."""
+
+    id = IdentifierField()
+    scope = models.CharField(max_length=200, help_text="* for everything, team:NAME, team: for no team")
+    day = models.DateTimeField(help_text="its first moment in UTC")
+    at = models.DateTimeField(help_text="when it was counted")
+    certificates = models.BigIntegerField(help_text="in use")
+    sound = models.BigIntegerField(help_text="of these, without anything critical and any warning")
+    critical = models.BigIntegerField(help_text="open findings")
+    warning = models.BigIntegerField(help_text="open findings")
+    notice = models.BigIntegerField(help_text="open findings")
+    accepted = models.BigIntegerField(help_text="findings that are accepted for a time")
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "health_score"
+        constraints = [models.UniqueConstraint(fields=["day", "scope"], name="health_score_day")]
