@@ -46,6 +46,7 @@ class OpensslCaSource:
     def __init__(
         self, settings: OpensslCaSettings = DEFAULT_SETTINGS, clock: Callable[[], datetime] = _now
     ) -> None:
+        self._files = LocalFiles(settings.folders)
         host = settings.host or socket.gethostname()
         bounds = (settings.files_max, settings.octets_max, settings.seconds)
         self._files = LocalFiles(settings.folders)
