@@ -34,6 +34,12 @@ class Discovery(Table):
         365,
         ge=1,
         le=36500,
-        description="How long sightings, findings and runs stay after their end, and scores of a day. "
-        "Certificates stay.",
+        description="How long sightings, findings and runs stay after their end, and scores of a day.",
+    )
+    certificates_kept_days: int = Field(
+        365,
+        ge=1,
+        le=36500,
+        description="How long certificates of others stay after their end, where nobody has adopted them and "
+        "they are nowhere any more. Those of authorities stay, and so do all that were issued here.",
     )

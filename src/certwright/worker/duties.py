@@ -15,6 +15,7 @@ from ..operations.count_certificates import count_certificates
 from ..operations.count_networks import count_networks
 from ..operations.count_scores import count_scores
 from ..operations.expire_requests import ask_for_approved, expire_requests
+from ..operations.forget_certificates import FOUND_KEPT, forget_certificates
 from ..operations.found_authority import offline
 from ..operations.mail_codes import mail_codes
 from ..operations.note_findings import check_health
@@ -53,7 +54,7 @@ class Surroundings:
     newest signed note that `keep_checkpoint` has kept outside the database; `renew_listener` renews this
     host's listener certificate when it is due; `requests_kept` is how long requests stay after their end;
     without `post` no mails leave from here; `zone` is the network into which we look; `seen_kept` is how
-    long what was seen stays after its end."""
+    long what was seen stays after its end, `found_kept` others' certificates after theirs."""
 
     context: Context
     validations: Validations
@@ -68,6 +69,7 @@ class Surroundings:
     post: Post | None = None
     zone: str = ""
     seen_kept: timedelta = SEEN_KEPT
+    found_kept: timedelta = FOUND_KEPT
 
 
 class Duties:
@@ -207,6 +209,7 @@ class Duties:
         started = time.monotonic()
         if started < self._judge_again:
             return
+        await forget_certificates(self._context, self._at.found_kept)
         await check_health(self._context)
         await count_scores(self._context)
         ended = time.monotonic()
