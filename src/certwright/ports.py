@@ -22,6 +22,8 @@ NOTIFIERS = "certwright.notifiers"
 DISCOVERY_SOURCES = "certwright.discovery"
 
 SECRET: Mapping[str, Any] = MappingProxyType({"secret": True})
+MACHINE: Mapping[str, Any] = MappingProxyType({"machine": True})
+"""Of a setting that only this machine's own configuration gives."""
 
 
 # -- keys ----------------------------------------------------------------------------------------

@@ -233,6 +233,35 @@ def test_a_machine_is_looked_at_with_a_key_that_is_kept(people: People) -> None:
     assert 'class="invalid-feedback' not in refused.text
 
 
+def test_an_authority_is_followed_with_a_token_that_is_kept(people: People) -> None:
+    new, secret = f"{LIST}scopes/new/certwright/", "cw_not-to-be-shown"
+    fields = {name: SCOPE[name] for name in ("exclude", "zone", "every_minutes", "quiet", "version")}
+    fields |= {"name": "other", "targets": "https://pki.example.test", "set_everything_days": "7"}
+    fields |= {"set_seconds": "30", "set_trust": "nonsense", "set_token": secret}
+    refused = people.send(new, page=new, **fields)
+    assert refused.status_code == 400
+    assert "the certificates to trust cannot be read" in unescape(refused.text)
+    made = people.send(new, page=new, **fields | {"set_trust": ""})
+    assert made.status_code == 302, alerts(made)
+    page = people.page(made.headers["location"]).text
+    assert "It has secrets." in page
+    assert secret not in refused.text + page
+
+
+SOURCES = ("files", "openssl-ca", "openssl-ca-ssh", "certwright", "ldap", "vault")
+
+
+def test_authorities_and_directories_are_offered_in_words(people: People) -> None:
+    offered = people.page(NEW).text
+    for source in SOURCES:
+        new = f"{LIST}scopes/new/{source}/"
+        assert new in offered
+        page = people.page(new)
+        assert page.status_code == 200
+        assert "set_policy" not in page.text
+        assert "set_folders" not in page.text
+
+
 def test_who_may_not_look_is_shown_no_way_and_refused(people: People) -> None:
     assert people.page(NEW, "auditor").status_code == 403
     assert people.page(LOOK, "auditor").status_code == 403

@@ -14,6 +14,7 @@ from certwright.operations.context import Context
 from certwright.operations.discovery_runs import DiscoveryOrder
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
 from certwright.operations.issue import IssueOrder, issue
+from certwright.operations.note_findings import check_health
 from certwright.operations.run_discovery import run_discovery
 from certwright.operations.take_sightings import Look, take_sightings
 from certwright.ports import Place, Sighting
@@ -106,6 +107,28 @@ def test_nobody_else_revokes_what_is_ours(database: Database) -> None:
         assert await status(context, issued.der) == (None, None), "what is lost from the record is ours too"
 
     run(database, body)
+
+
+def test_what_is_on_record_is_not_judged_as_used(database: Database) -> None:
+    """Nor by its end: an authority has on record whatever it has ever issued."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        short = CORP.sign("short", None, "short.example.test", begin=clock() - timedelta(days=90), days=91)
+        await take(context, told(short, None))
+        await check_health(context)
+        assert await open_codes(context, short) == set()
+        await take(context, Sighting(Place("tls", "192.0.2.1", 443), BEGIN, (short, CORP.certificate)))
+        await check_health(context)
+        assert "certificate.ending" in await open_codes(context, short)
+
+    run(database, body)
+
+
+async def open_codes(context: Context, der: bytes) -> set[str]:
+    digest = hashlib.sha256(der).digest()
+    (row,) = await context.database.select(CertificateRow, '"fingerprint" = ?', digest)
+    condition = '"closed_at" IS NULL AND "certificate_id" = ?'
+    return {one.code for one in await context.database.select(FindingRow, condition, row.id)}
 
 
 def test_a_status_that_nobody_can_have_meant_is_a_problem(database: Database) -> None:

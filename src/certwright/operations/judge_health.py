@@ -16,8 +16,8 @@ from ..store.rows import CertificateRow, CompromisedKeyRow
 from .context import Context
 
 PATH_MAX = 16
-_THERE = """"ended_at" IS NULL AND "kind" <> 'import'"""
-"""A table of another manager is no place at which a certificate is used."""
+_THERE = """"ended_at" IS NULL AND "kind" NOT IN ('import', 'authority', 'directory')"""
+"""What another manager, an authority or a directory has on record is no place at which it is used."""
 FINGERPRINT_OCTETS = 32
 
 

@@ -133,6 +133,20 @@ def test_what_is_no_database_has_an_end(tmp_path: Path) -> None:
     assert found[-1].problem == f"{WRONG_LINES_MAX} of its lines cannot be read: the others are left out"
 
 
+def test_only_what_this_machine_permits_is_read(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        _write(tmp_path / folder, 1)
+    only = OpensslCaSource(replace(SETTINGS, folders=(f"{tmp_path}/a",)))
+    assert [one.problem for one in look(tmp_path / "a", source=only)] == [""]
+    (refused,) = look(tmp_path / "b", source=only)
+    assert "discovery.file_folders" in refused.problem
+    (tmp_path / f"a/{serial(SERVER)}.pem").unlink()
+    (tmp_path / f"a/{serial(SERVER)}.pem").symlink_to(tmp_path / f"b/{serial(SERVER)}.pem")
+    (outside,) = look(tmp_path / "a", source=only)
+    assert outside.problem == "its certificate is not there (/CN=x)"
+
+
 def test_a_run_goes_on_after_its_cursor(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

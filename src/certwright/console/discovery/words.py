@@ -23,6 +23,7 @@ SOURCES = {
     "openssl-ca-ssh": gettext_lazy("Authorities of openssl or easy-rsa on other machines, over SSH"),
     "certwright": gettext_lazy("Authorities of another Certwright"),
     "ldap": gettext_lazy("Directories, Active Directory among them"),
+    "vault": gettext_lazy("Authorities in Vault or OpenBao"),
 }
 OFTEN = {
     0: gettext_lazy("when somebody asks"),
@@ -74,6 +75,20 @@ SETTINGS = {
     ),
     ("ldap", "entries_max"): (gettext_lazy("Entries with certificates, at most"), ""),
     ("ldap", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
+    ("vault", "targets"): (
+        "",
+        gettext_lazy(
+            "Its address, and the mount of an engine if not all: https://vault.example.org:8200 pki."
+        ),
+    ),
+    ("vault", "token"): (gettext_lazy("Token"), gettext_lazy("One that may only read.")),
+    ("vault", "namespace"): (gettext_lazy("Namespace"), gettext_lazy("Empty where there are none.")),
+    ("vault", "trust"): (
+        gettext_lazy("Certificates by which the server is known"),
+        gettext_lazy("In PEM: its root, or its own. Empty: those that the system trusts."),
+    ),
+    ("vault", "certificates_max"): (gettext_lazy("Certificates, at most"), ""),
+    ("vault", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
     ("network", "ports"): (
         gettext_lazy("Ports"),
         gettext_lazy("For what names none of its own: 443,8000-8100. Empty: those of the usual services."),
@@ -121,7 +136,7 @@ SAME = {"openssl-ca": "files", "openssl-ca-ssh": "ssh"}
 """Sources whose settings are called as those of another are."""
 LONG = frozenset(
     (source, name) for source in ("ssh", "openssl-ca-ssh") for name in ("known_hosts", "private_key")
-) | {("certwright", "trust"), ("ldap", "trust")}
+) | {("certwright", "trust"), ("ldap", "trust"), ("vault", "trust")}
 """Settings of several lines."""
 
 

@@ -19,12 +19,11 @@ from ...core.egress import DEFAULT_POLICY, EgressPolicy, Url
 from ...core.errors import Malformed
 from ...core.moments import read_moment
 from ...core.revocation import Reason
-from ...core.stores.reading import read_store
 from ...core.told_status import has_issued, status_facts
 from ...ports import SECRET, Place, Progress, Scope, Sighting
 from ..resolver import SYSTEM_RESOLVER, ResolverSettings
 from .looking import one_line, place_name, with_signs_of_life
-from .service import Asking, Unanswered, check_header, service_url, trusting
+from .service import Asking, Unanswered, certificates_in, check_header, service_url, text_of, trusting
 
 KIND = "authority"
 Event = Sighting | Progress
@@ -197,7 +196,7 @@ class _Look:
             rows, following = page.get("certificates"), page.get("next") or ""
             if not isinstance(rows, list) or not isinstance(following, str) or not _is_next(following):
                 raise _strange()
-            wanted = [one for one in rows if _text(one, "authority") not in self._scope.exclude]
+            wanted = [one for one in rows if text_of(one, "authority") not in self._scope.exclude]
             yield tuple(_fingerprint(one) for one in wanted), following
             if not following:
                 return
@@ -230,8 +229,8 @@ class _Look:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
-        place = self._place(url, f"{_text(told, 'authority')}#{_text(told, 'serial')}")
-        chain = (*_ders(_text(told, "certificate")), *_ders(_text(told, "chain")))
+        place = self._place(url, f"{text_of(told, 'authority')}#{text_of(told, 'serial')}")
+        chain = (*certificates_in(text_of(told, "certificate")), *certificates_in(text_of(told, "chain")))
         if not chain:
             return Sighting(place, self._clock(), problem="it shows no certificate that can be read")
         if len(chain) == 1:
@@ -244,7 +243,7 @@ class _Look:
         if not isinstance(rows, list):
             raise _strange()
         generations = [one for row in rows if isinstance(row, dict) for one in row.get("generations") or ()]
-        return tuple(der for one in generations for der in _ders(_text(one, "certificate")))
+        return tuple(der for one in generations for der in certificates_in(text_of(one, "certificate")))
 
     async def _ask(self, url: Url, target: str) -> Document:
         answer = await self._asking.json(url, API + target)
@@ -285,14 +284,9 @@ def _facts(told: Document) -> dict[str, JsonValue]:
 def _seen(place: Document) -> dict[str, JsonValue]:
     port = place.get("port")
     texts: dict[str, JsonValue] = {
-        name: _text(place, name)[:1024] for name in ("zone", "kind", "host", "name")
+        name: text_of(place, name)[:1024] for name in ("zone", "kind", "host", "name")
     }
     return texts | {"port": port if isinstance(port, int) else 0}
-
-
-def _ders(pem: str) -> tuple[bytes, ...]:
-    store = read_store(pem.encode(errors="replace"))
-    return tuple(der for entry in (store.entries if store else ()) for der in entry.chain)
 
 
 def _is_next(text: str) -> bool:
@@ -300,15 +294,10 @@ def _is_next(text: str) -> bool:
 
 
 def _fingerprint(row: Any) -> str:
-    found = _text(row, "fingerprint")
+    found = text_of(row, "fingerprint")
     if not _FINGERPRINT.fullmatch(found):
         raise _strange()
     return found
-
-
-def _text(row: Any, name: str) -> str:
-    value = row.get(name) if isinstance(row, dict) else None
-    return value if isinstance(value, str) else ""
 
 
 def _strange() -> Unanswered:

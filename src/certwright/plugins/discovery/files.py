@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ...core.errors import Malformed
-from ...ports import SECRET, Progress, Scope, Sighting
+from ...ports import MACHINE, SECRET, Progress, Scope, Sighting
 from .file_system import EVERYWHERE, LocalFiles
 from .looking import Look, Manner, parse_plan
 
@@ -32,7 +32,7 @@ class FilesSettings:
     files_max: int = 100_000
     octets_max: int = 4 * 1024 * 1024
     seconds: float = 30.0
-    folders: tuple[str, ...] = EVERYWHERE
+    folders: tuple[str, ...] = field(default=EVERYWHERE, metadata=MACHINE)
 
     def __post_init__(self) -> None:
         for name in ("files_max", "octets_max", "seconds"):

@@ -2,10 +2,10 @@
 
 import socket
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ...ports import Progress, Scope, Sighting
+from ...ports import MACHINE, Progress, Scope, Sighting
 from .ca_folders import KIND, CaFoldersLook, parse_folders
 from .file_system import EVERYWHERE, FileSystem, LocalFiles
 from .files import FilesSettings
@@ -24,7 +24,7 @@ class OpensslCaSettings:
     files_max: int = 10_000
     octets_max: int = 256 * 1024
     seconds: float = 30.0
-    folders: tuple[str, ...] = EVERYWHERE
+    folders: tuple[str, ...] = field(default=EVERYWHERE, metadata=MACHINE)
 
     def __post_init__(self) -> None:
         FilesSettings(self.host, (), self.files_max, self.octets_max, self.seconds)
@@ -46,6 +46,7 @@ class OpensslCaSource:
     def __init__(
         self, settings: OpensslCaSettings = DEFAULT_SETTINGS, clock: Callable[[], datetime] = _now
     ) -> None:
+        self._files = LocalFiles(settings.folders)
         host = settings.host or socket.gethostname()
         bounds = (settings.files_max, settings.octets_max, settings.seconds)
         self._files = LocalFiles(settings.folders)

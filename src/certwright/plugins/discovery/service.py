@@ -9,10 +9,11 @@ from typing import Any
 
 from ...core.egress import EgressPolicy, Limits, PortRule, Purpose, Unreached, Url, parse_url
 from ...core.errors import CertwrightError, Malformed
+from ...core.stores.reading import read_store
 from ..egress import Egress, Question, ask
 from ..resolver import Resolver, ResolverSettings
 
-BODY_OCTETS_MAX = 8 * 1024 * 1024
+BODY_OCTETS_MAX = 32 * 1024 * 1024
 
 
 class Unanswered(Exception):
@@ -78,3 +79,15 @@ class Asking:
             return json.loads(answer.body)
         except (ValueError, RecursionError) as error:
             raise Unanswered("the server's answer is no JSON") from error
+
+
+def certificates_in(pem: str) -> tuple[bytes, ...]:
+    """DER of the certificates that can be read in a text."""
+    store = read_store(pem.encode(errors="replace"))
+    return tuple(der for entry in (store.entries if store else ()) for der in entry.chain)
+
+
+def text_of(row: Any, name: str) -> str:
+    """A text in an object of an answer, empty for whatever else is there."""
+    value = row.get(name) if isinstance(row, dict) else None
+    return value if isinstance(value, str) else ""
