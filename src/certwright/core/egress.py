@@ -55,6 +55,7 @@ class Purpose(StrEnum):
     HTTP_01 = "http-01"
     TLS_ALPN_01 = "tls-alpn-01"
     STATUS = "status"
+    PLATFORM = "platform"
 
 
 @dataclass(frozen=True, slots=True)

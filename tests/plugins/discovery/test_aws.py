@@ -1,0 +1,201 @@
+"""The source `aws` against moto, which is no AWS but keeps to its interfaces."""
+
+import asyncio
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import uvloop
+
+from certwright.core.egress import EgressPolicy, parse_url
+from certwright.core.errors import CertwrightError, Malformed
+from certwright.plugins.calls import Call
+from certwright.plugins.discovery.aws.services import ACM
+from certwright.plugins.discovery.aws.settings import AwsSettings
+from certwright.plugins.discovery.aws.signing import Credentials, signed
+from certwright.plugins.discovery.aws.source import AwsSource
+from certwright.ports import DISCOVERY_SOURCES, Place, Scope
+from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
+from tests.core.stores.made import chain, key_pem
+from tests.plugins import servers
+from tests.plugins.discovery.aws import by_name, import_certificate, kept, noted, sightings, user_who_may
+from tests.real import moto as real
+from tests.real.moto import Moto
+
+CHAIN = chain()
+SERVER, ISSUING, ROOT = CHAIN.ders
+KEY = key_pem(CHAIN.server.key)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Moto]:
+    with tempfile.TemporaryDirectory() as name, real.served(Path(name)) as server:
+        yield server
+
+
+@pytest.fixture
+def moto(running: Moto) -> Iterator[Moto]:
+    yield running
+    running.forget()
+
+
+def test_it_is_registered_and_its_secrets_are_not_shown() -> None:
+    (entry,) = entry_points(group=DISCOVERY_SOURCES, name="aws")
+    assert entry.load() is AwsSource
+    shown = repr(AwsSettings("AKIAX", "hidden/one", "hidden/two", external_id="hidden/three"))
+    assert "hidden" not in shown
+    assert "AKIAX" not in shown
+
+
+def test_a_signature_is_the_one_of_the_published_example() -> None:
+    """AWS General Reference, "Task 3: Calculate the signature for AWS Signature Version 4"."""
+    url = parse_url("https://iam.amazonaws.com/?Action=ListUsers&Version=2010-05-08")
+    call = Call("GET", url, {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+    ours = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+    now = datetime(2015, 8, 30, 12, 36, tzinfo=UTC)
+    authorization = signed(call, ours, "us-east-1", "iam", now).headers["authorization"]
+    digest = "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
+    assert authorization.endswith(f"SignedHeaders=content-type;host;x-amz-date, Signature={digest}")
+
+
+def test_certificates_of_acm(moto: Moto) -> None:
+    imported = import_certificate(moto, CHAIN, KEY, *CHAIN.ders)
+    issued = moto.json(ACM, "RequestCertificate", DomainName="www.example.test")["CertificateArn"]
+    found = by_name(sightings(moto.settings, "eu-central-1"))
+    assert set(found) == {imported, issued}
+    assert found[imported].place == Place("aws", "eu-central-1/acm", 0, imported)
+    assert found[imported].chain[:3] == CHAIN.ders, "moto puts a root of its own behind"
+    assert found[imported].facts == {
+        "type": "imported",
+        "status": "issued",
+        "key_algorithm": "EC_prime256v1",
+        "renews": False,
+    }
+    assert found[issued].facts["type"] == "amazon-issued"
+
+
+def test_who_may_and_who_may_not(moto: Moto) -> None:
+    arn = import_certificate(moto, CHAIN, KEY, *CHAIN.ders)
+    may = user_who_may(moto, "may", "acm:ListCertificates", "acm:DescribeCertificate", "acm:GetCertificate")
+    lists = user_who_may(moto, "lists", "acm:ListCertificates")
+    nothing = user_who_may(moto, "nothing")
+    with moto.guarded():
+        (seen,) = sightings(may, "eu-central-1/acm")
+        assert (seen.chain[:3], seen.problem) == (CHAIN.ders, "")
+        (seen,) = sightings(lists, "eu-central-1/acm")
+        assert (seen.place.name, seen.problem) == (arn, "the credentials may not acm:DescribeCertificate")
+        (seen,) = sightings(nothing, "eu-central-1/acm")
+        assert (seen.place.name, seen.problem) == ("", "the credentials may not acm:ListCertificates")
+        (seen,) = sightings(replace(may, secret_access_key="another"), "eu-central-1/acm")
+        assert seen.problem == "the credentials are not taken (SignatureDoesNotMatch)"
+
+
+def test_an_address_that_may_not_be_reached_is_not_dialled(moto: Moto) -> None:
+    (seen,) = sightings(replace(moto.settings, policy=EgressPolicy()), "eu-central-1/acm")
+    assert "loopback is for an embedded install only" in seen.problem
+
+
+class TestAwsContract(DiscoverySourceContract):
+    loops: ClassVar[tuple[Callable[[], asyncio.AbstractEventLoop], ...]] = (
+        asyncio.new_event_loop,
+        uvloop.new_event_loop,
+    )
+
+    @pytest.fixture(autouse=True)
+    def _moto(self, moto: Moto) -> None:
+        self.moto = moto
+        self.arns = [import_certificate(moto, CHAIN, KEY, *CHAIN.ders) for _ in range(3)]
+
+    @asynccontextmanager
+    async def situation(self, case: Case) -> AsyncIterator[Situation]:
+        async with AsyncExitStack() as stack:
+            yield await getattr(self, f"_{case.name.lower()}")(stack)
+
+    async def _good(self, stack: AsyncExitStack) -> Situation:
+        touched: set[Place] = set()
+        url = await stack.enter_async_context(noted(self.moto, touched, "eu-central-1/acm"))
+        places = {Place("aws", "eu-central-1/acm", 0, arn): kept(self.moto, arn) for arn in self.arns}
+        left_out = Place("aws", "eu-central-1/acm", 0, self.arns[1])
+        return Situation(
+            AwsSource(replace(self.moto.settings, endpoints={"*": url})),
+            Scope(("eu-central-1/acm", "eu-west-1/acm")),
+            places,
+            exclusion=f"{self.arns[1][:-1]}*",
+            excluded=frozenset({left_out}),
+            unreadable=("\x00", " ", "eu-central-1/s3"),
+            touched=lambda: set(touched),
+        )
+
+    async def _bad(self, stack: AsyncExitStack) -> Situation:
+        regions = {f"eu-test-{number}": one for number, one in enumerate(BAD)}
+        ports = {
+            region: await stack.enter_async_context(servers.server(one)) for region, one in regions.items()
+        }
+        endpoints = {f"{region}/acm": f"http://127.0.0.1:{port}" for region, port in ports.items()}
+        places = {Place("aws", f"{region}/acm"): () for region in regions}
+        settings = replace(self.moto.settings, endpoints=endpoints, seconds=1.0)
+        return Situation(AwsSource(settings), Scope(tuple(endpoints)), dict.fromkeys(places, ()))
+
+    async def _slow(self, stack: AsyncExitStack) -> Situation:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        # uvloop opens /dev/null for its first connection, and keeps that
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.close()
+        await asyncio.sleep(0.05)
+        return Situation(
+            AwsSource(replace(self.moto.settings, endpoints={"*": url})), Scope(("eu-central-1",))
+        )
+
+    async def _empty(self, _stack: AsyncExitStack) -> Situation:
+        return Situation(AwsSource(self.moto.settings), Scope(("eu-west-1/acm",)))
+
+    async def _no_scope(self, _stack: AsyncExitStack) -> Situation:
+        return Situation(AwsSource(self.moto.settings), Scope(()))
+
+
+BAD = (
+    servers.garbage,
+    servers.silent,
+    servers.hang_up,
+    servers.raw(servers.response(b"[[[[")),
+    servers.raw(servers.response(b"[]")),
+    servers.raw(servers.response(b'{"CertificateSummaryList": 5}', 418)),
+    servers.raw(servers.response(b"x", 307, {"Location": "http://169.254.169.254/"})),
+    servers.raw(servers.response(b'{"NextToken": "again", "CertificateSummaryList": []}')),
+    servers.flood(b"HTTP/1.1 200 OK\r\n\r\n"),
+    servers.trickle(b"HTTP/1.1 200 OK\r\n\r\n{"),
+)
+
+NO_TARGETS = ("", "eu", "eu-central-1/", "eu-central-1/s3", "global/acm", "eu-central-1/iam", "a b", "x\0")
+
+
+@pytest.mark.parametrize("target", NO_TARGETS)
+def test_what_is_no_target_is_malformed(moto: Moto, target: str) -> None:
+    with pytest.raises(Malformed):
+        AwsSource(moto.settings).check(Scope((target,)))
+
+
+WRONG = (
+    {"access_key_id": ""},
+    {"secret_access_key": "a\r\nx: y"},
+    {"role": "auditor"},
+    {"partition": "moon"},
+    {"endpoints": {"acm": "http://acm.example.test"}},
+    {"endpoints": {"acm": "ftp://acm.example.test"}},
+    {"authorities": "none"},
+    {"concurrency": 0},
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_settings_that_cannot_be_used(moto: Moto, wrong: dict[str, object]) -> None:
+    with pytest.raises(CertwrightError):
+        replace(moto.settings, **wrong)  # type: ignore[arg-type]
