@@ -76,4 +76,5 @@ def test_an_account_of_aws(database: Database, moto: Moto) -> None:
     assert secrets_in(text, settings, *credentials) == []
 
 
-REFUSED: tuple[str, ...] = ()
+REFUSED = ("acm-pca", "elb", "elbv2")
+"""What its policy does not allow."""

@@ -53,6 +53,13 @@ class Moto:
         assert answer.is_success, answer.text
         return xml_root(answer.content)
 
+    def post(self, interface: Interface, path: str, body: str) -> Element:
+        """To an interface that speaks REST with XML; the created document."""
+        url = f"{self.url}/{interface.version}{path}"
+        answer = httpx.post(url, content=body, headers=_for(interface, "us-east-1"))
+        assert answer.is_success, answer.text
+        return xml_root(answer.content)
+
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """From now on it takes only calls that are signed with the key of somebody who may."""

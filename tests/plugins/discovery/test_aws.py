@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import pytest
 import uvloop
+from cryptography import x509
 
 from certwright.core.egress import EgressPolicy, parse_url
 from certwright.core.errors import CertwrightError, Malformed
@@ -25,7 +26,21 @@ from certwright.ports import DISCOVERY_SOURCES, Place, Scope
 from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
 from tests.core.stores.made import chain, key_pem
 from tests.plugins import servers
-from tests.plugins.discovery.aws import by_name, import_certificate, kept, noted, sightings, user_who_may
+from tests.plugins.discovery.aws import (
+    balanced,
+    balanced_before,
+    by_name,
+    distributed,
+    identifier,
+    import_certificate,
+    kept,
+    noted,
+    private_authority,
+    role_who_may,
+    sightings,
+    upload_certificate,
+    user_who_may,
+)
 from tests.real import moto as real
 from tests.real.moto import Moto
 
@@ -81,6 +96,64 @@ def test_certificates_of_acm(moto: Moto) -> None:
     assert found[issued].facts["type"] == "amazon-issued"
 
 
+def test_server_certificates_of_iam(moto: Moto) -> None:
+    arn = upload_certificate(moto, "www", KEY, *CHAIN.ders)
+    (seen,) = sightings(moto.settings, "global/iam")
+    assert seen.place == Place("aws", "global/iam", 0, arn)
+    assert (seen.chain, seen.facts) == (CHAIN.ders, {"type": "imported", "path": "/"})
+
+
+def test_listeners_of_load_balancers(moto: Moto) -> None:
+    first, second = (import_certificate(moto, CHAIN, KEY, *CHAIN.ders) for _ in range(2))
+    old = upload_certificate(moto, "www", KEY, *CHAIN.ders)
+    listener = balanced(moto, first, second)
+    classic = balanced_before(moto, old)
+    found = by_name(sightings(moto.settings, "eu-central-1/elbv2", "eu-central-1/elb"))
+    assert set(found) == {listener, f"{listener}#{second}", f"{classic}#443"}
+    assert found[listener].chain[:3] == found[f"{listener}#{second}"].chain[:3] == CHAIN.ders
+    assert found[f"{classic}#443"].chain == CHAIN.ders
+    facts = dict(found[listener].facts)
+    assert facts.pop("domain").endswith(".amazonaws.com")  # type: ignore[union-attr]
+    assert facts.pop("load_balancer").startswith("arn:aws:elasticloadbalancing:")  # type: ignore[union-attr]
+    assert facts.pop("security_policy")
+    assert facts == {"protocol": "https", "port": 443, "default": True, "certificate": first}
+    assert "default" not in found[f"{listener}#{second}"].facts
+    assert by_name(sightings(moto.settings, "eu-central-1/elbv2", exclude=("arn:*#arn:*",))).keys() == {
+        listener
+    }
+
+
+def test_distributions_of_cloudfront(moto: Moto) -> None:
+    arn = import_certificate(moto, CHAIN, KEY, *CHAIN.ders, region="us-east-1")
+    upload_certificate(moto, "www", KEY, *CHAIN.ders)
+    of_acm = distributed(moto, f"<ACMCertificateArn>{arn}</ACMCertificateArn>", "www.example.test")
+    of_iam = distributed(moto, f"<IAMCertificateId>{identifier(moto)}</IAMCertificateId>")
+    distributed(moto, "<CloudFrontDefaultCertificate>true</CloudFrontDefaultCertificate>")
+    found = by_name(sightings(moto.settings, "global/cloudfront"))
+    assert set(found) == {of_acm, of_iam}
+    assert found[of_acm].facts["names"] == ["www.example.test"]
+    assert (found[of_acm].chain[:3], found[of_iam].chain) == (CHAIN.ders, CHAIN.ders)
+
+
+def test_private_authorities(moto: Moto) -> None:
+    arn = private_authority(moto)
+    (seen,) = sightings(moto.settings, "eu-central-1/acm-pca")
+    assert seen.place == Place("aws", "eu-central-1/acm-pca", 0, arn)
+    assert x509.load_der_x509_certificate(seen.chain[0]).subject.rfc4514_string().startswith("CN=Test Root")
+    assert (seen.facts["type"], seen.facts["status"]) == ("root", "active")
+
+
+def test_a_role_is_assumed(moto: Moto) -> None:
+    arn = import_certificate(moto, CHAIN, KEY, *CHAIN.ders)
+    role = role_who_may(moto, "auditor", "acm:*")
+    caller = replace(user_who_may(moto, "caller", "sts:AssumeRole"), role=role, external_id="of/contract")
+    with moto.guarded():
+        (seen,) = sightings(caller, "eu-central-1/acm")
+        assert (seen.place.name, seen.problem) == (arn, "")
+        (seen,) = sightings(replace(caller, role=""), "eu-central-1/acm")
+        assert seen.problem == "the credentials may not acm:ListCertificates"
+
+
 def test_who_may_and_who_may_not(moto: Moto) -> None:
     arn = import_certificate(moto, CHAIN, KEY, *CHAIN.ders)
     may = user_who_may(moto, "may", "acm:ListCertificates", "acm:DescribeCertificate", "acm:GetCertificate")
@@ -91,8 +164,9 @@ def test_who_may_and_who_may_not(moto: Moto) -> None:
         assert (seen.chain[:3], seen.problem) == (CHAIN.ders, "")
         (seen,) = sightings(lists, "eu-central-1/acm")
         assert (seen.place.name, seen.problem) == (arn, "the credentials may not acm:DescribeCertificate")
-        (seen,) = sightings(nothing, "eu-central-1/acm")
+        seen, *others = sightings(nothing, "eu-central-1", "global/iam")
         assert (seen.place.name, seen.problem) == ("", "the credentials may not acm:ListCertificates")
+        assert len(others) == 4, "the other services are looked at"
         (seen,) = sightings(replace(may, secret_access_key="another"), "eu-central-1/acm")
         assert seen.problem == "the credentials are not taken (SignatureDoesNotMatch)"
 

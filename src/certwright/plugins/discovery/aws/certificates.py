@@ -33,7 +33,7 @@ class Certificates:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._known: OrderedDict[str, Chain | CertwrightError] = OrderedDict()
-        self._names: dict[str, str] | None = None
+        self._by_id: dict[str, str] | None = None
 
     async def chain(self, arn: str) -> Chain:
         """Of a certificate that a listener or a distribution names."""
@@ -65,6 +65,18 @@ class Certificates:
         """What GetServerCertificate says."""
         parameters = {"ServerCertificateName": name}
         return await self._account.query(IAM, GLOBAL, "GetServerCertificate", parameters)
+
+    async def iam_arn(self, identifier: str) -> str:
+        """The ARN of a server certificate of IAM by its identifier; all are listed once. Raises Unreached
+        where there is none."""
+        if self._by_id is None:
+            asked = {"MaxItems": "1000"}
+            answer = await self._account.query(IAM, GLOBAL, "ListServerCertificates", asked)
+            listed = answer.every("ServerCertificateMetadataList", "member")
+            self._by_id = {one.value("ServerCertificateId"): one.value("Arn") for one in listed}
+        if not identifier or identifier not in self._by_id:
+            raise Unreached("connection", "there is no such server certificate in IAM")
+        return self._by_id[identifier]
 
 
 def chain_in(answer: Element) -> Chain:

@@ -20,11 +20,11 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is seen at a thing, or at a part of it that `part` names."""
+    """What is seen at a thing; `name` is that of its place, where it is not the thing's ARN."""
 
     chain: tuple[bytes, ...] = ()
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
-    part: str = ""
+    name: str = ""
     problem: str = ""
 
 

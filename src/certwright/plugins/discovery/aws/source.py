@@ -4,10 +4,11 @@ distributions, and those of private authorities. Nothing is changed there.
 
 import fnmatch
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from ....core.egress import Unreached
 from ....core.errors import Malformed
@@ -17,13 +18,26 @@ from ..looking import Event, one_line, place_name, with_signs_of_life
 from .account import Account, Refusal
 from .acm import Acm
 from .certificates import Certificates
+from .cloudfront import CloudFront
+from .iam import Iam
 from .listing import Service, Sight, Thing
+from .load_balancers import ClassicLoadBalancers, LoadBalancers
+from .private_ca import PrivateCa
 from .services import GLOBAL
 from .settings import AwsSettings
 
 KIND = "aws"
 PAGES_MAX = 5000
-MADE: dict[str, Callable[[Account, Certificates, str], Service]] = {"acm": Acm}
+MADE: Mapping[str, Callable[[Account, Certificates, str], Service]] = MappingProxyType(
+    {
+        "acm": Acm,
+        "acm-pca": PrivateCa,
+        "cloudfront": CloudFront,
+        "elb": ClassicLoadBalancers,
+        "elbv2": LoadBalancers,
+        "iam": Iam,
+    }
+)
 """Services by the name that AWS's own command line has for them."""
 GLOBALS = ("cloudfront", "iam")
 REGIONAL = tuple(name for name in MADE if name not in GLOBALS)
@@ -116,8 +130,9 @@ class _Run:
         async with aclosing(side_by_side(left, self._settings.concurrency, look)) as seen:
             async for thing, sights in seen:
                 for sight in sights:
-                    place = Place(KIND, str(target), 0, place_name(thing.arn + sight.part))
-                    if not (sight.part and plan.leaves_out(place.name)):
+                    name = sight.name or thing.arn
+                    if not plan.leaves_out(name):
+                        place = Place(KIND, str(target), 0, place_name(name))
                         problem = one_line(sight.problem)
                         yield Sighting(place, self._clock(), sight.chain, sight.facts, problem)
                 self._progress = Progress(self._progress.done + 1, 0, f"{target} {thing.arn}")
