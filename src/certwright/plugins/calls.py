@@ -49,12 +49,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How calls get there. `tls` verifies the certificate of whoever answers."""
+    """How calls get there. `tls` verifies the certificate of whoever answers; an answer has so many
+    `seconds`, and at most so many `octets`."""
 
     policy: EgressPolicy
     resolver: Resolver
     tls: ssl.SSLContext
     seconds: float
+    octets: int = BODY_OCTETS_MAX
     tries: int = 6
     delay_seconds: float = 0.5
 
@@ -91,16 +93,16 @@ def verifying_context(authorities: str = "") -> ssl.SSLContext:
     return context
 
 
-async def call(way: Way, asked: Call, octets: int = BODY_OCTETS_MAX) -> Answer:
-    """One call, answered in time with a body of at most so many octets; any status comes back.
+async def call(way: Way, asked: Call) -> Answer:
+    """One call; any status comes back, its body too.
 
     Raises Unreached, TooLarge for a larger body, Unavailable when the lack is ours.
     """
-    limits = Limits(connect_seconds=min(10.0, way.seconds), total_seconds=way.seconds, body_octets=octets)
+    limits = Limits(connect_seconds=min(10.0, way.seconds), total_seconds=way.seconds, body_octets=way.octets)
     policy = replace(way.policy, ports=(PortRule(Purpose.PLATFORM, asked.url.port),))
     egress = Egress(policy, way.resolver, limits)
     tls = Tls(way.tls, str(asked.url.host)) if asked.url.scheme == "https" else None
-    reader = ResponseReader(limits.header_octets, octets, errors_too=True)
+    reader = ResponseReader(limits.header_octets, way.octets, errors_too=True)
     journey = Journey()
     try:
         async with asyncio.timeout(way.seconds):
