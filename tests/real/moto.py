@@ -19,6 +19,8 @@ from tests.real.environments import tool
 LOOPBACK = EgressPolicy(allow_loopback=True)
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
+SECONDS = 60
+"""It reads in each service when that is first asked for."""
 
 
 def _for(interface: Interface, region: str) -> dict[str, str]:
@@ -40,7 +42,7 @@ class Moto:
     def json(self, interface: Interface, action: str, region: str = REGION, **parameters: Any) -> Any:
         headers = _for(interface, region) | {"x-amz-target": f"{interface.target}.{action}"}
         headers["content-type"] = "application/x-amz-json-1.1"
-        answer = httpx.post(self.url, json=parameters, headers=headers)
+        answer = httpx.post(self.url, json=parameters, headers=headers, timeout=SECONDS)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else {}
 
@@ -49,14 +51,14 @@ class Moto:
     ) -> Element:
         """Its whole answer."""
         form = {"Action": action, "Version": interface.version, **parameters}
-        answer = httpx.post(self.url, data=form, headers=_for(interface, region))
+        answer = httpx.post(self.url, data=form, headers=_for(interface, region), timeout=SECONDS)
         assert answer.is_success, answer.text
         return xml_root(answer.content)
 
     def post(self, interface: Interface, path: str, body: str) -> Element:
         """To an interface that speaks REST with XML; the created document."""
         url = f"{self.url}/{interface.version}{path}"
-        answer = httpx.post(url, content=body, headers=_for(interface, "us-east-1"))
+        answer = httpx.post(url, content=body, headers=_for(interface, "us-east-1"), timeout=SECONDS)
         assert answer.is_success, answer.text
         return xml_root(answer.content)
 

@@ -1,10 +1,12 @@
 """The source `aws` against moto, which is no AWS but keeps to its interfaces."""
 
 import asyncio
+import json
 import socket
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
@@ -14,16 +16,20 @@ from typing import ClassVar
 import pytest
 import uvloop
 from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
 
-from certwright.core.egress import EgressPolicy, parse_url
+from certwright.core.egress import EgressPolicy, Unreached, parse_url
 from certwright.core.errors import CertwrightError, Malformed
 from certwright.plugins.calls import Call
+from certwright.plugins.discovery.aws.answers import xml_root
 from certwright.plugins.discovery.aws.services import ACM
 from certwright.plugins.discovery.aws.settings import AwsSettings
 from certwright.plugins.discovery.aws.signing import Credentials, signed
 from certwright.plugins.discovery.aws.source import AwsSource
-from certwright.ports import DISCOVERY_SOURCES, Place, Scope
+from certwright.ports import DISCOVERY_SOURCES, Place, Scope, Sighting
 from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
+from tests.architecture.source import CHECKOUT
 from tests.core.stores.made import chain, key_pem
 from tests.plugins import servers
 from tests.plugins.discovery.aws import (
@@ -42,6 +48,7 @@ from tests.plugins.discovery.aws import (
     user_who_may,
 )
 from tests.real import moto as real
+from tests.real.environments import tool
 from tests.real.moto import Moto
 
 CHAIN = chain()
@@ -78,6 +85,42 @@ def test_a_signature_is_the_one_of_the_published_example() -> None:
     authorization = signed(call, ours, "us-east-1", "iam", now).headers["authorization"]
     digest = "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
     assert authorization.endswith(f"SignedHeaders=content-type;host;x-amz-date, Signature={digest}")
+
+
+BOTOCORE = """
+import json, sys
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+for method, url, headers, body, token in json.load(sys.stdin):
+    moment = "20260102T030405Z"
+    request = AWSRequest(method, url, {**headers, "X-Amz-Date": moment}, body.encode() or None)
+    if token:
+        request.headers["X-Amz-Security-Token"] = token
+    request.context["timestamp"] = moment
+    auth = SigV4Auth(Credentials("AKID", "secret/key", token or None), "acm", "eu-central-1")
+    print(auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request))
+"""
+ASKED = [
+    ("GET", "https://a.example.test/2020-05-31/distribution", {}, "", ""),
+    ("GET", "https://a.example.test/2020-05-31/distribution?Marker=a%2Fb%3D%20c&A=", {}, "", "token/=="),
+    ("POST", "https://a.example.test:8443/", {"content-type": "x;  y"}, '{"a": 1}', ""),
+    ("POST", "http://127.0.0.1:5000/", {"x-amz-target": "T.A", "content-type": "t"}, "a=b", "t"),
+]
+
+
+def test_signatures_are_those_of_botocore() -> None:
+    command = [tool("moto") / "python", "-c", BOTOCORE]
+    done = subprocess.run(
+        command, input=json.dumps(ASKED), capture_output=True, text=True, timeout=60, check=True
+    )
+    now, ours = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), []
+    for method, url, headers, body, token in ASKED:
+        call = Call(method, parse_url(url), headers, body.encode())
+        made = signed(call, Credentials("AKID", "secret/key", token), "eu-central-1", "acm", now)
+        ours.append(made.headers["authorization"].rpartition("Signature=")[2])
+    assert ours == done.stdout.split()
 
 
 def test_certificates_of_acm(moto: Moto) -> None:
@@ -169,6 +212,69 @@ def test_who_may_and_who_may_not(moto: Moto) -> None:
         assert len(others) == 4, "the other services are looked at"
         (seen,) = sightings(replace(may, secret_access_key="another"), "eu-central-1/acm")
         assert seen.problem == "the credentials are not taken (SignatureDoesNotMatch)"
+
+
+def test_the_policy_of_the_how_to_is_all_that_is_needed(moto: Moto) -> None:
+    arns = [import_certificate(moto, CHAIN, KEY, *CHAIN.ders) for _ in range(2)]
+    balanced(moto, *arns)
+    balanced_before(moto, upload_certificate(moto, "www", KEY, *CHAIN.ders))
+    private_authority(moto)
+    text = (CHECKOUT / "docs/how-to/find-certificates-in-aws.md").read_text()
+    (statement,) = json.loads(text.partition("```json\n")[2].partition("```")[0])["Statement"]
+    ours = user_who_may(moto, "looks", *statement["Action"])
+    assert "cloudfront:ListDistributions" in statement["Action"]
+    with moto.guarded():  # moto takes no signature of a GET, and so none for CloudFront
+        found = sightings(ours, "eu-central-1", "global/iam")
+    assert {one.problem for one in found} == {""}
+    services = ("eu-central-1/acm", "eu-central-1/acm-pca", "eu-central-1/elb", "eu-central-1/elbv2")
+    assert {one.place.host for one in found} == {*services, "global/iam"}
+
+
+def test_a_service_that_is_busy_is_asked_again(moto: Moto) -> None:
+    busy = json.dumps({"__type": "com.amazon.coral#ThrottlingException"}).encode()
+    summary = {"CertificateSummaryList": [{"CertificateArn": "arn:aws:acm:eu-central-1:1:certificate/x"}]}
+    denied = json.dumps({"__type": "AccessDeniedException", "message": "of/the/owner"}).encode()
+    answers = [
+        servers.response(busy, 400),
+        servers.response(b"", 503),
+        servers.response(json.dumps(summary).encode()),
+        servers.response(denied, 400),
+    ]
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers.pop(0))
+        await writer.drain()
+
+    async def run() -> list[Sighting]:
+        async with servers.server(behave) as port:
+            settings = replace(moto.settings, endpoints={"acm": f"http://127.0.0.1:{port}"})
+            look = AwsSource(settings).look(Scope(("eu-central-1/acm",)))
+            return [event async for event in look if isinstance(event, Sighting)]
+
+    (seen,) = asyncio.run(run())
+    assert seen.problem == "the credentials may not acm:DescribeCertificate"
+
+
+ANSWERS = st.one_of(
+    st.binary(max_size=300),
+    st.text('<a>&;!DOCTYPE []"/x', max_size=60).map(str.encode),
+    st.recursive(st.none() | st.text(max_size=5), st.lists).map(lambda one: json.dumps(one).encode()),
+)
+
+
+@given(ANSWERS)
+def test_xml_is_read_or_refused(octets: bytes) -> None:
+    with suppress(Unreached):
+        assert xml_root(octets).name is not None
+
+
+def test_xml_that_asks_for_more_is_refused() -> None:
+    bomb = b'<!DOCTYPE a [<!ENTITY b "cc">]><a>&b;</a>'
+    for octets in (bomb, b"<a>" * 100 + b"</a>" * 100, b"<a>" + b"<b/>" * 600_000 + b"</a>", b"<a>", b""):
+        with pytest.raises(Unreached):
+            xml_root(octets)
+    assert xml_root(b'<x:a xmlns:x="u"> b<c>d</c></x:a>').value("c") == "d"
 
 
 def test_an_address_that_may_not_be_reached_is_not_dialled(moto: Moto) -> None:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 import uvloop
+import yaml
 
 from certwright.core.egress import EgressPolicy
 from certwright.core.errors import CertwrightError, Malformed
@@ -24,6 +25,7 @@ from certwright.plugins.discovery.kubernetes.kinds import (
     GATEWAYS,
     INGRESSES,
     ISSUERS,
+    KINDS,
     REQUESTS,
     SECRETS,
     VALIDATING,
@@ -32,6 +34,7 @@ from certwright.plugins.discovery.kubernetes.settings import KubernetesSettings
 from certwright.plugins.discovery.kubernetes.source import KubernetesSource
 from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
 from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
+from tests.architecture.source import CHECKOUT
 from tests.core.stores.made import PASSWORD, chain, key_pem, p12, pem
 from tests.core.toy_chain import outside
 from tests.plugins import servers
@@ -166,6 +169,16 @@ def test_everything_that_holds_certificates() -> None:
     }
     assert found["certificatesigningrequests/laptop"].facts["signer"] == "example.test/signer"
     assert found["apiservices/v1.m"].facts["service"] == "infra/metrics"
+
+
+def test_the_role_of_the_how_to_is_for_every_kind() -> None:
+    text = (CHECKOUT / "docs/how-to/find-certificates-in-kubernetes.md").read_text()
+    documents = yaml.safe_load_all(text.partition("```yaml\n")[2].partition("```")[0])
+    rules = next(one["rules"] for one in documents if one["kind"] == "ClusterRole")
+    allowed = {(group, name) for rule in rules for group in rule["apiGroups"] for name in rule["resources"]}
+    groups = {kind: kind.path.removeprefix("/apis/").rpartition("/")[0] for kind in KINDS}
+    assert allowed == {("" if groups[kind] == "/api" else groups[kind], kind.name) for kind in KINDS}
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list"}
 
 
 def test_no_private_key_gets_out() -> None:

@@ -1,7 +1,7 @@
 """Distributions of CloudFront that serve with a certificate of the account."""
 
 from collections.abc import Iterator
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from ....core.egress import Unreached
 from .account import Account, Refusal
@@ -11,8 +11,6 @@ from .listing import Service, Sight, Thing, facts_of
 from .load_balancers import seen_with
 from .services import CLOUDFRONT
 
-PAGE = "100"
-
 
 class CloudFront(Service):
     def __init__(self, account: Account, certificates: Certificates, _region: str) -> None:
@@ -20,8 +18,7 @@ class CloudFront(Service):
         self._certificates = certificates
 
     async def page(self, token: str) -> tuple[list[Thing], str]:
-        asked = {"MaxItems": PAGE} | ({"Marker": token} if token else {})
-        path = f"/distribution?{urlencode(asked)}"
+        path = f"/distribution?{urlencode({'Marker': token}, quote_via=quote)}" if token else "/distribution"
         answer = await self._account.get(CLOUDFRONT, "ListDistributions", path)
         if answer.name != "DistributionList":
             raise Unreached("connection", "the answer to ListDistributions is no list of them")
