@@ -17,7 +17,7 @@ import uvloop
 import yaml
 
 from certwright.core.egress import EgressPolicy
-from certwright.core.errors import CertwrightError, Malformed
+from certwright.core.errors import CertwrightError, Malformed, Unavailable
 from certwright.plugins.discovery.kubernetes.kinds import (
     API_SERVICES,
     CERTIFICATES,
@@ -58,10 +58,16 @@ VERSION = "1.37"
 
 
 def sightings(
-    cluster: Cluster, *targets: str, exclude: tuple[str, ...] = (), **values: Any
+    cluster: Cluster,
+    *targets: str,
+    exclude: tuple[str, ...] = (),
+    user: dict[str, Any] | None = None,
+    **values: Any,
 ) -> dict[str, Sighting]:
     async def run() -> list[object]:
         async with served(cluster.behave) as port:
+            if user:
+                values["kubeconfig"] = kubeconfig(port, user)
             source = KubernetesSource(settings(port, **values))
             return [event async for event in source.look(Scope(targets, exclude))]
 
@@ -210,6 +216,12 @@ def test_what_is_denied_is_told_and_the_others_go_on() -> None:
     assert found["payments/ingresses"].problem == "the credentials may not list ingresses in payments"
     assert found["payments/configmaps/trusted#ca.crt"].chain == (ROOT,)
     assert not any("lost" in name for name in found), "nobody can know what is missing"
+
+
+def test_credentials_that_are_not_taken_end_the_run() -> None:
+    """What was there is not gone."""
+    with pytest.raises(Unavailable, match="the cluster does not take the credentials"):
+        sightings(full(), "*", user={"token": "another"})
 
 
 def test_namespaces_and_exclusions() -> None:

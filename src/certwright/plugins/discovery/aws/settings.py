@@ -55,6 +55,11 @@ class AwsSettings:
     def credentials(self) -> Credentials:
         return Credentials(self.access_key_id, self.secret_access_key, self.session_token)
 
+    @property
+    def home_region(self) -> str:
+        """Where a role is asked for when no region is looked at."""
+        return PARTITIONS[self.partition].iam[1]
+
     def endpoint(self, service: str, region: str) -> str:
         """The URL that is set for a service; empty where none is."""
         keys = (f"{region}/{service}", service, "*")

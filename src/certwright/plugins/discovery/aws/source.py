@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from ....core.egress import Unreached
-from ....core.errors import Malformed
+from ....core.errors import Malformed, Unavailable
 from ....ports import Place, Progress, Scope, Sighting
 from ...calls import side_by_side
 from ..looking import Event, one_line, place_name, with_signs_of_life
-from .account import Account, Refusal
+from .account import NOT_TAKEN, Account, Refusal
 from .acm import Acm
 from .certificates import Certificates
 from .cloudfront import CloudFront
@@ -95,6 +95,9 @@ class _Run:
         self._clock = clock
         self._scope = scope
         self._progress = Progress(0, 0, scope.after)
+        self._not_taken = ""
+        """What is said where credentials are not taken; a region that is not open says so too."""
+        self._listed_some = bool(scope.after)
 
     def events(self) -> AsyncGenerator[Event]:
         return with_signs_of_life(self._work(), lambda: self._progress)
@@ -102,7 +105,7 @@ class _Run:
     async def _work(self) -> AsyncGenerator[Event]:
         plan = _plan(self._scope)
         regions = [target.region for target, _ in plan.targets if target.region != GLOBAL]
-        account = Account(self._settings, self._clock, regions[0] if regions else "us-east-1")
+        account = Account(self._settings, self._clock, [*regions, self._settings.home_region][0])
         certificates = Certificates(account)
         for target, after in plan.targets:
             service = MADE[target.service](account, certificates, target.region)
@@ -111,6 +114,8 @@ class _Run:
                     yield event
             self._progress = Progress(self._progress.done + 1, 0, str(target))
             yield self._progress
+        if self._not_taken and not self._listed_some:
+            raise Unavailable(self._not_taken)  # else all that was there would be taken for gone
         yield replace(self._progress, total=self._progress.done)
 
     async def _service(
@@ -152,7 +157,10 @@ class _Run:
                     return things, "its list comes back to a page that was there before, and has no end"
                 tokens.add(token)
         except (Refusal, Unreached) as error:
+            if isinstance(error, Refusal) and error.code in NOT_TAKEN:
+                self._not_taken = error.detail
             return things, error.detail
+        self._listed_some = True
         if token:
             return things, f"more than {len(things)} things: what is beyond is not looked at"
         return things, ""

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ....core.egress import Unreached
-from ....core.errors import CertwrightError, TooLarge
+from ....core.errors import CertwrightError, TooLarge, Unavailable
 from ...calls import (
     TRY_AGAIN,
     Answer,
@@ -30,7 +30,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_=+/.~-]{1,4096}")
 
 
 class Denied(CertwrightError):
-    """The credentials may not do this, or are not taken."""
+    """The credentials may not do this."""
 
     status = 502
 
@@ -52,7 +52,7 @@ class Page:
 
 
 class Api:
-    """Methods raise Denied, Absent, Unreached, and Unavailable where the lack is ours."""
+    """Methods raise Denied, Absent, Unreached, and Unavailable where the lack is ours: of credentials too."""
 
     def __init__(self, settings: KubernetesSettings) -> None:
         self._cluster = settings.cluster()
@@ -120,11 +120,11 @@ def _page_of(answer: Answer, kind: Kind) -> Page:
 
 
 def _check(answer: Answer, doing: str) -> None:
-    """Raises NotNow, Denied, Absent, Gone, Unreached unless the answer is good."""
+    """Raises NotNow, Denied, Absent, Gone, Unreached, Unavailable unless the answer is good."""
     if answer.status == 200:
         return
     if answer.status == 401:
-        raise Denied("the credentials are not taken")
+        raise Unavailable("the cluster does not take the credentials")  # nothing at all can be seen
     if answer.status == 403:
         raise Denied(f"the credentials may not {doing}")
     if answer.status == 404:

@@ -1,5 +1,6 @@
 """What the objects of a cluster say of secrets: who serves with one, and who renews it."""
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,12 +9,11 @@ from typing import Any
 
 from ....core.audit import JsonValue
 from ...calls import at, list_at, text_at, texts_at
+from ..looking import SERVED_NAMES_MAX, SERVES_OCTETS_MAX
 from .kinds import CERTIFICATES, GATEWAYS, INGRESSES, Kind
 
 Secret = tuple[str, str]
 """Namespace and name."""
-ABOUT_MAX = 50
-"""Objects that are told of one secret, and names of each."""
 REFERENCES_MAX = 100_000
 _REASON = re.compile(r"[A-Za-z]{1,60}")
 
@@ -35,6 +35,7 @@ class Relations:
     managed: dict[Secret, JsonValue] = field(default_factory=dict)
     named: dict[Secret, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    _room: dict[Secret, int] = field(default_factory=dict)
 
     def learn(self, kind: Kind, thing: dict[str, Any]) -> None:
         name = name_of(thing, kind)
@@ -57,8 +58,9 @@ class Relations:
         fact: dict[str, JsonValue] = {"software": software, "configuration": name}
         for key, texts in (("names", hosts), ("listen", listen)):
             if texts:
-                fact[key] = [text[:300] for text in texts[:ABOUT_MAX]]
-        if len(self.serves[secret]) < ABOUT_MAX:
+                fact[key] = [text[:300] for text in texts[:SERVED_NAMES_MAX]]
+        room = self._room[secret] = self._room.get(secret, SERVES_OCTETS_MAX) - len(json.dumps(fact))
+        if room >= 0:
             self.serves[secret].append(fact)
 
     def _certificate(self, thing: dict[str, Any], namespace: str, name: str) -> None:

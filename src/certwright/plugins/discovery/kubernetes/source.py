@@ -207,7 +207,9 @@ class _Run:
         missing = [
             (secret, name)
             for secret, name in sorted(self._relations.named.items())
-            if secret not in self._seen and not plan.leaves_out(f"{secret[0]}/{SECRETS.name}/{secret[1]}")
+            if secret not in self._seen
+            and not {secret[0], EVERYWHERE}.isdisjoint(plan.namespaces)
+            and not plan.leaves_out(f"{secret[0]}/{SECRETS.name}/{secret[1]}")
         ]
         for (namespace, own), name in missing[:MISSING_MAX]:
             try:
