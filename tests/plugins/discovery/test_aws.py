@@ -5,13 +5,12 @@ import json
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 import uvloop
@@ -271,7 +270,7 @@ def test_xml_is_read_or_refused(octets: bytes) -> None:
 
 def test_xml_that_asks_for_more_is_refused() -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY b "cc">]><a>&b;</a>'
-    for octets in (bomb, b"<a>" * 100 + b"</a>" * 100, b"<a>" + b"<b/>" * 600_000 + b"</a>", b"<a>", b""):
+    for octets in (bomb, b"<a>" * 100 + b"</a>" * 100, b"<a>" + b"<b/>" * 200_001 + b"</a>", b"<a>", b""):
         with pytest.raises(Unreached):
             xml_root(octets)
     assert xml_root(b'<x:a xmlns:x="u"> b<c>d</c></x:a>').value("c") == "d"
@@ -283,10 +282,7 @@ def test_an_address_that_may_not_be_reached_is_not_dialled(moto: Moto) -> None:
 
 
 class TestAwsContract(DiscoverySourceContract):
-    loops: ClassVar[tuple[Callable[[], asyncio.AbstractEventLoop], ...]] = (
-        asyncio.new_event_loop,
-        uvloop.new_event_loop,
-    )
+    loops = (uvloop.new_event_loop,)
 
     @pytest.fixture(autouse=True)
     def _moto(self, moto: Moto) -> None:

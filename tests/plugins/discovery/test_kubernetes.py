@@ -325,7 +325,12 @@ def test_what_is_no_target_is_malformed(target: str) -> None:
 WRONG: tuple[Callable[[], str], ...] = (
     lambda: "",
     lambda: "a: [",
-    lambda: "[" * 10_000,
+    lambda: "[" * 60_000,
+    lambda: "- " * 30_000,
+    lambda: "? " * 30_000,
+    lambda: "a: &a [" + "*a," * 20_000 + "]",
+    lambda: "{a: " * 15_000,
+    lambda: "a:\n" + "".join(f"{' ' * depth}a:\n" for depth in range(1, 340)),
     lambda: "{}",
     lambda: "5",
     lambda: kubeconfig(1, {"username": "anna"}),
@@ -350,9 +355,9 @@ def test_what_is_no_kubeconfig_is_said_without_a_word_of_it(wrong: Callable[[], 
 
 
 def test_a_kubeconfig_in_yaml() -> None:
-    config = json.loads(kubeconfig(7))
-    lines = [f"{key}: {json.dumps(value)}" for key, value in config.items()]
-    assert KubernetesSettings("\n".join(lines)).cluster().url.port == 7
+    for style in (None, False):
+        text = yaml.safe_dump(json.loads(kubeconfig(7)) | {"preferences": {}}, default_flow_style=style)
+        assert KubernetesSettings(text).cluster().url.port == 7
 
 
 # -- the contract --------------------------------------------------------------------------------

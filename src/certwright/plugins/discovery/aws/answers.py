@@ -6,7 +6,7 @@ from xml.parsers import expat
 
 from ....core.egress import Unreached
 
-ELEMENTS_MAX = 500_000
+ELEMENTS_MAX = 200_000
 DEPTH_MAX = 40
 
 

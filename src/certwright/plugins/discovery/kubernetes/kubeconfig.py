@@ -6,7 +6,9 @@ Nothing of it is ever run or read from this machine: no exec plugin, no path. So
 
 import base64
 import binascii
+import json
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +20,9 @@ from ....core.errors import Malformed
 from ...calls import at, list_at, parse_endpoint, text_at, verifying_context
 
 OCTETS_MAX = 64 * 1024
+OPENS_MAX = 100
+_OPENS = re.compile(r"[\[{&*]")
+_NESTED = re.compile(r"(?:[-?:]\s+){3}")
 FLATTEN = "write it with kubectl config view --raw --minify --flatten"
 
 
@@ -61,10 +66,7 @@ def parse_kubeconfig(text: str) -> Cluster:
     """The current context, from YAML or JSON. Raises Malformed, Forbidden; never with what is in it."""
     if len(text) > OCTETS_MAX:
         raise Malformed(f"a kubeconfig is at most {OCTETS_MAX} characters here; {FLATTEN}")
-    try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Malformed("the kubeconfig is neither YAML nor JSON") from error
+    document = _document(text)
     context = _named(document, "contexts", text_at(document, "current-context"), "context")
     cluster = _named(document, "clusters", text_at(context, "cluster"), "cluster")
     user = _named(document, "users", text_at(context, "user"), "user")
@@ -77,6 +79,21 @@ def parse_kubeconfig(text: str) -> Cluster:
     for name in ("client-certificate", "client-key", "tokenFile"):
         _refuse(user, name, FLATTEN)
     return _cluster(cluster, user)
+
+
+def _document(text: str) -> object:
+    """From JSON or YAML; of YAML not what is nested in one line, which takes its reader time without end."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    neither = Malformed(f"the kubeconfig is neither YAML nor JSON; {FLATTEN}")
+    if len(_OPENS.findall(text)) > OPENS_MAX or _NESTED.search(text):
+        raise neither
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise neither from error
 
 
 def _cluster(cluster: object, user: object) -> Cluster:
