@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import subprocess
 import tempfile
@@ -240,19 +241,70 @@ def test_a_service_that_is_busy_is_asked_again(moto: Moto) -> None:
         servers.response(denied, 400),
     ]
 
+    (seen,) = _answered(moto, "eu-central-1/acm", answers)
+    assert seen.problem == "the credentials may not acm:DescribeCertificate"
+
+
+def _answered(
+    moto: Moto, target: str, answers: list[bytes], asked: list[str] | None = None
+) -> list[Sighting]:
+    """What is seen where these are the answers, one after the other; `asked` gets each request."""
+
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+        body = await reader.readexactly(int(length[1])) if length else b""
+        if asked is not None:
+            asked.append(head.partition("\r\n")[0] + body.decode())
         writer.write(answers.pop(0))
         await writer.drain()
 
     async def run() -> list[Sighting]:
         async with servers.server(behave) as port:
-            settings = replace(moto.settings, endpoints={"acm": f"http://127.0.0.1:{port}"})
-            look = AwsSource(settings).look(Scope(("eu-central-1/acm",)))
+            settings = replace(moto.settings, endpoints={"*": f"http://127.0.0.1:{port}"}, concurrency=1)
+            look = AwsSource(settings).look(Scope((target,)))
             return [event async for event in look if isinstance(event, Sighting)]
 
-    (seen,) = asyncio.run(run())
-    assert seen.problem == "the credentials may not acm:DescribeCertificate"
+    found = asyncio.run(run())
+    assert answers == []
+    return found
+
+
+def test_every_page_of_a_list_is_asked_for(moto: Moto) -> None:
+    def in_json(arn: str, **more: str) -> bytes:
+        listed = {"CertificateSummaryList": [{"CertificateArn": arn}], **more}
+        return servers.response(json.dumps(listed).encode())
+
+    refused, asked = servers.response(b"{}", 400), []
+    answers = [in_json("arn:b", NextToken="n&=1"), in_json("arn:a"), refused, refused]
+    found = _answered(moto, "eu-central-1/acm", answers, asked)
+    assert [one.place.name for one in found] == ["arn:a", "arn:b"]
+    assert {one.problem for one in found} == {"DescribeCertificate is refused: status 400"}
+    assert ["n&=1" in one for one in asked] == [False, True, False, False]
+
+    def in_xml(name: str, more: str = "") -> bytes:
+        one = f"<member><Arn>arn:{name}</Arn><ServerCertificateName>{name}</ServerCertificateName></member>"
+        result = f"<ServerCertificateMetadataList>{one}</ServerCertificateMetadataList>{more}"
+        text = f"<R><ListServerCertificatesResult>{result}</ListServerCertificatesResult></R>"
+        return servers.response(text.encode())
+
+    answers = [in_xml("b", "<Marker>m&amp;1</Marker>"), in_xml("a"), refused, refused]
+    found = _answered(moto, "global/iam", answers, asked := [])
+    assert [one.place.name for one in found] == ["arn:a", "arn:b"]
+    assert "Marker=m%261" in asked[1]
+
+    def distributions(name: str, more: str = "") -> bytes:
+        how = "<ViewerCertificate><ACMCertificateArn>arn:x</ACMCertificateArn></ViewerCertificate>"
+        one = f"<DistributionSummary><ARN>arn:{name}</ARN>{how}</DistributionSummary>"
+        return servers.response(f"<DistributionList><Items>{one}</Items>{more}</DistributionList>".encode())
+
+    more = "<IsTruncated>true</IsTruncated><NextMarker>m /1</NextMarker>"
+    found = _answered(moto, "global/cloudfront", [distributions("b", more), distributions("a")], asked := [])
+    assert [one.place.name for one in found] == ["arn:a", "arn:b"]
+    assert [one.problem for one in found] == [
+        "its certificate cannot be had: it names a certificate that is neither of ACM nor of IAM"
+    ] * 2
+    assert "?Marker=m%20%2F1 HTTP/1.1" in asked[1]
 
 
 ANSWERS = st.one_of(
