@@ -3,8 +3,8 @@ network scanner alone (`discovery/sweep.py`) dials by itself, and asks `check_ad
 
 A name is resolved once; every address is checked against the policy; the connection goes to that very
 address, so that a second answer of the DNS changes nothing. Each redirect is checked again from the start.
-There is no proxy, no cookie, no connection kept, no credential but of who uses `ask`, and what a server sent
-never stands in an error.
+There is no proxy, no cookie, no credential, no connection kept, and what a server sent never stands in an
+error.
 """
 
 import asyncio
@@ -87,16 +87,6 @@ class Fetched:
     place: str
     addresses: tuple[str, ...]
     trail: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, and by which context the certificate of who answers is verified, None for not at all.
-    Values of `headers` may be secret; they have no line ends."""
-
-    method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    context: ssl.SSLContext | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -246,26 +236,10 @@ async def fetch_url(egress: Egress, purpose: Purpose, url: Url) -> Fetched:
         raise journey.out_of_time(egress.limits) from None
 
 
-async def ask(egress: Egress, purpose: Purpose, url: Url, question: Question) -> Fetched:
-    """Ask a service by HTTPS that somebody here has named, whose certificate is verified. No redirect is
-    followed: what goes along is for nobody else.
-
-    Raises as `fetch`.
-    """
-    journey = Journey(trail=[str(url)[:_TRAIL_OCTETS]])
-    try:
-        async with asyncio.timeout(egress.limits.total_seconds):
-            answer = await _get(egress, purpose, url, journey, question)
-    except TimeoutError:
-        raise journey.out_of_time(egress.limits) from None
-    body, trail = bytes(answer.body), tuple(journey.trail)
-    return Fetched(answer.status, answer.headers, body, journey.place, journey.tried(), trail)
-
-
 async def _follow(egress: Egress, purpose: Purpose, url: Url, journey: Journey) -> Fetched:
     for _ in range(egress.limits.redirects + 1):
         journey.trail.append(str(url)[:_TRAIL_OCTETS])
-        answer = await _get(egress, purpose, url, journey, Question())
+        answer = await _get(egress, purpose, url, journey)
         if answer.status not in _REDIRECTS:
             body, trail = bytes(answer.body), tuple(journey.trail)
             return Fetched(answer.status, answer.headers, body, journey.place, journey.tried(), trail)
@@ -276,19 +250,15 @@ async def _follow(egress: Egress, purpose: Purpose, url: Url, journey: Journey) 
     raise journey.failed(f"more than {egress.limits.redirects} redirects")
 
 
-async def _get(
-    egress: Egress, purpose: Purpose, url: Url, journey: Journey, question: Question
-) -> ResponseReader:
+async def _get(egress: Egress, purpose: Purpose, url: Url, journey: Journey) -> ResponseReader:
     tls = None
-    if url.scheme == "https" and question.context is not None:
-        tls = Tls(question.context, str(url.host))
-    elif url.scheme == "https":
+    if url.scheme == "https":
         tls = Tls(_unverified(), url.host if isinstance(url.host, str) else None)
     reader = ResponseReader(egress.limits.header_octets, egress.limits.body_octets)
     transport, exchange = await _connect(
         egress,
         Destination(purpose, url.host, url.port, tls),
-        lambda: _Exchange(_request(url, question), reader),
+        lambda: Exchange(_request(url), reader),
         journey,
     )
     journey.now(f"waiting for the whole answer from {journey.place}")
@@ -301,7 +271,7 @@ async def _get(
     return reader
 
 
-class _Exchange(asyncio.Protocol):
+class Exchange(asyncio.Protocol):
     """Sends one request and feeds the reader until `whole` is done."""
 
     def __init__(self, request: bytes, reader: ResponseReader) -> None:
@@ -331,11 +301,10 @@ class _Exchange(asyncio.Protocol):
             self.whole.set_exception(error)
 
 
-def _request(url: Url, question: Question) -> bytes:
-    also = "".join(f"{name}: {value}\r\n" for name, value in question.headers.items())
+def _request(url: Url) -> bytes:
     return (
-        f"{question.method} {url.target} HTTP/1.1\r\nHost: {url.authority}\r\nUser-Agent: certwright\r\n"
-        f"Accept: */*\r\nConnection: close\r\n{also}\r\n"
+        f"GET {url.target} HTTP/1.1\r\nHost: {url.authority}\r\nUser-Agent: certwright\r\n"
+        "Accept: */*\r\nConnection: close\r\n\r\n"
     ).encode("ascii")
 
 

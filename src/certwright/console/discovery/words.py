@@ -24,6 +24,8 @@ SOURCES = {
     "certwright": gettext_lazy("Authorities of another Certwright"),
     "ldap": gettext_lazy("Directories, Active Directory among them"),
     "vault": gettext_lazy("Authorities in Vault or OpenBao"),
+    "aws": gettext_lazy("An account of AWS"),
+    "kubernetes": gettext_lazy("A Kubernetes cluster"),
 }
 OFTEN = {
     0: gettext_lazy("when somebody asks"),
@@ -112,9 +114,14 @@ SETTINGS = {
         gettext_lazy("Part of the pause by which it varies"),
         gettext_lazy("From 0 to 1."),
     ),
+    ("network", "pace_loopback"): (gettext_lazy("Hold these rates on this machine itself too"), ""),
     ("network", "connect_seconds"): (gettext_lazy("Seconds to wait for a connection"), ""),
     ("network", "total_seconds"): (gettext_lazy("Seconds for one place in all"), ""),
     ("network", "prove"): (gettext_lazy("Have servers show that they have the key"), ""),
+    ("ssh", "targets"): (
+        "",
+        gettext_lazy("A machine, a space and a folder or file there: web1.example.org /etc/ssl."),
+    ),
     ("ssh", "user"): (gettext_lazy("Account to log in as"), ""),
     ("ssh", "known_hosts"): (
         gettext_lazy("Keys of the machines"),
@@ -123,6 +130,55 @@ SETTINGS = {
     ("ssh", "private_key"): (gettext_lazy("Private key to log in with"), gettext_lazy("OpenSSH or PEM.")),
     ("ssh", "passphrase"): (gettext_lazy("Passphrase of the private key"), ""),
     ("ssh", "password"): (gettext_lazy("Password, where there is no key"), ""),
+    ("ssh", "passwords"): (gettext_lazy("Passwords to try on what is encrypted, one to a line"), ""),
+    ("ssh", "files_max"): (gettext_lazy("Files of a machine to look at, at most"), ""),
+    ("ssh", "octets_max"): (gettext_lazy("Octets of a file, at most"), ""),
+    ("ssh", "seconds"): (gettext_lazy("Seconds for one file"), ""),
+    ("ssh", "connect_seconds"): (gettext_lazy("Seconds to wait for a connection"), ""),
+    ("aws", "targets"): (
+        "",
+        gettext_lazy("Regions, with a service or without: eu-central-1, eu-west-1/acm, global, global/iam."),
+    ),
+    ("aws", "access_key_id"): (gettext_lazy("Access key ID"), ""),
+    ("aws", "secret_access_key"): (gettext_lazy("Secret access key"), ""),
+    ("aws", "session_token"): (
+        gettext_lazy("Session token"),
+        gettext_lazy("For keys that last a time only."),
+    ),
+    ("aws", "role"): (
+        gettext_lazy("Role to assume"),
+        gettext_lazy("Its ARN: arn:aws:iam::123456789012:role/auditor. Empty: none."),
+    ),
+    ("aws", "external_id"): (gettext_lazy("External ID that the role asks for"), ""),
+    ("aws", "partition"): (gettext_lazy("Which AWS"), gettext_lazy("aws, aws-cn or aws-us-gov.")),
+    ("aws", "endpoints"): (
+        gettext_lazy("Endpoints of your own"),
+        gettext_lazy("A service and its URL on each line: acm https://acm.internal.example.org."),
+    ),
+    ("aws", "authorities"): (
+        gettext_lazy("Authorities to trust at those endpoints"),
+        gettext_lazy("PEM. Empty: those of the system."),
+    ),
+    ("aws", "items_max"): (gettext_lazy("Things of a service to look at, at most"), ""),
+    ("aws", "concurrency"): (gettext_lazy("Questions at the same time"), ""),
+    ("aws", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
+    ("kubernetes", "targets"): (
+        "",
+        gettext_lazy("Namespaces, or * for the whole cluster and what belongs to no namespace."),
+    ),
+    ("kubernetes", "kubeconfig"): (
+        gettext_lazy("Kubeconfig"),
+        gettext_lazy("As kubectl config view --raw --minify --flatten writes it."),
+    ),
+    ("kubernetes", "kinds"): (
+        gettext_lazy("Kinds to look at, one to a line"),
+        gettext_lazy("Like secrets. Empty: all that may hold certificates."),
+    ),
+    ("kubernetes", "passwords"): (gettext_lazy("Passwords to try on key stores, one to a line"), ""),
+    ("kubernetes", "page"): (gettext_lazy("Objects in one answer"), ""),
+    ("kubernetes", "items_max"): (gettext_lazy("Objects of a kind to look at, at most"), ""),
+    ("kubernetes", "octets_max"): (gettext_lazy("Octets of an answer, at most"), ""),
+    ("kubernetes", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
     ("files", "host"): (
         gettext_lazy("Name of the machine"),
         gettext_lazy("As it stands in places. Empty: its own."),
@@ -136,7 +192,10 @@ SAME = {"openssl-ca": "files", "openssl-ca-ssh": "ssh"}
 """Sources whose settings are called as those of another are."""
 LONG = frozenset(
     (source, name) for source in ("ssh", "openssl-ca-ssh") for name in ("known_hosts", "private_key")
-) | {("certwright", "trust"), ("ldap", "trust"), ("vault", "trust")}
+) | {
+    *(("certwright", "trust"), ("ldap", "trust"), ("vault", "trust")),
+    *(("aws", "authorities"), ("kubernetes", "kubeconfig")),
+}
 """Settings of several lines."""
 
 

@@ -21,9 +21,10 @@ from ...core.moments import read_moment
 from ...core.revocation import Reason
 from ...core.told_status import has_issued, status_facts
 from ...ports import SECRET, Place, Progress, Scope, Sighting
+from ..calls import verifying_context
 from ..resolver import SYSTEM_RESOLVER, ResolverSettings
 from .looking import one_line, place_name, with_signs_of_life
-from .service import Asking, Unanswered, certificates_in, check_header, service_url, text_of, trusting
+from .service import Asking, Unanswered, certificates_in, check_header, service_url, text_of
 
 KIND = "authority"
 Event = Sighting | Progress
@@ -55,7 +56,7 @@ class CertwrightSettings:
 
     def __post_init__(self) -> None:
         check_header(self.token, "the certwright source's token")
-        trusting(self.trust)
+        verifying_context(self.trust)
         if not self.seconds > 0 or self.everything_days < 0:
             raise Malformed(
                 "the certwright source's seconds must be greater than 0, everything_days at least 0"
@@ -136,7 +137,13 @@ class _Look:
         self._scope = scope
         headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
         self._asking = Asking(
-            *(settings.policy, settings.resolver, trusting(settings.trust), headers, settings.seconds)
+            *(
+                settings.policy,
+                settings.resolver,
+                verifying_context(settings.trust),
+                headers,
+                settings.seconds,
+            )
         )
         cursor = _cursor(scope.after)
         self._began = read_moment(cursor["began"], "cursor") if cursor else clock()

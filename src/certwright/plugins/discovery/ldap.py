@@ -34,10 +34,11 @@ from ...protocols.ldap.messages import (
     size_of,
     start_tls,
 )
+from ..calls import verifying_context
 from ..egress import Destination, Egress, Journey, Tls, connect
 from ..resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
 from .looking import one_line, place_name, with_signs_of_life
-from .service import Unanswered, trusting
+from .service import Unanswered
 
 KIND = "directory"
 Event = Sighting | Progress
@@ -66,7 +67,7 @@ class LdapSettings:
     resolver: ResolverSettings = SYSTEM_RESOLVER
 
     def __post_init__(self) -> None:
-        trusting(self.trust)
+        verifying_context(self.trust)
         if self.bind_dn and not self.password:
             # a name without a password is nobody, whatever a directory says of it (RFC 4513 section 5.1.2)
             raise Malformed("the ldap source's bind_dn needs a password")
@@ -255,7 +256,7 @@ async def _connected(server: _Server, settings: LdapSettings) -> AsyncIterator["
         host = ip_address(server.host)
     except ValueError:
         host = server.host  # type: ignore[assignment]
-    context, loop = trusting(settings.trust), asyncio.get_running_loop()
+    context, loop = verifying_context(settings.trust), asyncio.get_running_loop()
     tls = Tls(context, server.host) if server.secure else None
     reader = asyncio.StreamReader(loop=loop)
     try:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
-from ...core.egress import EgressPolicy, Limits, PortRule, Purpose, Unreached, Url, parse_url
-from ...core.errors import CertwrightError, Malformed
+from ...core.egress import EgressPolicy, Unreached, Url, parse_url
+from ...core.errors import CertwrightError, Malformed, TooLarge
 from ...core.stores.reading import read_store
-from ..egress import Egress, Question, ask
+from ..calls import Call, Way, call
 from ..resolver import Resolver, ResolverSettings
-
-BODY_OCTETS_MAX = 32 * 1024 * 1024
 
 
 class Unanswered(Exception):
@@ -23,17 +21,6 @@ class Unanswered(Exception):
         super().__init__(detail)
         self.detail = detail
         self.status = status
-
-
-def trusting(pem: str) -> ssl.SSLContext:
-    """By these certificates alone, or by the system's where there are none. What is named itself is trusted
-    without its issuer, so a server may be pinned. Raises Malformed."""
-    try:
-        context = ssl.create_default_context(cadata=pem or None)
-    except (ssl.SSLError, ValueError) as error:
-        raise Malformed("the certificates to trust cannot be read; give them in PEM") from error
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
 
 
 def service_url(target: str) -> Url:
@@ -65,13 +52,10 @@ class Asking:
 
     async def json(self, url: Url, target: str) -> Any:
         """What is at `target` below the URL. Raises Unanswered, for every status but 200 too; Unavailable."""
-        ports = (PortRule(Purpose.SERVICE, url.port),)  # ports are the scope's own
-        limits = Limits(total_seconds=self.seconds, body_octets=BODY_OCTETS_MAX)
-        egress = Egress(replace(self.policy, ports=ports), Resolver(self.resolver), limits)
-        question = Question(headers=self.headers, context=self.context)
+        way = Way(self.policy, Resolver(self.resolver), self.context, self.seconds)
         try:
-            answer = await ask(egress, Purpose.SERVICE, replace(url, target=url.target + target), question)
-        except Unreached as error:
+            answer = await call(way, Call("GET", replace(url, target=url.target + target), self.headers))
+        except (Unreached, TooLarge) as error:
             raise Unanswered(error.detail) from error
         if answer.status != HTTPStatus.OK:
             raise Unanswered(f"the server answers with status {answer.status}", answer.status)

@@ -17,9 +17,10 @@ from ...core.egress import DEFAULT_POLICY, EgressPolicy, Url
 from ...core.errors import Malformed
 from ...core.told_status import has_issued, status_facts
 from ...ports import SECRET, Place, Progress, Scope, Sighting
+from ..calls import verifying_context
 from ..resolver import SYSTEM_RESOLVER, ResolverSettings
 from .looking import one_line, place_name, with_signs_of_life
-from .service import Asking, Unanswered, certificates_in, check_header, service_url, text_of, trusting
+from .service import Asking, Unanswered, certificates_in, check_header, service_url, text_of
 
 KIND = "authority"
 Event = Sighting | Progress
@@ -49,7 +50,7 @@ class VaultSettings:
     def __post_init__(self) -> None:
         check_header(self.token, "the vault source's token")
         check_header(self.namespace, "the vault source's namespace")
-        trusting(self.trust)
+        verifying_context(self.trust)
         if not self.certificates_max > 0 or not self.seconds > 0:
             raise Malformed("the vault source's certificates_max and seconds must be greater than 0")
 
@@ -133,7 +134,7 @@ class _Look:
             *(
                 settings.policy,
                 settings.resolver,
-                trusting(settings.trust),
+                verifying_context(settings.trust),
                 settings.headers,
                 settings.seconds,
             )
