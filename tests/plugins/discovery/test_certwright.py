@@ -214,7 +214,7 @@ ODD: dict[str, tuple[Behaviour, str]] = {
     "silent": (servers.silent, "no result within 1 s"),
     "refused": (_says(b"{}", "403 Forbidden"), "the server answers with status 403"),
     "redirect": (_says(b"", "302 Found", "Location: https://192.0.2.1/\r\n"), "status 302"),
-    "large": (_says(bytes(33_000_000)), "its body is larger than"),
+    "large": (_says(bytes(34_000_000)), "its body is larger than"),
     "text": (_says(b"hello"), "the server's answer is no JSON"),
     "deep": (_says(b"[" * 1_000_000), "the server's answer is no JSON"),
     "list": (_says(b"[]"), STRANGE),
