@@ -48,7 +48,7 @@ class Site:
         return context
 
     def get(self, listener: str, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(self.url(listener, path), headers=headers, verify=self.trust(), timeout=10)
+        return httpx.get(self.url(listener, path), headers=headers, verify=self.trust(), timeout=60)
 
     def children(self, what: str = "certwright.site.serve") -> list[int]:
         """Processes of the tree that run `what`."""

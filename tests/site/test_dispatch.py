@@ -77,7 +77,7 @@ def test_plain_http_serves_what_is_plain_and_redirects_the_rest(site: Site) -> N
     target = site.url("https", "/slow%2Fx?a=%20b&c")
     answer = site.get("http", "/slow%2Fx?a=%20b&c", Host="evil.example")
     assert (answer.status_code, answer.headers["location"]) == (308, target)
-    assert httpx.post(site.url("http", "/echo"), content=b"x", timeout=10).status_code == 308
+    assert httpx.post(site.url("http", "/echo"), content=b"x", timeout=60).status_code == 308
 
 
 def test_host_names_are_checked_where_it_matters(site: Site) -> None:
@@ -169,10 +169,10 @@ def test_a_proxy_is_believed_only_when_configured(tmp_path: Path) -> None:
     with running(tmp_path / "home", environment=environment) as site:
         headers = {"Client-Cert": ":AQID:", "X-Forwarded-For": "198.51.100.7, 192.0.2.1, 127.0.0.9"}
         echo = site.url("https", "/echo")
-        answer = httpx.post(echo, headers=headers, verify=site.trust(), timeout=10).json()
+        answer = httpx.post(echo, headers=headers, verify=site.trust(), timeout=60).json()
         assert answer["client"] == "192.0.2.1"
         assert len(answer["certificates"]) == 1
         assert site.get("https", "/metrics", **headers).status_code == 403
         headers["Client-Cert"] = "AQID"
-        wrong = httpx.post(echo, headers=headers, verify=site.trust(), timeout=10)
+        wrong = httpx.post(echo, headers=headers, verify=site.trust(), timeout=60)
         assert wrong.status_code == 400

@@ -98,7 +98,7 @@ def test_pages_are_locked_down_and_need_nothing_from_elsewhere(tmp_path: Path, d
         assert (style.status_code, style.headers["content-type"]) == (200, 'text/css; charset="utf-8"')
         assert site.get("https", "/static/../settings.py").status_code == 404
         assert site.get("https", "/nothing").status_code == 404
-        assert httpx.post(site.url("https", "/"), verify=site.trust(), timeout=10).status_code in (403, 405)
+        assert httpx.post(site.url("https", "/"), verify=site.trust(), timeout=60).status_code in (403, 405)
 
 
 def test_other_than_loopback_has_hsts(tmp_path: Path, database: Database) -> None:
@@ -117,7 +117,7 @@ def test_other_than_loopback_has_hsts(tmp_path: Path, database: Database) -> Non
 
 
 def test_bodies_to_the_console_have_a_bound(tmp_path: Path, database: Database) -> None:
-    with console(tmp_path, database.url) as site, httpx.Client(verify=site.trust(), timeout=10) as client:
+    with console(tmp_path, database.url) as site, httpx.Client(verify=site.trust(), timeout=60) as client:
         url = site.url("https", "/nothing")
         assert client.post(url, content=iter([b"a"])).status_code == 400
         for size, stranger, caller in ((100, 404, 404), (1024, 413, 404), (11 * 1024, 413, 413)):
@@ -136,7 +136,7 @@ def test_slow_bodies_hold_no_thread(tmp_path: Path, database: Database) -> None:
                 connected.sendall(SLOW % size + b"x")
         site.get("https", "/healthz")
         assert site.get("https", "/").status_code == 200
-        with httpx.Client(verify=site.trust(), timeout=10) as client:
+        with httpx.Client(verify=site.trust(), timeout=60) as client:
             url, headers = site.url("https", "/nothing"), CREDENTIALS
             until(lambda: client.post(url, content=b"a" * 300_000, headers=headers).status_code == 503)
             assert client.post(url, content=b"a" * 1000, headers=headers).status_code == 404
@@ -148,7 +148,7 @@ def test_half_a_body_is_none(tmp_path: Path, database: Database) -> None:
             with connection(site, "https") as connected:
                 connected.sendall(SLOW % (1024 * 1024) + b"x" * 100)
         url = site.url("https", "/nothing")
-        with httpx.Client(verify=site.trust(), timeout=10) as client:
+        with httpx.Client(verify=site.trust(), timeout=60) as client:
             until(lambda: client.post(url, content=b"a" * 300_000, headers=CREDENTIALS).status_code == 404)
 
 

@@ -50,7 +50,7 @@ def test_a_client_certificate_is_handed_on_even_when_expired(site: Site, name: s
 
 
 def test_the_chain_is_handed_on_with_it(site: Site) -> None:
-    with httpx.Client(verify=site.trust("client"), timeout=10) as client:
+    with httpx.Client(verify=site.trust("client"), timeout=60) as client:
         for _ in range(2):
             shown = client.post(site.url("mtls", "/echo")).json()["certificates"]
             assert shown[0] == fingerprint(site, "client")
@@ -58,27 +58,27 @@ def test_the_chain_is_handed_on_with_it(site: Site) -> None:
 
 
 def test_no_certificate_is_fine_and_a_strange_one_is_not(site: Site) -> None:
-    without = httpx.post(site.url("mtls", "/echo"), verify=site.trust(), timeout=10)
+    without = httpx.post(site.url("mtls", "/echo"), verify=site.trust(), timeout=60)
     assert without.json()["certificates"] == []
     with pytest.raises((httpx.ReadError, httpx.ConnectError, httpx.RemoteProtocolError)):
-        httpx.post(site.url("mtls", "/echo"), verify=site.trust("stranger"), timeout=10)
+        httpx.post(site.url("mtls", "/echo"), verify=site.trust("stranger"), timeout=60)
 
 
 def test_the_other_listener_asks_for_none(site: Site) -> None:
-    answer = httpx.post(site.url("https", "/echo"), verify=site.trust("client"), timeout=10)
+    answer = httpx.post(site.url("https", "/echo"), verify=site.trust("client"), timeout=60)
     assert answer.json()["certificates"] == []
 
 
 def test_a_header_is_no_certificate(site: Site) -> None:
     """Without configured proxies nobody is believed."""
     headers = {"Client-Cert": ":AAAA:", "X-Forwarded-For": "192.0.2.1"}
-    answer = httpx.post(site.url("mtls", "/echo"), headers=headers, verify=site.trust(), timeout=10).json()
+    answer = httpx.post(site.url("mtls", "/echo"), headers=headers, verify=site.trust(), timeout=60).json()
     assert (answer["certificates"], answer["client"]) == ([], "127.0.0.1")
 
 
 def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
     """Connections under way go on, and none is refused meanwhile."""
-    with running(tmp_path / "home") as site, httpx.Client(verify=site.trust(), timeout=10) as kept:
+    with running(tmp_path / "home") as site, httpx.Client(verify=site.trust(), timeout=60) as kept:
         before = kept.post(site.url("https", "/echo")).json()["process"]
         renewed = issue("renewed", site.root)
         (site.home / "renewed.key").write_bytes(renewed.key_pem)
@@ -92,7 +92,7 @@ def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path) -> No
 def _shown(site: Site, listener: str) -> bytes | None:
     context = site.trust()
     with (
-        socket.create_connection(("127.0.0.1", site.ports[listener]), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", site.ports[listener]), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as tls,
     ):
         return tls.getpeercert(binary_form=True)

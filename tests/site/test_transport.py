@@ -17,7 +17,7 @@ GET = b"GET /ocsp/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @contextmanager
 def connection(site: Site, listener: str = "http") -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", site.ports[listener]), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", site.ports[listener]), timeout=60) as plain:
         if listener == "http":
             yield plain
             return
@@ -155,7 +155,7 @@ def test_slow_bodies_are_not_waited_for(site: Site) -> None:
 
 
 def test_clients_that_do_not_shake_hands_are_not_waited_for(site: Site) -> None:
-    with socket.create_connection(("127.0.0.1", site.ports["https"]), timeout=10) as connected:
+    with socket.create_connection(("127.0.0.1", site.ports["https"]), timeout=60) as connected:
         assert everything(connected) == b""
 
 
@@ -182,7 +182,7 @@ def test_a_long_answer_arrives_whole(site: Site) -> None:
 
 
 def test_bodies_have_a_bound(site: Site) -> None:
-    with httpx.Client(verify=site.trust(), timeout=10) as client:
+    with httpx.Client(verify=site.trust(), timeout=60) as client:
         fits = client.post(site.url("https", "/echo"), content=b"a" * 65536)
         assert fits.json()["octets"] == 65536
         too_large = client.post(site.url("https", "/echo"), content=b"a" * 65537)

@@ -49,11 +49,18 @@ def names_at(acme: Acme, address: str, count: int) -> list[str]:
     return [f"{label}.{ZONE}" for label in labels]
 
 
-def attempts(client: RawClient, names: list[str]) -> Iterator[Reply]:
-    """Respond to the http-01 challenges of all names."""
-    for start in range(0, len(names), 100):
-        for url in client.order(*names[start : start + 100]).json["authorizations"]:
-            yield client.post(f"{url.replace('/authorization/', '/challenge/')}/http-01", {})
+def challenges(client: RawClient, names: list[str]) -> list[tuple[RawClient, str]]:
+    """The http-01 challenges of all names, to be responded to by the client. They are ordered before, for each
+    connection is held for some seconds only."""
+    return [
+        (client, f"{url.replace('/authorization/', '/challenge/')}/http-01")
+        for start in range(0, len(names), 100)
+        for url in client.order(*names[start : start + 100]).json["authorizations"]
+    ]
+
+
+def responses(found: list[tuple[RawClient, str]]) -> Iterator[Reply]:
+    return (client.post(url, {}) for client, url in found)
 
 
 def test_a_tarpit_stops_its_own_network_alone(acme: Acme) -> None:
@@ -63,12 +70,12 @@ def test_a_tarpit_stops_its_own_network_alone(acme: Acme) -> None:
     attackers = [acme.registered() for _ in range(3)]
     with tarpit(address) as taken:
         names = names_at(acme, address, 600)
-        replies = (
-            reply
+        wanted = [
+            challenge
             for turn, attacker in enumerate(attackers)
-            for reply in attempts(attacker, names[200 * turn : 200 * (turn + 1)])
-        )
-        limited = next(reply for reply in replies if reply.status != 200)
+            for challenge in challenges(attacker, names[200 * turn : 200 * (turn + 1)])
+        ]
+        limited = next(reply for reply in responses(wanted) if reply.status != 200)
         assert limited.refusal == (429, "rateLimited")
         assert "accounts without a binding from your network" in limited.json["detail"]
         assert int(limited.headers["retry-after"]) > 0
@@ -88,8 +95,8 @@ def test_a_tarpit_of_a_bound_account_stops_that_alone(acme: Acme) -> None:
     for client, name in ((attacker, "tar"), (other, "pit")):
         client.register(externalAccountBinding=client.binding(name, account_key(acme, "default", name)))
     with tarpit(address) as taken:
-        replies = attempts(attacker, names_at(acme, address, 600))
-        limited = next(reply for reply in replies if reply.status != 200)
+        wanted = challenges(attacker, names_at(acme, address, 600))
+        limited = next(reply for reply in responses(wanted) if reply.status != 200)
         assert limited.refusal == (429, "rateLimited")
         assert "too many challenges of this account wait" in limited.json["detail"]
         acme.issue(other, acme.name())
