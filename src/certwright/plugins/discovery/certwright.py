@@ -21,7 +21,7 @@ from ...core.moments import read_moment
 from ...core.revocation import Reason
 from ...core.told_status import has_issued, status_facts
 from ...ports import SECRET, Place, Progress, Scope, Sighting
-from ..resolver import SYSTEM_RESOLVER, ResolverSettings
+from ..resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
 from .looking import one_line, place_name, with_signs_of_life
 from .service import Asking, Unanswered, certificates_in, check_header, service_url, text_of, trusting
 
@@ -135,9 +135,8 @@ class _Look:
         self._clock = clock
         self._scope = scope
         headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
-        self._asking = Asking(
-            *(settings.policy, settings.resolver, trusting(settings.trust), headers, settings.seconds)
-        )
+        resolver, context = Resolver(settings.resolver), trusting(settings.trust)
+        self._asking = Asking(settings.policy, resolver, context, headers, settings.seconds)
         cursor = _cursor(scope.after)
         self._began = read_moment(cursor["began"], "cursor") if cursor else clock()
         self._stage, self._next = (cursor["stage"], cursor["next"] or "") if cursor else ("0", "")

@@ -11,7 +11,7 @@ from ...core.egress import EgressPolicy, Limits, PortRule, Purpose, Unreached, U
 from ...core.errors import CertwrightError, Malformed
 from ...core.stores.reading import read_store
 from ..egress import Egress, Question, ask
-from ..resolver import Resolver, ResolverSettings
+from ..resolver import Resolver
 
 BODY_OCTETS_MAX = 32 * 1024 * 1024
 
@@ -58,7 +58,7 @@ class Asking:
     """How services are asked: within which policy and time, trusting whom, with which headers."""
 
     policy: EgressPolicy
-    resolver: ResolverSettings
+    resolver: Resolver
     context: ssl.SSLContext = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     seconds: float
@@ -67,7 +67,7 @@ class Asking:
         """What is at `target` below the URL. Raises Unanswered, for every status but 200 too; Unavailable."""
         ports = (PortRule(Purpose.SERVICE, url.port),)  # ports are the scope's own
         limits = Limits(total_seconds=self.seconds, body_octets=BODY_OCTETS_MAX)
-        egress = Egress(replace(self.policy, ports=ports), Resolver(self.resolver), limits)
+        egress = Egress(replace(self.policy, ports=ports), self.resolver, limits)
         question = Question(headers=self.headers, context=self.context)
         try:
             answer = await ask(egress, Purpose.SERVICE, replace(url, target=url.target + target), question)
