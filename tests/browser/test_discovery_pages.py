@@ -41,6 +41,7 @@ PAGES = {
     "discovery": LIST,
     "discovery-look": f"{LIST}look/network/",
     "discovery-scope-new": f"{LIST}scopes/new/files/",
+    "discovery-scope-directory": f"{LIST}scopes/new/ldap/",
     "discovery-scope": f"{LIST}scopes/of/dmz/",
     "discovery-scope-remove": f"{LIST}scopes/of/dmz/remove/",
     "discovery-run": LIST + "runs/{run}/",

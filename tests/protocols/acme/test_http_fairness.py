@@ -50,7 +50,7 @@ def names_at(acme: Acme, address: str, count: int) -> list[str]:
 
 
 def challenges(client: RawClient, names: list[str]) -> list[tuple[RawClient, str]]:
-    """The http-01 challenges of all names, to be responded to by the client. They are ordered before, for each
+    """The http-01 challenges of all names, to be responded to by the client. They are ordered first, for each
     connection is held for some seconds only."""
     return [
         (client, f"{url.replace('/authorization/', '/challenge/')}/http-01")

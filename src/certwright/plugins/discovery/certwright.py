@@ -22,7 +22,7 @@ from ...core.revocation import Reason
 from ...core.told_status import has_issued, status_facts
 from ...ports import SECRET, Place, Progress, Scope, Sighting
 from ..calls import verifying_context
-from ..resolver import SYSTEM_RESOLVER, ResolverSettings
+from ..resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
 from .looking import one_line, place_name, with_signs_of_life
 from .service import Asking, Unanswered, certificates_in, check_header, service_url, text_of
 
@@ -136,15 +136,8 @@ class _Look:
         self._clock = clock
         self._scope = scope
         headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
-        self._asking = Asking(
-            *(
-                settings.policy,
-                settings.resolver,
-                verifying_context(settings.trust),
-                headers,
-                settings.seconds,
-            )
-        )
+        resolver, context = Resolver(settings.resolver), verifying_context(settings.trust)
+        self._asking = Asking(settings.policy, resolver, context, headers, settings.seconds)
         cursor = _cursor(scope.after)
         self._began = read_moment(cursor["began"], "cursor") if cursor else clock()
         self._stage, self._next = (cursor["stage"], cursor["next"] or "") if cursor else ("0", "")

@@ -11,7 +11,7 @@ from ...core.egress import EgressPolicy, Unreached, Url, parse_url
 from ...core.errors import CertwrightError, Malformed, TooLarge
 from ...core.stores.reading import read_store
 from ..calls import Call, Way, call
-from ..resolver import Resolver, ResolverSettings
+from ..resolver import Resolver
 
 
 class Unanswered(Exception):
@@ -45,14 +45,14 @@ class Asking:
     """How services are asked: within which policy and time, trusting whom, with which headers."""
 
     policy: EgressPolicy
-    resolver: ResolverSettings
+    resolver: Resolver
     context: ssl.SSLContext = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     seconds: float
 
     async def json(self, url: Url, target: str) -> Any:
         """What is at `target` below the URL. Raises Unanswered, for every status but 200 too; Unavailable."""
-        way = Way(self.policy, Resolver(self.resolver), self.context, self.seconds)
+        way = Way(self.policy, self.resolver, self.context, self.seconds)
         try:
             answer = await call(way, Call("GET", replace(url, target=url.target + target), self.headers))
         except (Unreached, TooLarge) as error:

@@ -18,7 +18,7 @@ from ...core.errors import Malformed
 from ...core.told_status import has_issued, status_facts
 from ...ports import SECRET, Place, Progress, Scope, Sighting
 from ..calls import verifying_context
-from ..resolver import SYSTEM_RESOLVER, ResolverSettings
+from ..resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
 from .looking import one_line, place_name, with_signs_of_life
 from .service import Asking, Unanswered, certificates_in, check_header, service_url, text_of
 
@@ -130,15 +130,8 @@ class _Look:
         self._plan = plan
         self._clock = clock
         self._most = settings.certificates_max
-        self._asking = Asking(
-            *(
-                settings.policy,
-                settings.resolver,
-                verifying_context(settings.trust),
-                settings.headers,
-                settings.seconds,
-            )
-        )
+        resolver, context = Resolver(settings.resolver), verifying_context(settings.trust)
+        self._asking = Asking(settings.policy, resolver, context, settings.headers, settings.seconds)
         self._progress = Progress(0, 0, " ".join(filter(None, plan.after)))
         self._issuers: dict[str, tuple[bytes, ...]] = {}
 
