@@ -1,7 +1,7 @@
 # The first call of any target sets the checkout up by itself; see requirements/install.
 #   up         found a PKI in $CERTWRIGHT_HOME (default ./var) if there is none, and serve it
-#   test       every test, on SQLite, then again on PostgreSQL where it matters which database it is (tests/conftest.py);
-#              then pkilint and zlint judge what all of them have signed
+#   test       every test but those of architecture, on SQLite, then again on PostgreSQL where it matters which
+#              database it is (tests/conftest.py); then pkilint and zlint judge what all of them have signed
 #   test-full  what is long in its whole length: kills, fuzzing and properties, from a seed that it prints, and what is
 #              marked so; all that touches a database on PostgreSQL too
 #   check      lint, format, types, architecture
@@ -28,8 +28,8 @@ up: $(installed) $(assets)
 
 test: $(development) $(assets)
 	rm -rf "$$CERTWRIGHT_TEST_SIGNED"
-	CERTWRIGHT_TEST_DATABASE=sqlite $(pytest)
-	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) -m database
+	CERTWRIGHT_TEST_DATABASE=sqlite $(pytest) --ignore tests/architecture
+	CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) --ignore tests/architecture -m database
 	$(judges)
 
 test-full: $(development) $(assets)

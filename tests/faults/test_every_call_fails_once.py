@@ -105,14 +105,19 @@ async def check_facts(database: Database, told: list[bytes]) -> None:
 
 
 CASES = [
-    pytest.param(act, local, id=f"{name}-{'local' if local else 'module'}-key")
+    pytest.param(
+        *(act, local, after),
+        id=f"{name}-{'local' if local else 'module'}-key-{'after' if after else 'before'}",
+        marks=[pytest.mark.full] if act.modules and local == after else [],
+    )
     for name, act in ACTS.items()
     for local in ((True, False) if act.modules else (True,))
+    for after in (False, True)
 ]
+"""Before the call and after it; where a key may lie in a module too, the short run does one with each."""
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("act", "local"), CASES)
+@pytest.mark.parametrize(("act", "local", "after"), CASES)
 def test_every_call_fails_once(database, act: Act, local: bool, after: bool) -> None:
     async def main() -> None:
         installation, failures = Installation(database.url, local), 0
