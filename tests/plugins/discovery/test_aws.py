@@ -27,7 +27,7 @@ from certwright.plugins.discovery.aws.services import ACM
 from certwright.plugins.discovery.aws.settings import AwsSettings
 from certwright.plugins.discovery.aws.signing import Credentials, signed
 from certwright.plugins.discovery.aws.source import AwsSource
-from certwright.ports import DISCOVERY_SOURCES, Place, Scope, Sighting
+from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
 from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
 from tests.architecture.source import CHECKOUT
 from tests.core.stores.made import chain, key_pem
@@ -326,6 +326,17 @@ def test_xml_that_asks_for_more_is_refused() -> None:
         with pytest.raises(Unreached):
             xml_root(octets)
     assert xml_root(b'<x:a xmlns:x="u"> b<c>d</c></x:a>').value("c") == "d"
+
+
+def test_where_a_list_is_denied_nothing_counts_as_gone(moto: Moto) -> None:
+    ours = user_who_may(moto, "nobody", "iam:*")
+
+    async def last(target: str) -> object:
+        return [event async for event in AwsSource(ours).look(Scope((target,)))][-1]
+
+    with moto.guarded():
+        ends = [asyncio.run(last(target)) for target in ("global/iam", "eu-central-1/acm")]
+    assert [isinstance(one, Progress) and one.whole for one in ends] == [True, False]
 
 
 def test_an_address_that_may_not_be_reached_is_not_dialled(moto: Moto) -> None:

@@ -218,6 +218,15 @@ def test_what_is_denied_is_told_and_the_others_go_on() -> None:
     assert not any("lost" in name for name in found), "nobody can know what is missing"
 
 
+def test_where_a_list_is_denied_nothing_counts_as_gone() -> None:
+    async def last(cluster: Cluster) -> object:
+        async with served(cluster.behave) as port:
+            return [event async for event in KubernetesSource(settings(port)).look(Scope(("*",)))][-1]
+
+    ends = [asyncio.run(last(Cluster(denied=denied))) for denied in (set(), {"configmaps"}, {"gateways"})]
+    assert [isinstance(one, Progress) and one.whole for one in ends] == [True, False, True]
+
+
 def test_credentials_that_are_not_taken_end_the_run() -> None:
     """What was there is not gone."""
     with pytest.raises(Unavailable, match="the cluster does not take the credentials"):

@@ -89,6 +89,7 @@ class _Run:
         self._progress = Progress(0, 0, scope.after)
         self._relations = Relations()
         self._seen: set[Secret] = set()
+        self._whole = True
         self._blind = False
         """Whether some list of secrets could not be read: then none is told to be missing."""
 
@@ -111,7 +112,7 @@ class _Run:
                     yield event
             self._progress = replace(self._progress, cursor=str(step))
             yield self._progress
-        yield replace(self._progress, total=self._progress.done)
+        yield replace(self._progress, total=self._progress.done, whole=self._whole)
 
     # -- lists -----------------------------------------------------------------------------------
 
@@ -134,6 +135,7 @@ class _Run:
         async with aclosing(self._pages(kind, step.namespace, token)) as pages:
             async for part in pages:
                 if isinstance(part, str):
+                    self._whole = False  # what was there may be there still
                     self._blind = self._blind or kind is SECRETS
                     yield self._sighting(_place_of_list(kind, step.namespace), problem=part)
                     continue
