@@ -17,7 +17,7 @@ from ...operations.discovery_runs import DiscoveryOrder, check_order
 from ...operations.discovery_scopes import MINUTES_MAX, ScopeOrder, check_scope_name
 from ...operations.discovery_sources import SettingKind, SourceSetting, source_settings
 from ...store.discovery_rows import DiscoveryScopeRow
-from .words import LONG, setting_words
+from .words import FIRST, LONG, setting_words
 
 LINES = forms.Textarea({"rows": 4, "spellcheck": "false", "autocomplete": "off"})
 TEXT_MAX = 256 * 1024
@@ -138,11 +138,14 @@ class LookForm(forms.Form):
 
     @property
     def first_fields(self) -> list[Any]:
-        return [self[name] for name in self.main]
+        """Those that everybody fills in, the source's own last."""
+        needed = [f"set_{name}" for source, name in FIRST if source == self.source]
+        return [self[name] for name in (*self.main, *needed) if name in self.fields]
 
     @property
     def other_fields(self) -> list[Any]:
-        return [field for field in self.visible_fields() if field.name not in self.main]
+        first = {field.name for field in self.first_fields}
+        return [field for field in self.visible_fields() if field.name not in first]
 
     @property
     def others_are_wrong(self) -> bool:

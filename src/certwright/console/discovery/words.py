@@ -190,6 +190,12 @@ SETTINGS = {
 }
 SAME = {"openssl-ca": "files", "openssl-ca-ssh": "ssh"}
 """Sources whose settings are called as those of another are."""
+FIRST = (
+    *(("ssh", "user"), ("ssh", "private_key"), ("ssh", "known_hosts")),
+    *(("aws", "access_key_id"), ("aws", "secret_access_key")),
+    ("kubernetes", "kubeconfig"),
+)
+"""Settings without which nothing can be looked at."""
 LONG = frozenset(
     (source, name) for source in ("ssh", "openssl-ca-ssh") for name in ("known_hosts", "private_key")
 ) | {
