@@ -43,6 +43,7 @@ def discovery_wishes(api: Api, home: Home) -> dict[str, Wish]:
         "POST /discovery/imports": Wish("/discovery/imports", lambda who: {"source": who, "rows": []}),
         "GET /scores": Wish("/scores"),
         "GET /cbom": Wish("/cbom"),
+        "GET /readiness": Wish("/readiness"),
         "GET /findings": Wish("/findings"),
         "GET /findings/{identifier}": Wish(finding),
         "POST /findings/{identifier}/acknowledge": Wish(f"{finding}/acknowledge", lambda who: {}),

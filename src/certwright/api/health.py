@@ -6,6 +6,7 @@ from ninja import Query, Router
 from ..core.access import Actor
 from ..operations.bill_of_materials import bill_pieces, read_query
 from ..operations.context import Context
+from ..operations.count_readiness import list_readiness, readiness_document
 from ..operations.count_scores import list_scores, trend_document
 from . import health_schemas as schemas
 from .web import Document, actor_of, require_known_parameters, run
@@ -31,3 +32,13 @@ def bill_exported(request: HttpRequest, wanted: Query[schemas.BillQuery]) -> Str
     require_known_parameters(request, schemas.BillQuery)
     pieces = bill_pieces(actor_of(request), read_query(wanted.query))
     return StreamingHttpResponse(pieces, content_type="application/json")
+
+
+@router.get("/readiness", response=schemas.ReadinessList, operation_id="list_readiness")
+def readiness_listed(request: HttpRequest) -> Document:
+    """List how far systems are towards post-quantum cryptography, as it was counted last."""
+
+    async def act(context: Context, actor: Actor) -> Document:
+        return readiness_document(await list_readiness(context, actor))
+
+    return run(request, act)

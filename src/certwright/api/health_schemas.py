@@ -55,3 +55,22 @@ class BillOfMaterials(Answer):
     metadata: dict[str, Any]
     components: list[dict[str, Any]]
     dependencies: list[dict[str, Any]]
+
+
+class SystemReadiness(Answer):
+    kind: Literal["everything", "host", "team", "environment"]
+    name: str = Field(description="Of a team or environment; empty for none.")
+    places: int = Field(description="TLS endpoints.")
+    hybrid: int = Field(description="Of these, those that took a key exchange with ML-KEM.")
+    plain: int = Field(description="Those that took none of these, although they were offered.")
+    certificates: int
+    safe: int = Field(description="With a key and a signature that a quantum computer does not break.")
+    classical: int
+    lasting: int = Field(description="Classical ones that live beyond the horizon.")
+
+
+class ReadinessList(Answer):
+    counted_at: Time | None
+    horizon: str
+    systems: list[SystemReadiness] = Field(description="Everything, then what has most left to do.")
+    totals: dict[str, int] = Field(description="How many systems of each kind there are.")
