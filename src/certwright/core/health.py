@@ -21,6 +21,10 @@ EXPIRING, ENDING = (timedelta(days=30), 3), (timedelta(days=7), 10)
 always near their end."""
 SUPERSEDED = timedelta(days=1)
 """How long an old certificate may be served beside its successor."""
+INSTALLED = timedelta(days=1)
+"""How long a new certificate may wait for somebody to install it."""
+PLANNED = 3
+"""In the last so-manieth part of a life somebody should know how it is renewed."""
 UNREACHABLE = timedelta(hours=1)
 SHOWN = 3
 
@@ -55,6 +59,21 @@ KINDS: Mapping[str, Kind] = {
             Severity.CRITICAL,
             "Less than a tenth of its life is left, and less than 7 days; no successor of it is known.",
             "Renew it today; clients refuse it from its end on.",
+        ),
+        Kind(
+            "certificate.unserved",
+            Severity.NOTICE,
+            "Issued a day or more ago and seen nowhere, while a place that was asked by its name since "
+            "presents an older certificate.",
+            "Install it there, or revoke it if nobody needs it. Where it is in use elsewhere, have that "
+            "place looked at.",
+        ),
+        Kind(
+            "renewal.unplanned",
+            Severity.NOTICE,
+            "The last third of its life has begun, no successor is known, and nothing is known to renew it: "
+            "it has not come by ACME.",
+            "Have it renewed by an ACME client, or renew it by hand in time.",
         ),
         Kind(
             "certificate.self-signed",
@@ -229,7 +248,9 @@ class StatusList:
 class Judged:
     """A certificate and what the inventory knows around it. `shared` is how many others have its key;
     `successor_since` when the newest certificate that replaces it was issued; `lists` are its own as an
-    authority."""
+    authority. `automated` says that a program asked for it, which asks again; `passed_over` is a place that
+    was asked by its name a day or more after it was issued and presents an older one, where it was never seen
+    itself, empty for none."""
 
     fingerprint: bytes
     subject: str
@@ -250,6 +271,8 @@ class Judged:
     successor_since: datetime | None = None
     lists: tuple[StatusList, ...] = ()
     seen: tuple[Seen, ...] = ()
+    automated: bool = False
+    passed_over: str = ""
 
     @property
     def served(self) -> bool:
@@ -339,6 +362,10 @@ def _of_end(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
         yield "certificate.ending", f"it ends on {_day(one.not_after)}"
     elif left < _shorter(life, EXPIRING):
         yield "certificate.expiring", f"it ends on {_day(one.not_after)}"
+    if one.ours and not one.automated and left < life / PLANNED:
+        yield "renewal.unplanned", f"it ends on {_day(one.not_after)}, and nothing renews it by itself"
+    if one.passed_over:
+        yield "certificate.unserved", f"{one.passed_over} presents an older certificate"
 
 
 def _shorter(life: timedelta, bound: tuple[timedelta, int]) -> timedelta:
