@@ -89,6 +89,7 @@ CASES = [
         {"path": OWN_PATH, "not_before": NOW - timedelta(days=121)},
         {"path": OWN_PATH, "not_before": NOW - timedelta(days=119)},
     ),
+    ("authority.not-allowed", {"refused_by": "pay"}, {"refused_by": "pay", "not_after": NOW}),
     ("key.weak", {"key_algorithm": "rsa-2047"}, {"key_algorithm": "rsa-2048"}),
     ("key.compromised", {"compromised": True}, {}),
     ("key.shared", {"shared": 1}, {"shared": 0}),

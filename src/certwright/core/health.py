@@ -101,6 +101,13 @@ KINDS: Mapping[str, Kind] = {
             "Replace it by one with a lifetime that is permitted; browsers may refuse it.",
         ),
         Kind(
+            "authority.not-allowed",
+            Severity.WARNING,
+            "A rule of issuance names the authorities that may issue certificates for such names or for this "
+            "team, and this one's is none of them.",
+            "Have one of those issue it, or change the rule.",
+        ),
+        Kind(
             "key.weak",
             Severity.CRITICAL,
             "The key is too short, or of a kind that others can break.",
@@ -250,7 +257,8 @@ class Judged:
     `successor_since` when the newest certificate that replaces it was issued; `lists` are its own as an
     authority. `automated` says that a program asked for it, which asks again; `passed_over` is a place that
     was asked by its name a day or more after it was issued and presents an older one, where it was never seen
-    itself, empty for none."""
+    itself, empty for none; `refused_by` is the name of a rule that does not allow its authority, empty for
+    none."""
 
     fingerprint: bytes
     subject: str
@@ -273,6 +281,7 @@ class Judged:
     seen: tuple[Seen, ...] = ()
     automated: bool = False
     passed_over: str = ""
+    refused_by: str = ""
 
     @property
     def served(self) -> bool:
@@ -324,6 +333,8 @@ def _of_certificate(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
         return
     yield from _of_end(one, now)
     yield from _of_trust(one)
+    if one.refused_by and (one.seen or one.ours) and not ended:
+        yield "authority.not-allowed", f"rule {one.refused_by} does not allow {one.issuer} for it"
     if one.ours and not one.answered_for and not ended:
         yield "owner.missing", "neither a team nor an account answers for it"
 

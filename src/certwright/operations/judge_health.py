@@ -3,18 +3,21 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from ..core.extensions import PURPOSES
 from ..core.health import INSTALLED, Finding, Judged, Link, Path, Seen, StatusList, judge
 from ..core.names import Identifier, IdentifierKind
+from ..core.rules_authorities import AuthorityRule, authority_rules, refusing_rule
+from ..core.rules_facts import StoredFacts
 from ..core.standing import Standing
 from ..store.among import among
 from ..store.databases import Database, moment_of
 from ..store.discovery_rows import OutsideListRow, SightingRow
 from ..store.rows import CertificateRow, CompromisedKeyRow
+from .apply_rules import rules_in_force
 from .context import Context
 from .passed_over import passed_over
 
@@ -90,7 +93,32 @@ async def judge_certificates(
     if not rows:
         return {}
     around = await _load(context, rows, now)
-    return {row.id: judge(_judged(row, around, authorities), now) for row in rows}
+    rules = authority_rules(rules_in_force(context.snapshot))
+    return {
+        row.id: judge(
+            replace(_judged(row, around, authorities), refused_by=_refused_by(rules, row, around)), now
+        )
+        for row in rows
+    }
+
+
+def _refused_by(rules: Sequence[AuthorityRule], row: CertificateRow, around: "_Around") -> str:
+    if not rules:
+        return ""
+    facts = StoredFacts(
+        profile=row.profile,
+        authority=row.authority,
+        origin="",
+        requester=row.requester,
+        key_algorithm=row.key_algorithm,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        issued_at=row.issued_at,
+        endpoint=row.endpoint,
+        team=row.team,
+        names=[(name.kind, name.value) for name in around.names.get(row.id, ())],
+    )
+    return refusing_rule(rules, facts)
 
 
 @dataclass(slots=True)

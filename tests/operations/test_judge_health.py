@@ -1,4 +1,5 @@
-"""A certificate that was issued and is not installed: told only where somebody has looked."""
+"""What is judged by more than the certificate: one that is not installed, told only where somebody has
+looked; and an authority that a rule does not allow."""
 
 from datetime import timedelta
 
@@ -8,9 +9,11 @@ from certwright.operations.note_findings import check_health
 from certwright.operations.take_sightings import Look, take_sightings
 from certwright.ports import Place, Sighting
 from certwright.store.rows import CertificateBodyRow, CertificateRow
+from tests.operations.approving import rules
 from tests.operations.installed import issued, with_installation
 from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR, MovableClock
+from tests.real.toy_chains import BEGIN, ToyAuthority
 
 NAME = "host.example.test"
 DAY = timedelta(days=1, minutes=1)
@@ -70,3 +73,33 @@ def test_a_place_that_was_asked_by_another_name_says_nothing(database: Database)
         assert await unserved(context) == {}
 
     with_installation(database, body)
+
+
+def test_an_authority_that_a_rule_does_not_allow(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        own = await issued(context, NAME)
+        leaf = ToyAuthority("Elsewhere").sign("x", None, "x.example.test", days=900)
+        sighting = Sighting(Place("tls", "192.0.2.1", 443, "x.example.test"), BEGIN, (leaf,))
+        await take_sightings(context, Look(1), [sighting])
+        wanted = FindingFilter(code="authority.not-allowed")
+        await check_health(context)
+        assert await list_findings(context, ADMINISTRATOR, wanted) == []
+        await rules(context, ONLY_OURS)
+        await check_health(context)
+        [found] = await list_findings(context, ADMINISTRATOR, wanted)
+        assert found.certificate_id != own.id
+        assert found.detail == "rule ours does not allow CN=Elsewhere for it"
+        await rules(context, "")
+        await check_health(context)
+        assert await list_findings(context, ADMINISTRATOR, wanted) == []
+
+    with_installation(database, body)
+
+
+ONLY_OURS = """
+[[rule]]
+name = "ours"
+when.names.dns = [".example.test"]
+unless.authorities = ["issuing"]
+refuse = "Ask the authority issuing."
+"""
