@@ -43,6 +43,12 @@ function colours () {
   return found
 }
 
+/** Names of months and of days, in the language of the page. */
+function named (part, count, moment) {
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, { ...part, timeZone: 'UTC' })
+  return Array.from({ length: count }, (_, place) => format.format(moment(place)))
+}
+
 function axes (told, palette) {
   const label = { color: palette.text }
   const line = { lineStyle: { color: palette.line } }
@@ -72,7 +78,11 @@ const kinds = {
         range: [told.labels[0], told.labels.at(-1)], left: 36, right: 8, top: 24, bottom: 8,
         cellSize: ['auto', 'auto'],
         itemStyle: { color: palette.line, opacity: 0.35, borderColor: palette.surface, borderWidth: 3 }, splitLine: { show: false },
-        dayLabel: { color: palette.text, firstDay: 1 }, monthLabel: { color: palette.text }, yearLabel: { show: false }
+        dayLabel: {
+          color: palette.text, firstDay: 1, nameMap: named({ weekday: 'narrow' }, 7, (day) => Date.UTC(2023, 0, 1 + day)) // a Sunday
+        },
+        monthLabel: { color: palette.text, nameMap: named({ month: 'short' }, 12, (month) => Date.UTC(2023, month, 1)) },
+        yearLabel: { show: false }
       },
       series: { name, type: 'heatmap', coordinateSystem: 'calendar', data: told.labels.map((day, place) => [day, data[place]]) }
     }

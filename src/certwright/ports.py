@@ -22,6 +22,8 @@ NOTIFIERS = "certwright.notifiers"
 DISCOVERY_SOURCES = "certwright.discovery"
 
 SECRET: Mapping[str, Any] = MappingProxyType({"secret": True})
+MACHINE: Mapping[str, Any] = MappingProxyType({"machine": True})
+"""Of a setting that only this machine's own configuration gives."""
 
 
 # -- keys ----------------------------------------------------------------------------------------
@@ -185,21 +187,30 @@ class Sighting:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a source has come: so many of so many places (0: not known) are looked at. Whoever begins again
-    after `cursor` misses none of the others."""
+    after `cursor` misses none of the others.
+
+    The last one of a look may tell two things more. `mark`, where a later look need not begin from the
+    beginning: from there on it sees what has come or changed since. `whole` is false where what was not seen
+    need not be gone: what is before a mark, or what could not be reached.
+    """
 
     done: int
     total: int
     cursor: str = ""
+    mark: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What to look at, in the source's own words, one to a line; `exclude` is never touched. `after` is the
-    cursor of a run that was cut short, empty for a new one."""
+    cursor of a run that was cut short, empty for a new one; `since` the mark of the last look at the same,
+    empty for the first. What is no mark of the source's is none."""
 
     targets: tuple[str, ...]
     exclude: tuple[str, ...] = ()
     after: str = ""
+    since: str = ""
 
 
 class DiscoverySource(Protocol):

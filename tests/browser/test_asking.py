@@ -110,6 +110,10 @@ def test_a_key_made_in_the_browser_becomes_a_file(asking: Asking, tmp_path: Path
         assert key.public_key() == certificate.public_key()
         assert serialization.load_pem_private_key(pem, None).public_key() == certificate.public_key()
         assert read_by_openssl(octets, password, tmp_path)
+        assert {one.name for one in tmp_path.iterdir()} >= {
+            f"{algorithm}.example.test.p12",
+            f"{algorithm}.example.test.key.pem",
+        }
         assert not any(secret_of(pem) in body or password.encode() in body for body in sent)
         page.reload(wait_until="networkidle")
         assert page.locator("[data-kept-key]").is_hidden()
@@ -127,8 +131,8 @@ def ask_by_browser(page: Page, name: str, algorithm: str = "ecdsa-p256") -> None
 def downloaded(page: Page, part: str, folder: Path) -> bytes:
     with page.expect_download() as waited:
         page.click(part if part.startswith("#") else f"[data-kept={part}]")
-    waited.value.save_as(folder / "file")
-    return (folder / "file").read_bytes()
+    waited.value.save_as(folder / waited.value.suggested_filename)
+    return (folder / waited.value.suggested_filename).read_bytes()
 
 
 def read_by_openssl(octets: bytes, password: str, folder: Path) -> bool:
@@ -215,3 +219,4 @@ def test_a_key_made_for_me_is_on_one_page(asking: Asking, tmp_path: Path) -> Non
         sound(looked, "ask-handed-over")
         octets = downloaded(page, "#pkcs12", tmp_path)
         assert read_by_openssl(octets, page.inner_text("#one_time_password"), tmp_path)
+        assert (tmp_path / "CN_Build_robot.p12").exists()

@@ -123,6 +123,17 @@ def test_pages_are_sound(looks: Looks, name: str, scheme: str, width: int) -> No
         assert looked.page.evaluate(overflow) <= 0
 
 
+def test_numbers_are_drawn_beside_their_tables(looks: Looks) -> None:
+    """The weeks in which certificates end as a heat map, in the language of the page."""
+    with looking(looks.browser, looks.site, looks.session) as looked:
+        looked.page.goto("/console/", wait_until="networkidle")
+        looked.page.locator("[data-chart=calendar] canvas").first.wait_for()
+        charts = looked.page.locator("[data-chart]").count()
+        assert looked.page.locator("[data-chart]:has(canvas)").count() == charts > 1
+        assert looked.complaints == []
+        looked.keep("overview-drawn")
+
+
 def test_keys_lead_to_pages_and_certificates(looks: Looks) -> None:
     with looking(looks.browser, looks.site, looks.session) as looked:
         page = looked.page

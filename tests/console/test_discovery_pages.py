@@ -12,12 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from certwright.console.discovery.words import SAME, SETTINGS
 from certwright.core.access import Grant, Role
 from certwright.operations.context import Context
 from certwright.operations.count_networks import count_networks
 from certwright.operations.count_readiness import count_readiness
 from certwright.operations.count_scores import count_scores
 from certwright.operations.discovery_runs import DiscoveryOrder, ask_discovery
+from certwright.operations.discovery_sources import source_names, source_settings
 from certwright.operations.findings import FindingFilter, finding_documents, list_findings
 from certwright.operations.note_findings import check_health
 from certwright.operations.run_discovery import next_run, run_discovery
@@ -26,6 +28,7 @@ from certwright.ports import Place, Sighting
 from tests.conftest import RUN
 from tests.console.browsing import alerts, events
 from tests.console.logged_in import People, logged_in, make_people
+from tests.plugins.discovery.cluster import TOKEN, kubeconfig
 from tests.real import certwright as real_certwright
 from tests.real.certwright import ADMINISTRATOR
 from tests.real.toy_chains import BEGIN, ToyAuthority
@@ -241,6 +244,86 @@ def test_a_machine_is_looked_at_with_a_key_that_is_kept(people: People) -> None:
     refused = people.send(new, page=new, **fields)
     assert (refused.status_code, "needs a private_key or a password" in alerts(refused)[0]) == (400, True)
     assert 'class="invalid-feedback' not in refused.text
+
+
+def test_an_authority_is_followed_with_a_token_that_is_kept(people: People) -> None:
+    new, secret = f"{LIST}scopes/new/certwright/", "cw_not-to-be-shown"
+    fields = {name: SCOPE[name] for name in ("exclude", "zone", "every_minutes", "quiet", "version")}
+    fields |= {"name": "other", "targets": "https://pki.example.test", "set_everything_days": "7"}
+    fields |= {"set_seconds": "30", "set_trust": "nonsense", "set_token": secret}
+    refused = people.send(new, page=new, **fields)
+    assert refused.status_code == 400
+    assert "the certificates to trust cannot be read" in unescape(refused.text)
+    made = people.send(new, page=new, **fields | {"set_trust": ""})
+    assert made.status_code == 302, alerts(made)
+    page = people.page(made.headers["location"]).text
+    assert "It has secrets." in page
+    assert secret not in refused.text + page
+
+
+SOURCES = ("files", "openssl-ca", "openssl-ca-ssh", "certwright", "ldap", "vault")
+
+
+def test_authorities_and_directories_are_offered_in_words(people: People) -> None:
+    offered = people.page(NEW).text
+    for source in SOURCES:
+        new = f"{LIST}scopes/new/{source}/"
+        assert new in offered
+        page = people.page(new)
+        assert page.status_code == 200
+        assert "set_policy" not in page.text
+        assert "set_folders" not in page.text
+
+
+CLOUDS = {
+    "aws": {
+        "targets": "eu-central-1",
+        "set_access_key_id": "AKIA-not-to-be-shown",
+        "set_secret_access_key": "not/to/be/shown",
+        "set_partition": "aws",
+        "set_endpoints": "acm https://acm.internal.example.test",
+        "set_items_max": "9",
+        "set_concurrency": "1",
+        "set_seconds": "9",
+    },
+    "kubernetes": {
+        "targets": "*",
+        "set_kubeconfig": kubeconfig(6443),
+        "set_page": "9",
+        "set_items_max": "9",
+        "set_octets_max": "9000",
+        "set_seconds": "9",
+    },
+}
+CREDENTIALS = {"aws": "secret_access_key", "kubernetes": "kubeconfig"}
+
+
+@pytest.mark.parametrize("source", CLOUDS)
+def test_a_cloud_is_looked_at_with_credentials_that_are_kept(people: People, source: str) -> None:
+    new, secret = f"{LIST}scopes/new/{source}/", f"set_{CREDENTIALS[source]}"
+    fields = {name: SCOPE[name] for name in ("exclude", "zone", "every_minutes", "quiet", "version")}
+    fields |= {"name": f"cloud-{source}", **CLOUDS[source]}
+    refused = people.send(new, page=new, **fields | {secret: ""})
+    assert (refused.status_code, f"the {source} source needs" in refused.text) == (400, True)
+    wrong = people.send(new, page=new, **fields | {"targets": "No Target"})
+    assert (wrong.status_code, "is no target" in wrong.text) == (400, True)
+    assert fields[secret] not in wrong.text
+    made = people.send(new, page=new, **fields)
+    assert made.status_code == 302, alerts(made)
+    page = people.page(made.headers["location"]).text
+    assert "It has secrets." in page
+    assert not [one for name, one in CLOUDS[source].items() if name == secret and one in page]
+    assert TOKEN not in page
+
+
+def test_every_setting_that_is_offered_has_words_of_its_own() -> None:
+    unnamed = [
+        (source, one.name)
+        for source in source_names()
+        for one in source_settings(source)
+        if not {(source, one.name), (SAME.get(source, source), one.name)} & set(SETTINGS)
+    ]
+    assert unnamed == []
 
 
 def test_who_may_not_look_is_shown_no_way_and_refused(people: People) -> None:

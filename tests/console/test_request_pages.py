@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from certwright.core.access import Role
+from certwright.core.errors import Refused
 from certwright.core.request import parse_csr
 from certwright.core.rules_toml import rules_from_toml
 from certwright.operations.context import Context
@@ -31,6 +32,10 @@ RULES = """
 name = "pay"
 when.names.dns = [".pay.test"]
 approval = [{ step = "pki", from = ["role:ra-officer"] }]
+[[rule]]
+name = "no-old"
+when.names.dns = [".old.test"]
+refuse = "Use <b>new</b>.test."
 """
 
 
@@ -133,6 +138,23 @@ def test_rejected_with_a_reason_and_asked_again(home: Home, officer: Browser, re
         requester.get(f"/console/requests/?show=mine&status={one}").text for one in ("withdrawn", "issued")
     ]
     assert [f'href="{new}"' in text for text in lists] == [True, False]
+
+
+def test_what_the_rules_refuse_is_found_with_why(home: Home, officer: Browser, requester: Browser) -> None:
+    with pytest.raises(Refused):
+        ask(home, "a.old.test", "For the archive.")
+    for one, show in ((requester, "mine"), (officer, "all")):
+        found = one.get(f"/console/requests/?show={show}&status=refused")
+        [page] = re.findall(r'href="(/console/requests/\d+/)">a\.old\.test<', found.text)
+        shown = one.get(page).text
+        assert "rule no-old: Use &lt;b&gt;new&lt;/b&gt;.test." in shown
+        assert "For the archive." in shown
+        assert "version 1 of the rules" in shown
+        assert 'id="steps"' not in shown
+    assert f'action="{page}again/"' in requester.get(page).text
+    assert f'action="{page}again/"' not in officer.get(page).text
+    again = requester.send(f"{page}again/", page=page, comment="Please.")
+    assert (again.status_code, "no-old" in alerts(again)[0]) == (403, True)
 
 
 def test_nobody_decides_on_their_own(home: Home, requester: Browser) -> None:

@@ -154,6 +154,7 @@ def test_without_enough_people_nothing_is_approved(
         (replace(FACTS, expired_at=NOW), RequestStatus.EXPIRED),
         (replace(FACTS, withdrawn_at=NOW), RequestStatus.WITHDRAWN),
         (replace(FACTS, rejected_at=NOW), RequestStatus.REJECTED),
+        (replace(FACTS, steps=(), rejected_at=NOW), RequestStatus.REFUSED),
         (replace(FACTS, failed_at=NOW), RequestStatus.FAILED),
         (replace(FACTS, decided=(Decided(0, "user:bob", True, NOW),)), RequestStatus.APPROVED),
         (replace(FACTS, decided=(Decided(0, "user:bob", False, NOW),)), RequestStatus.WAITING),

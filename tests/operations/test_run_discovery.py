@@ -21,7 +21,7 @@ from certwright.operations.discovery_runs import (
     run_status,
 )
 from certwright.operations.note_findings import check_health
-from certwright.operations.run_discovery import next_run, run_discovery
+from certwright.operations.run_discovery import AT_ONCE, next_run, run_discovery, run_waiting
 from certwright.ports import DiscoverySource, Place, Progress, Scope, Sighting
 from certwright.store.discovery_rows import FindingRow, SightingRow
 from certwright.store.rows import AuditEventRow
@@ -44,6 +44,7 @@ class Toy:
     def __init__(self) -> None:
         self.shown: list[Sighting | Progress] = []
         self.begun_after: list[str] = []
+        self.begun_since: list[str] = []
         self.fails: Exception | None = None
         self.closed = 0
 
@@ -53,6 +54,7 @@ class Toy:
 
     async def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress, None]:
         self.begun_after.append(scope.after)
+        self.begun_since.append(scope.since)
         try:
             for item in self.shown:
                 yield item
@@ -120,6 +122,27 @@ def test_the_next_run_of_a_scope_says_what_is_gone(database: Database) -> None:
     run(database, body)
 
 
+def test_a_run_begins_at_the_mark_of_the_one_before(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock, toy: Toy) -> None:
+        async def again(order: DiscoveryOrder, *shown: Sighting | Progress) -> int:
+            toy.shown = list(shown)
+            row = await run_discovery(context, await ask_discovery(context, ADMINISTRATOR, order))
+            return row.gone
+
+        await again(ORDER, seen(0), seen(1), Progress(2, 2, "2", mark="one"))
+        assert await again(ORDER, seen(2), Progress(1, 1, "1", mark="two", whole=False)) == 0
+        toy.fails = Unavailable("no way out from here")
+        await again(ORDER, Progress(1, 1, "1", mark="failed"))
+        toy.fails = None
+        await again(ORDER, Progress(1, 1, "1", whole=False))
+        await again(replace(ORDER, exclude=("something",)), Progress(1, 1, "1", mark="other", whole=False))
+        await again(replace(ORDER, scope=0), Progress(1, 1, "1", mark="nobody's"))
+        assert await again(ORDER, seen(2), Progress(1, 1, "1")) == 2, "this one has seen everything"
+        assert toy.begun_since == ["", "one", "two", "two", "", "", "two"]
+
+    run(database, body)
+
+
 def test_one_that_fails_says_why_and_ends_nothing_of_what_was_there(database: Database) -> None:
     async def body(context: Context, clock: MovableClock, toy: Toy) -> None:
         toy.shown = [seen(0), seen(1)]
@@ -153,6 +176,69 @@ def test_a_run_whose_worker_died_is_gone_on_with_from_its_cursor(database: Datab
         row = await run_discovery(context, left)
         assert toy.begun_after == ["", left.after]
         assert (row.seen, run_status(row, clock())) == (left.seen + 1, RunStatus.DONE)
+
+    run(database, body)
+
+
+def test_a_long_run_holds_up_no_others(database: Database) -> None:
+    """As many as may be at once are under way, one of which does not end before all others have."""
+
+    async def body(context: Context, clock: MovableClock, toy: Toy) -> None:
+        others_done, left = asyncio.Event(), 2 * AT_ONCE
+        most = under_way = 0
+
+        class Slow(Toy):
+            async def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress, None]:
+                nonlocal most, under_way, left
+                under_way += 1
+                most = max(most, under_way)
+                if scope.targets == ("long",):
+                    await others_done.wait()
+                else:
+                    await asyncio.sleep(0.01)
+                    left -= 1
+                    if not left:
+                        others_done.set()
+                under_way -= 1
+                yield seen(0)
+
+        context = replace(context, open_source=lambda name, settings: Slow())
+        alone = replace(ORDER, scope=0)
+        await ask_discovery(context, ADMINISTRATOR, replace(alone, targets=("long",)))
+        for _ in range(left):
+            await ask_discovery(context, ADMINISTRATOR, alone)
+        await asyncio.wait_for(run_waiting(context, ""), 60)
+        assert most == AT_ONCE
+        assert await next_run(context, "") is None
+
+    run(database, body)
+
+
+def test_a_worker_that_stops_stops_its_runs(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock, toy: Toy) -> None:
+        begun = asyncio.Event()
+
+        class Endless(Toy):
+            async def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress, None]:
+                try:
+                    begun.set()
+                    await asyncio.sleep(3600)
+                    yield seen(0)
+                finally:
+                    toy.closed += 1
+
+        context = replace(context, open_source=lambda name, settings: Endless())
+        row = await ask_discovery(context, ADMINISTRATOR, ORDER)
+        working = asyncio.create_task(run_waiting(context, ""))
+        await asyncio.wait_for(begun.wait(), 30)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        assert toy.closed == 1
+        clock.offset += timedelta(minutes=2)
+        assert (
+            run_status(await find_run(context.database, ADMINISTRATOR, row.id), clock()) is RunStatus.STALLED
+        )
 
     run(database, body)
 

@@ -23,7 +23,7 @@ Document = dict[str, Any]
 app = group("Requests that wait for approval.")
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the request.")]
 Comment = Annotated[str, typer.Option("--comment", metavar="TEXT", help="Words that go with it.")]
-STATUSES = "waiting, approved, rejected, withdrawn, expired, issued or failed"
+STATUSES = "waiting, approved, rejected, refused, withdrawn, expired, issued or failed"
 
 
 @app.command("list")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils.translation import gettext
 
 from ..core.access import Actor
 from ..core.errors import CertwrightError, SecondPersonNeeded
@@ -23,11 +22,11 @@ Operation = Callable[[Context, Actor, str, dict[str, Any]], Coroutine[Any, Any, 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What one of the forms does to the object with that name, and what is said when it is done: text, or
-    what becomes it in the language of who reads it."""
+    """What one of the forms does to the object with that name, and what is said when it is done, in the
+    language of who reads it."""
 
     run: Operation
-    done: "str | StrPromise"
+    done: "StrPromise"
     form: type[forms.Form] = forms.Form
 
 
@@ -49,7 +48,7 @@ def perform(request: HttpRequest, name: str, acts: Mapping[str, Act], initial: M
     shown[asked] = form
     status = submit(request, form, lambda context, actor: act.run(context, actor, name, form.cleaned_data))
     if not status:
-        messages.success(request, gettext(str(act.done)))
+        messages.success(request, str(act.done))
     return Outcome(shown, status)
 
 

@@ -1,5 +1,6 @@
 """A certificate to take away, alone or with those above it."""
 
+import re
 from collections.abc import Sequence
 
 from django.http import HttpResponse
@@ -14,6 +15,7 @@ MEDIA = {
     "chain.pem": "application/x-pem-file",
     "p7c": "application/pkcs7-mime",
 }
+STEM_MAX = 100
 
 
 def given_out(chain: Sequence[bytes], kind: str, stem: str) -> HttpResponse:
@@ -27,6 +29,11 @@ def given_out(chain: Sequence[bytes], kind: str, stem: str) -> HttpResponse:
         "p7c": lambda: certs_only(tuple(chain)),
     }[kind]()
     return attachment(octets, MEDIA[kind], f"{stem}.{'cer' if kind == 'der' else kind}")
+
+
+def file_stem(name: str) -> str:
+    """What a file about this name or subject is called, without its kind: for `*.pay.test` `_.pay.test`."""
+    return re.sub(r"[^A-Za-z0-9._@-]+", "_", name)[:STEM_MAX].lstrip(".") or "certificate"
 
 
 def attachment(octets: bytes, media: str, name: str) -> HttpResponse:

@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from ..core.access import Actor
+from ..core.access import Actor, Verb
 from ..core.health import KINDS, Severity
 from ..operations.bridge import bridge
 from ..operations.count_certificates import Numbers
-from ..operations.shown import seen_scopes
+from ..operations.shown import has_anywhere, seen_scopes
 from .acting import actor_of
 from .overview import overview
 from .requests.waiting import waiting_number
@@ -59,6 +59,7 @@ def home(request: HttpRequest) -> HttpResponse:
             (day, numbers.issued[day.isoformat()], numbers.failed[day.isoformat()]) for day in _past(today)
         ],
         "failures": seen_scopes(actor) is None,
+        "may_ask": has_anywhere(actor, (Verb.ISSUE,)),
         "authorities": _top(numbers.authorities, "authority"),
         "teams": _top(numbers.teams, "team"),
     }

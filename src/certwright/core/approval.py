@@ -4,6 +4,8 @@ Steps are taken one after the other. A step is done when as many different peopl
 approved; one rejection ends the request. Nobody decides on their own request, neither by another token nor by
 handing their right on, and nobody decides twice on the same request, at whatever step.
 
+What the rules refuse at once is kept too where people ask: a request without steps, rejected from the start.
+
 Facts only grow, and by the functions `approve`, `reject`, `withdraw`, `issued`, `fail`, `expire` and `extend`
 alone. A deadline is passed at the very moment it names; all times are aware and in UTC.
 """
@@ -30,6 +32,7 @@ class RequestStatus(StrEnum):
     WAITING = "waiting"
     APPROVED = "approved"
     REJECTED = "rejected"
+    REFUSED = "refused"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
     ISSUED = "issued"
@@ -55,6 +58,16 @@ class ApprovalNeeded(CertwrightError):
         self.needed = needed
         self.policy = policy
         self.revision = revision
+
+
+class RefusedByRules(Refused):
+    """The organisation's rules, or the validation that a profile wants, refuse what profile, endpoint and
+    issuer would permit. `policy` is the number of the rules, 0 where there are none."""
+
+    def __init__(self, facts: IssuanceFacts, reasons: tuple[Reason, ...], policy: int) -> None:
+        super().__init__(reasons)
+        self.facts = facts
+        self.policy = policy
 
 
 def told(steps: Iterable[ApprovalStep]) -> str:
@@ -157,7 +170,7 @@ def request_status(facts: RequestFacts, now: datetime) -> RequestStatus:
     for at, ended in (
         (facts.issued_at, RequestStatus.ISSUED),
         (facts.withdrawn_at, RequestStatus.WITHDRAWN),
-        (facts.rejected_at, RequestStatus.REJECTED),
+        (facts.rejected_at, RequestStatus.REJECTED if facts.steps else RequestStatus.REFUSED),
         (facts.failed_at, RequestStatus.FAILED),
         (facts.expired_at, RequestStatus.EXPIRED),
     ):

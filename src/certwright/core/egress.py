@@ -55,6 +55,7 @@ class Purpose(StrEnum):
     HTTP_01 = "http-01"
     TLS_ALPN_01 = "tls-alpn-01"
     STATUS = "status"
+    SERVICE = "service"
 
 
 @dataclass(frozen=True, slots=True)

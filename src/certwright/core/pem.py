@@ -18,3 +18,12 @@ def der_of_list(octets: bytes) -> bytes:
     """A CRL in DER, from DER or from the first one in PEM. Raises ValueError for broken base64."""
     found = _LIST.search(octets)
     return base64.b64decode(found[1]) if found else octets
+
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+
+
+def ders_of_certificates(text: str) -> tuple[bytes, ...]:
+    """What stands in PEM as certificates, in its order; none of it is read. Raises ValueError for broken
+    base64."""
+    return tuple(base64.b64decode(block) for block in _CERTIFICATE.findall(text))

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from .documents import duration
 from .standing import Standing
+from .wording import gettext_noop as _
 
 STATUSES = ("live", "expiring", "expired", "revoked", "hold")
 YES, NO = "yes", "no"
@@ -193,37 +194,37 @@ class Field:
 
 
 _ALL = (
-    Field("issuer", Kind.TEXT, "the issuer's name holds this", 'issuer:"Corp Issuing"'),
-    Field("subject", Kind.TEXT, "the subject holds this", "subject:payments"),
-    Field("san", Kind.WORD, "it has this alternative name", "san:*.pay.example"),
-    Field("serial", Kind.OCTETS, "its serial number", "serial:0a1b2c*"),
-    Field("fingerprint", Kind.OCTETS, "SHA-256 of it", "fingerprint:9f86d0*"),
-    Field("key", Kind.KEY, "algorithm and size of its key", "key:rsa<2048"),
-    Field("signature", Kind.TEXT, "the signature's algorithm holds this", "signature:sha1"),
-    Field("ca", Kind.CHOICE, "it may sign certificates", "ca:yes", (YES, NO)),
-    Field("authority", Kind.WORD, "our authority that has issued it", "authority:issuing"),
-    Field("profile", Kind.WORD, "the profile it was issued by", "profile:tls-server"),
-    Field("endpoint", Kind.WORD, "where it was asked for", "endpoint:acme/default"),
-    Field("team", Kind.WORD, "the team that answers for it", "team:none"),
-    Field("owner", Kind.WORD, "the account that answers for it", "owner:ann"),
-    Field("responsible", Kind.WORD, "a team or account of this name answers for it", "responsible:web"),
-    Field("tag", Kind.WORD, "it has this tag", "tag:shop"),
-    Field("environment", Kind.WORD, "what it is used in", "environment:production"),
-    Field("standing", Kind.CHOICE, "what it is to us", "standing:found", tuple(Standing)),
-    Field("managed", Kind.CHOICE, "we have issued or adopted it", "managed:no", (YES, NO)),
-    Field("status", Kind.CHOICE, "whether it holds", "status:live", STATUSES),
-    Field("expires", Kind.DATE, "when it ends", "expires<30d", ahead=True),
-    Field("begins", Kind.DATE, "when it begins", "begins>=2026-01-01"),
-    Field("issued", Kind.DATE, "when we issued it, or first saw it", "issued<7d"),
-    Field("revoked", Kind.DATE, "when it was revoked or put on hold", "revoked:any"),
-    Field("lifetime", Kind.LENGTH, "from its begin to its end", "lifetime>398d"),
-    Field("finding", Kind.WORD, "something is wrong with it", "finding:any"),
-    Field("gone", Kind.CHOICE, "it was somewhere, and is nowhere now", "gone:yes", (YES, NO)),
-    Field("at", Kind.HOST, "host, address or network", "at:10.1.0.0/16", of_place=True),
-    Field("port", Kind.NUMBER, "port", "port:8443", of_place=True),
-    Field("place", Kind.WORD, "kind of place", "place:tls", of_place=True),
-    Field("zone", Kind.WORD, "zone of the network", "zone:dmz", of_place=True),
-    Field("seen", Kind.DATE, "when it was last seen there", "seen<7d", of_place=True),
+    Field("issuer", Kind.TEXT, _("the issuer's name holds this"), 'issuer:"Corp Issuing"'),
+    Field("subject", Kind.TEXT, _("the subject holds this"), "subject:payments"),
+    Field("san", Kind.WORD, _("it has this alternative name"), "san:*.pay.example"),
+    Field("serial", Kind.OCTETS, _("its serial number"), "serial:0a1b2c*"),
+    Field("fingerprint", Kind.OCTETS, _("SHA-256 of it"), "fingerprint:9f86d0*"),
+    Field("key", Kind.KEY, _("algorithm and size of its key"), "key:rsa<2048"),
+    Field("signature", Kind.TEXT, _("the signature's algorithm holds this"), "signature:sha1"),
+    Field("ca", Kind.CHOICE, _("it may sign certificates"), "ca:yes", (YES, NO)),
+    Field("authority", Kind.WORD, _("our authority that has issued it"), "authority:issuing"),
+    Field("profile", Kind.WORD, _("the profile it was issued by"), "profile:tls-server"),
+    Field("endpoint", Kind.WORD, _("where it was asked for"), "endpoint:acme/default"),
+    Field("team", Kind.WORD, _("the team that answers for it"), "team:none"),
+    Field("owner", Kind.WORD, _("the account that answers for it"), "owner:ann"),
+    Field("responsible", Kind.WORD, _("a team or account of this name answers for it"), "responsible:web"),
+    Field("tag", Kind.WORD, _("it has this tag"), "tag:shop"),
+    Field("environment", Kind.WORD, _("what it is used in"), "environment:production"),
+    Field("standing", Kind.CHOICE, _("what it is to us"), "standing:found", tuple(Standing)),
+    Field("managed", Kind.CHOICE, _("we have issued or adopted it"), "managed:no", (YES, NO)),
+    Field("status", Kind.CHOICE, _("whether it holds"), "status:live", STATUSES),
+    Field("expires", Kind.DATE, _("when it ends"), "expires<30d", ahead=True),
+    Field("begins", Kind.DATE, _("when it begins"), "begins>=2026-01-01"),
+    Field("issued", Kind.DATE, _("when we issued it, or first saw it"), "issued<7d"),
+    Field("revoked", Kind.DATE, _("when it was revoked or put on hold"), "revoked:any"),
+    Field("lifetime", Kind.LENGTH, _("from its begin to its end"), "lifetime>398d"),
+    Field("finding", Kind.WORD, _("something is wrong with it"), "finding:any"),
+    Field("gone", Kind.CHOICE, _("it was somewhere, and is nowhere now"), "gone:yes", (YES, NO)),
+    Field("at", Kind.HOST, _("host, address or network"), "at:10.1.0.0/16", of_place=True),
+    Field("port", Kind.NUMBER, _("port"), "port:8443", of_place=True),
+    Field("place", Kind.WORD, _("kind of place"), "place:tls", of_place=True),
+    Field("zone", Kind.WORD, _("zone of the network"), "zone:dmz", of_place=True),
+    Field("seen", Kind.DATE, _("when it was last seen there"), "seen<7d", of_place=True),
 )
 FIELDS = {field.name: field for field in _ALL}
 SYNONYMS = {"name": "san", "env": "environment", "host": "at", "ends": "expires", "kind": "place"}

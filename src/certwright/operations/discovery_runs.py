@@ -116,6 +116,7 @@ def new_run(context: Context, asked_by: str, order: DiscoveryOrder, *, mine: boo
         ended_at=None,
         cancelled_by="",
         after="",
+        mark="",
         done=0,
         total=0,
         seen=0,

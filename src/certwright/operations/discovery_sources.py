@@ -43,14 +43,14 @@ def source_names() -> tuple[str, ...]:
 
 
 def source_settings(source: str) -> tuple[SourceSetting, ...]:
-    """In the plugin's order. What is the machine's own (whom it may reach, who resolves names) is of kinds
-    that nobody can write down, and not among them. Raises NotFound."""
+    """In the plugin's order. What is the machine's own is not among them: it says so, or is of a kind that
+    nobody can write down (whom it may reach, who resolves names). Raises NotFound."""
     kept = plugin(DISCOVERY_SOURCES, source).Settings
     hints = get_type_hints(kept)
     found = []
     for one in fields(kept):
         kind = _kind(hints[one.name])
-        if kind is not None:
+        if kind is not None and not one.metadata.get("machine"):
             secret = bool(one.metadata.get("secret"))
             found.append(SourceSetting(one.name, kind, None if secret else _default(one), secret))
     return tuple(found)

@@ -7,7 +7,7 @@ it.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from ..core.access import (
     require_to_name,
     speaks_for_issuer,
 )
-from ..core.approval import Granted
+from ..core.approval import Granted, RefusedByRules
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.crl import shard_of
 from ..core.errors import CertwrightError, Reason, Reconfigured, Refused
@@ -30,6 +30,7 @@ from ..core.plan import SERIAL_OCTETS, CertificatePlan, make_plan, make_serial
 from ..core.policy import EVERYTHING, Approved, EndpointPolicy, evaluate
 from ..core.profile import Profile
 from ..core.request import CertificateRequest
+from ..core.rules_facts import IssuanceFacts
 from ..core.second_person import Kind
 from ..core.standing import Standing
 from ..core.template import fast_tbs
@@ -105,13 +106,20 @@ async def issue(context: Context, order: IssueOrder) -> Issued:
             return await _issue(context, order)
         return await decide_again(context, lambda: _issue(context, order))
     except Refused as refused:
-        if not order.tells_refusal:
-            raise
-        try:
-            await context.ledger.commit(Change(events=[_refusal(order, refused, context.clock())]))
-        except CertwrightError as failure:
-            raise refused from failure
+        if order.tells_refusal:
+            await tell_refusal(context, order, refused)
         raise
+
+
+async def tell_refusal(
+    context: Context, order: IssueOrder, refused: Refused, rows: Sequence[Row] = ()
+) -> None:
+    """Put it on record, with rows that tell more of it. Raises the refusal where that fails."""
+    change = Change(inserted=[*rows], events=[_refusal(order, refused, context.clock())])
+    try:
+        await context.ledger.commit(change)
+    except CertwrightError as failure:
+        raise refused from failure
 
 
 async def _issue(context: Context, order: IssueOrder) -> Issued:
@@ -188,16 +196,22 @@ def rule(
     now: datetime,
 ) -> None:
     """The organisation's word on an order that names who answers for it. `vetted` is what
-    `on_record_for` gives. Raises Refused, ApprovalNeeded."""
+    `on_record_for` gives. Raises RefusedByRules, ApprovalNeeded."""
     snapshot = context.snapshot
     reached = reached_by(context, approved, order.actor, vetted, now)
-    require_validation(approved.profile, order.actor, reached)
-    if snapshot.policy is None and order.granted is None:
-        return
     endpoint = order.endpoint.path if order.endpoint else ""
     owned = (order.team, order.owner, order.tags)
-    facts = facts_of(approved, generation.authority.name, endpoint, order.actor, owned, reached, now)
-    apply_rules(snapshot, facts, order.granted)
+
+    def facts() -> IssuanceFacts:
+        return facts_of(approved, generation.authority.name, endpoint, order.actor, owned, reached, now)
+
+    try:
+        require_validation(approved.profile, order.actor, reached)
+        if snapshot.policy is not None or order.granted is not None:
+            apply_rules(snapshot, facts(), order.granted)
+    except Refused as refused:
+        policy = snapshot.policy.number if snapshot.policy else 0
+        raise RefusedByRules(facts(), refused.reasons, policy) from None
 
 
 # -- decide and sign -----------------------------------------------------------------------------

@@ -22,8 +22,8 @@ from .context import Context
 from .passed_over import passed_over
 
 PATH_MAX = 16
-_THERE = """"ended_at" IS NULL AND "kind" <> 'import'"""
-"""A table of another manager is no place at which a certificate is used."""
+_THERE = """"ended_at" IS NULL AND "kind" NOT IN ('import', 'authority', 'directory')"""
+"""What another manager, an authority or a directory has on record is no place at which it is used."""
 FINGERPRINT_OCTETS = 32
 
 

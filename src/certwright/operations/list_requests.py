@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ..core.access import Actor, Verb, reach
 from ..core.approval import RequestStatus
-from ..store.approvals import OPEN, Request, with_decisions
+from ..store.approvals import OPEN, REFUSED, Request, with_decisions
 from ..store.databases import Database
 from ..store.people_rows import CertificateRequestRow
 from ..store.snapshot import Snapshot
@@ -13,7 +13,6 @@ from .find_request import named_by, standing_for
 
 PAGE_MAX = 1000
 _ENDED = {
-    RequestStatus.REJECTED: "rejected_at",
     RequestStatus.WITHDRAWN: "withdrawn_at",
     RequestStatus.ISSUED: "issued_at",
     RequestStatus.FAILED: "failed_at",
@@ -68,6 +67,10 @@ def _status(status: RequestStatus, now: datetime) -> Condition:
     """As `core.approval.request_status` has it."""
     if status in _ENDED:
         return f'"{_ENDED[status]}" IS NOT NULL', []
+    if status is RequestStatus.REFUSED:
+        return REFUSED, []
+    if status is RequestStatus.REJECTED:
+        return f'"rejected_at" IS NOT NULL AND NOT ({REFUSED})', []
     if status is RequestStatus.APPROVED:
         return f'{OPEN} AND "approved_at" IS NOT NULL', []
     passed = f'{OPEN} AND "approved_at" IS NULL AND "expires_at"'

@@ -139,7 +139,7 @@ class Certificates:
 
 
 class Requests:
-    """Those that have waited for approval, whatever has become of them."""
+    """Those that have waited for approval, whatever has become of them, and those that were refused."""
 
     _COLUMNS = (
         *("id", "authority", "profile", "team", "owner", "endpoint", "origin", "requester"),

@@ -1,4 +1,5 @@
 """Ask for a certificate: it is issued at once, or a request waits where the rules want people to approve it.
+What the rules refuse is kept as a request that has ended, for who asked and whoever is asked why.
 
 A request keeps what was asked for and what the certificate shall say. Once approved it is asked for again,
 under the configuration of that moment (`issue_approved`).
@@ -15,27 +16,33 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ..core import keys
 from ..core.access import Actor, Verb
-from ..core.approval import ApprovalNeeded
+from ..core.approval import ApprovalNeeded, RefusedByRules
+from ..core.approval_steps import ApprovalStep
 from ..core.audit import Event, EventKind, JsonValue, shown
 from ..core.distinguished_name import DistinguishedName, decode_name
-from ..core.errors import Conflict, Malformed, Reconfigured, Unavailable
+from ..core.errors import CertwrightError, Conflict, Malformed, Reconfigured, Refused, Unavailable
 from ..core.lifetimes import lifetime_of
 from ..core.names import Identifier
 from ..core.profile_document import shape_of
 from ..core.request import CertificateRequest
-from ..store.approvals import OPEN, Request, request_of, write_steps
+from ..core.rules_facts import IssuanceFacts
+from ..store.approvals import OPEN, REFUSED, Request, request_of, write_steps
 from ..store.enrolment import read_identifiers, write_identifiers
 from ..store.ledger import Change
 from ..store.people_rows import CertificateRequestRow, RequestApproverRow
-from .apply_rules import origin_of
+from .apply_rules import ORIGINS, origin_of
 from .context import DECISIONS_MAX, Context
-from .issue import NAME_SHOWN, NAMES_SHOWN, SUBJECT_SHOWN, Issued, IssueOrder, issue
+from .issue import NAME_SHOWN, NAMES_SHOWN, SUBJECT_SHOWN, Issued, IssueOrder, issue, tell_refusal
 from .tell_of_request import tell_deciders
 
 COMMENT_MAX = 2000
 COMMENT_SHOWN = 500
 OPEN_MAX = 1000
 """How many requests of one requester can wait at the same time."""
+REFUSED_MAX, REFUSED_WITHIN = 100, timedelta(days=1)
+"""How many refusals of one requester are kept as requests within that time; further ones are on record in the
+audit log alone."""
+PROBLEM_SHOWN = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +64,13 @@ async def request_certificate(
     check_comment(words.comment)
     for _ in range(DECISIONS_MAX):
         try:
-            return await issue(context, order)
+            return await issue(context, replace(order, tells_refusal=False))
         except ApprovalNeeded as needed:
             with suppress(Reconfigured):  # then it is asked for again, under the new rules
                 return await _wait(context, order, needed, words)
+        except Refused as refused:
+            await _refuse(context, order, refused, words)
+            raise
         await context.snapshots.refresh()
     raise Unavailable("the configuration changes all the time; try again", retry_after=1)
 
@@ -71,6 +81,32 @@ async def _wait(context: Context, order: IssueOrder, needed: ApprovalNeeded, wor
     await tell_deciders(context, change, request.row, request.facts)
     await context.ledger.commit(change)
     return request
+
+
+async def _refuse(context: Context, order: IssueOrder, refused: Refused, words: Words) -> None:
+    """On record. Raises the refusal where that fails."""
+    try:
+        rows = await _kept(context, order, refused, words)
+    except CertwrightError as failure:
+        raise refused from failure
+    await tell_refusal(context, order, refused, rows)
+
+
+async def _kept(
+    context: Context, order: IssueOrder, refused: Refused, words: Words
+) -> list[CertificateRequestRow]:
+    """The row of a request that the rules have refused: one without steps."""
+    if not isinstance(refused, RefusedByRules) or origin_of(order.actor) not in ORIGINS.values():
+        return []
+    facts = refused.facts
+    sql = (
+        f'SELECT count(*) FROM "certificate_request" WHERE "requester" = ? AND "created_at" > ? AND {REFUSED}'
+    )
+    [(kept,)] = await context.database.query(sql, order.actor.name, facts.at - REFUSED_WITHIN)
+    if kept >= REFUSED_MAX:
+        return []
+    row = _row(context, order, facts, words, refused.policy, ())
+    return [row._replace(rejected_at=facts.at, problem=shown(refused.detail, PROBLEM_SHOWN))]
 
 
 def check_comment(comment: str) -> None:
@@ -95,9 +131,26 @@ def make_request(
     acme_order: int | None = None,
 ) -> tuple[Request, Change]:
     """A request that waits at its first step, and the change that makes it. `order` is as it was asked."""
-    facts, steps, identifier = needed.facts, needed.needed.steps, context.ledger.new_id()
-    row = CertificateRequestRow(
-        id=identifier,
+    row = _row(context, order, needed.facts, words, needed.policy, needed.needed.steps, acme_order)
+    named = approvers_named(steps_approvers(needed), context.ledger.new_id, row.id)
+    change = Change(
+        inserted=[row, *named], events=[_made(row, order.actor, needed)], revision=needed.revision
+    )
+    return request_of(row, (), frozenset(one.approver for one in named)), change
+
+
+def _row(
+    context: Context,
+    order: IssueOrder,
+    facts: IssuanceFacts,
+    words: Words,
+    policy: int,
+    steps: tuple[ApprovalStep, ...],
+    acme_order: int | None = None,
+) -> CertificateRequestRow:
+    """At its first step, where there is one. `order` is as it was asked, `facts` as it was judged."""
+    return CertificateRequestRow(
+        id=context.ledger.new_id(),
         origin=origin_of(order.actor),
         endpoint=facts.endpoint,
         requester=order.actor.name,
@@ -117,10 +170,10 @@ def make_request(
         ),
         comment=words.comment,
         resubmits=words.resubmits,
-        policy=needed.policy,
+        policy=policy,
         steps=write_steps(steps),
         created_at=facts.at,
-        expires_at=facts.at + timedelta(seconds=steps[0].expires),
+        expires_at=facts.at + timedelta(seconds=steps[0].expires if steps else 0),
         approved_at=None,
         rejected_at=None,
         withdrawn_at=None,
@@ -132,11 +185,6 @@ def make_request(
         problem="",
         version=1,
     )
-    named = approvers_named(steps_approvers(needed), context.ledger.new_id, identifier)
-    change = Change(
-        inserted=[row, *named], events=[_made(row, order.actor, needed)], revision=needed.revision
-    )
-    return request_of(row, (), frozenset(one.approver for one in named)), change
 
 
 def steps_approvers(needed: ApprovalNeeded) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..core.access import Actor
-from ..core.approval import RequestStatus, request_status
+from ..core.approval import ENDED, RequestStatus, request_status
 from ..core.errors import Conflict
 from ..store.approvals import Request
 from .context import Context
@@ -14,7 +14,7 @@ from .renew import require_renewable_still
 from .request_certificate import Words, asked_again, request_certificate
 from .withdraw_request import require_own
 
-MENDED = (RequestStatus.REJECTED, RequestStatus.EXPIRED, RequestStatus.WITHDRAWN, RequestStatus.FAILED)
+MENDED = ENDED - {RequestStatus.ISSUED}
 
 
 def can_be_made_again(request: Request, now: datetime) -> bool:

@@ -6,7 +6,7 @@ a crash misses nothing. Two who run the same do no harm: the second to tell how 
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +19,15 @@ from ..store.discovery_rows import DiscoveryRunRow, DiscoveryScopeRow, SightingR
 from ..store.ledger import Change
 from .context import Context
 from .discovery_runs import OPEN_MAX, STALLED, counts
-from .discovery_scopes import pauses, scope_of, secrets_of
+from .discovery_scopes import begin_due_runs, pauses, scope_of, secrets_of
 from .note_findings import judge_again
 from .take_sightings import PLACES_MAX, Look, Taken, take_sightings
 
 FLUSH_SECONDS = 0.5
 GONE_AT_ONCE = 500
+AT_ONCE = 4
+"""How many runs of a zone a worker is at; each keeps the pace that its scope says."""
+LOOK_SECONDS = 2.0
 
 Watcher = Callable[[DiscoveryRunRow, list[Sighting], Taken], Awaitable[None]]
 """Told of each part that is on record: how far the run is, and what was seen and taken in."""
@@ -44,6 +47,7 @@ async def run_discovery(context: Context, row: DiscoveryRunRow, watcher: Watcher
     secrets = secrets_of(context, scope) if scope else {}
     run = _Run(context, row, watcher, scope)
     try:
+        run.since = await last_mark(context, row)
         await run.begin()
         if await _look(context, run, json.loads(row.settings) | secrets):
             await run.end()
@@ -58,7 +62,7 @@ async def _look(context: Context, run: "_Run", settings: dict[str, Any]) -> bool
     targets, exclude = (tuple(json.loads(text)) for text in (row.targets, row.exclude))
     try:
         source = context.open_source(row.source, settings)
-        async with aclosing(source.look(Scope(targets, exclude, row.after))) as items:
+        async with aclosing(source.look(Scope(targets, exclude, row.after, run.since))) as items:
             async for item in items:
                 await run.note(item)
                 if pauses(run.scope, context.clock()):
@@ -86,7 +90,10 @@ class _Run:
     row: DiscoveryRunRow
     watcher: Watcher
     scope: DiscoveryScopeRow | None = None
+    since: str = ""
     problem: str = ""
+    mark: str = ""
+    whole: bool = True
     waiting: list[Sighting] = field(default_factory=list)
     progress: dict[str, Any] = field(default_factory=dict)
     flushed: float = 0.0
@@ -106,6 +113,7 @@ class _Run:
                 self.waiting.append(item)
             else:
                 self.progress = {"done": item.done, "total": item.total, "after": item.cursor}
+                self.mark, self.whole = item.mark, item.whole
             due = asyncio.get_running_loop().time() - self.flushed >= FLUSH_SECONDS
             if due or len(self.waiting) >= PLACES_MAX:
                 await self.flush()
@@ -131,12 +139,12 @@ class _Run:
         """The last part, what is gone, and the end."""
         await self.flush()
         gone = 0
-        if self.row.scope_id and not self.problem:
+        if self.row.scope_id and self.whole and not self.problem:
             gone = await note_gone(self.context, self.look)
         now = self.context.clock()
         columns: dict[str, Any] = {"ended_at": now, "problem": self.problem, "gone": self.row.gone + gone}
         if not self.problem:
-            columns["done"] = max(self.row.total, self.row.done)
+            columns |= {"done": max(self.row.total, self.row.done), "mark": self.mark}
         after = self.row._replace(**columns)
         place = f"discovery-run:{self.row.id}"
         event = Event(EventKind.DISCOVERY_ENDED, now, self.row.asked_by, "", place, counts(after))
@@ -148,6 +156,19 @@ class _Run:
         change.replaced.append((self.row, after))
         await self.context.ledger.commit(change)
         self.row = after._replace(version=self.row.version + 1)
+
+
+async def last_mark(context: Context, row: DiscoveryRunRow) -> str:
+    """Where a run of a scope may begin: the newest mark of its runs that came to their end and were told the
+    same. Secrets are not compared: a mark says what is known, not what may be seen."""
+    if not row.scope_id:
+        return ""
+    same = ("scope_id", "source", "targets", "exclude", "settings", "zone")
+    condition = " AND ".join(f'"{column}" = ?' for column in same)
+    values = [getattr(row, column) for column in same]
+    sql = f'SELECT "mark" FROM "discovery_run" WHERE {condition} AND "mark" <> ? ORDER BY "ended_at" DESC'
+    rows = await context.database.query(f"{sql} LIMIT 1", *values, "")
+    return str(rows[0][0]) if rows else ""
 
 
 async def note_gone(context: Context, look: Look) -> int:
@@ -168,8 +189,29 @@ async def note_gone(context: Context, look: Look) -> int:
         gone += len(rows)
 
 
-async def next_run(context: Context, zone: str) -> DiscoveryRunRow | None:
-    """A run of the zone that nobody is at, the one that was asked for first; none of a scope that pauses."""
+async def run_waiting(context: Context, zone: str) -> None:
+    """Run what waits in a zone, and what comes to wait meanwhile, until nothing does; a long run does not
+    hold up the short ones. Raises Unavailable; what was under way is then left to be gone on with."""
+    under_way: dict[int, asyncio.Task[DiscoveryRunRow]] = {}
+    try:
+        while True:
+            await begin_due_runs(context, zone)
+            while len(under_way) < AT_ONCE and (row := await next_run(context, zone, under_way)):
+                under_way[row.id] = asyncio.create_task(run_discovery(context, row))
+            if not under_way:
+                return
+            await asyncio.wait(under_way.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for identifier in [one for one, task in under_way.items() if task.done()]:
+                under_way.pop(identifier).result()
+    finally:
+        for task in under_way.values():
+            task.cancel()
+        await asyncio.gather(*under_way.values(), return_exceptions=True)
+
+
+async def next_run(context: Context, zone: str, but: Collection[int] = ()) -> DiscoveryRunRow | None:
+    """A run of the zone that nobody is at, the one that was asked for first; none of a scope that pauses,
+    and none of those in `but`."""
     now = context.clock()
     rows = await context.database.select(
         DiscoveryRunRow,
@@ -179,6 +221,6 @@ async def next_run(context: Context, zone: str) -> DiscoveryRunRow | None:
         now - STALLED,
     )
     for row in rows:
-        if not pauses(await scope_of(context.database, row), now):
+        if row.id not in but and not pauses(await scope_of(context.database, row), now):
             return row
     return None

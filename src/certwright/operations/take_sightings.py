@@ -15,6 +15,7 @@ from ..core.errors import Conflict, Malformed
 from ..core.names import reversed_name
 from ..core.sightings import KnownPlace, check_chain, facts_text, problem_line
 from ..core.standing import Standing
+from ..core.told_status import ToldStatus, read_status
 from ..ports import Sighting
 from ..store.among import among, chunks
 from ..store.changed_rows import Mark
@@ -24,6 +25,7 @@ from ..store.rows import CertificateBodyRow, CertificateNameRow, CertificateRow,
 from .check_outside_lists import list_rows
 from .context import Context
 from .real_issuers import Unlinked, real_issuers
+from .told_revocations import Told, told_columns, told_marks
 
 TRIES_MAX = 5
 PLACES_MAX = 250
@@ -61,6 +63,8 @@ class _Chunk:
     places: dict[bytes, tuple[KnownPlace, Sighting, str]] = field(default_factory=dict)
     keys: dict[bytes, tuple[KnownPlace, bytes, str]] = field(default_factory=dict)
     octets: dict[bytes, bytes] = field(default_factory=dict)
+    told: dict[bytes, Told] = field(default_factory=dict)
+    """What authorities say of certificates, by fingerprint."""
     known: dict[bytes, int] = field(default_factory=dict)
     problems: list[tuple[KnownPlace, str]] = field(default_factory=list)
 
@@ -96,12 +100,16 @@ def _chunk(look: Look, sightings: Iterable[Sighting], now: datetime) -> _Chunk:
             place.check()
             check_chain(sighting.chain)
             facts = facts_text(sighting.facts)
+            status = read_status(sighting.facts)
         except Malformed as error:
             chunk.problems.append((place, problem_line(error.detail)))
             continue
         if sighting.chain:
             chunk.places[place.digest] = place, sighting, facts
             chunk.octets.update((hashlib.sha256(der).digest(), der) for der in sighting.chain)
+            if status is not None and len(sighting.chain) > 1:
+                leaf, issuer, *_ = sighting.chain
+                chunk.told[hashlib.sha256(leaf).digest()] = Told(status, leaf, issuer)
         elif (spki := _key_alone(sighting)) is not None:
             chunk.keys[place.digest] = place, spki, facts
         elif sighting.problem:
@@ -132,6 +140,9 @@ async def _change(context: Context, look: Look, chunk: _Chunk) -> tuple[Change, 
     readable = _read_new(chunk)
     taken.new = len(readable)
     readable += await _anchors_of(context, chunk, readable)
+    change.marked += await told_marks(
+        context, {chunk.known[one]: told for one, told in chunk.told.items() if one in chunk.known}
+    )
     change.inserted += await _certificate_rows(context, chunk, readable)
     there = await _rows_at(context, [*chunk.places, *chunk.keys])
     notes = _Notes(look, chunk.now)
@@ -211,7 +222,10 @@ async def _certificate_rows(
     issuers = await real_issuers(context.database, unlinked)
     for one in unlinked:
         chunk.known[one.decoded.fingerprint] = one.identifier
-        rows.append(_found(one.identifier, one.decoded, issuers.get(one.identifier), chunk.now))
+        row = _found(one.identifier, one.decoded, issuers.get(one.identifier), chunk.now)
+        if (told := chunk.told.get(one.decoded.fingerprint)) is not None:
+            row = row._replace(**told_columns(context, ToldStatus(), told))
+        rows.append(row)
         rows.append(CertificateBodyRow(one.identifier, one.der))
         for position, name in enumerate(one.decoded.names):
             reversed_value = reversed_name(name)

@@ -258,7 +258,7 @@ async def _get(egress: Egress, purpose: Purpose, url: Url, journey: Journey) -> 
     transport, exchange = await _connect(
         egress,
         Destination(purpose, url.host, url.port, tls),
-        lambda: _Exchange(_request(url), reader),
+        lambda: Exchange(_request(url), reader),
         journey,
     )
     journey.now(f"waiting for the whole answer from {journey.place}")
@@ -271,7 +271,7 @@ async def _get(egress: Egress, purpose: Purpose, url: Url, journey: Journey) -> 
     return reader
 
 
-class _Exchange(asyncio.Protocol):
+class Exchange(asyncio.Protocol):
     """Sends one request and feeds the reader until `whole` is done."""
 
     def __init__(self, request: bytes, reader: ResponseReader) -> None:

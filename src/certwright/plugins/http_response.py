@@ -12,16 +12,17 @@ _FRAMING = 8  # chunks of one octet need six, so no body within its bound needs 
 class ResponseReader:
     """Feed it octets until it says the response is whole. Bounds are in octets.
 
-    The body of a response that is not 2xx is not waited for, and stays empty. Header names are lower-case;
-    values of a repeated header are joined with a comma (RFC 9110 section 5.3).
+    The body of a response that is not 2xx is not waited for, and stays empty, unless `errors_too`. Header
+    names are lower-case; values of a repeated header are joined with a comma (RFC 9110 section 5.3).
     """
 
-    def __init__(self, header_octets: int, body_octets: int) -> None:
+    def __init__(self, header_octets: int, body_octets: int, errors_too: bool = False) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.body = bytearray()
         self._header_octets = header_octets
         self._body_octets = body_octets
+        self._errors_too = errors_too
         self._octets_left = header_octets + _FRAMING * body_octets
         self._before_body = 0
         self._header_size = 0
@@ -73,7 +74,7 @@ class ResponseReader:
             self.headers = {}
             return
         self._in_body = True
-        self._whole = self.status not in _SUCCESSFUL
+        self._whole = self.status not in _SUCCESSFUL and not self._errors_too
         if not self._whole and int(self.headers.get("content-length", "0")) > self._body_octets:
             self._too_large = self._body_too_large()
 

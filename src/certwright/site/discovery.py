@@ -26,7 +26,11 @@ warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecat
 
 def source_opener(configuration: Configuration) -> OpenSource:
     """What a source may reach, and who resolves names for it, is this machine's word and nobody else's."""
-    ours = {"policy": egress_policy(configuration), "resolver": resolver_settings(configuration)}
+    ours = {
+        "policy": egress_policy(configuration),
+        "resolver": resolver_settings(configuration),
+        "folders": configuration.discovery.file_folders,
+    }
 
     def open_source(name: str, settings: Mapping[str, Any]) -> DiscoverySource:
         made = plugin(DISCOVERY_SOURCES, name)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from .setting_types import Table
+from .setting_types import Folders, Table
 
 SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -23,10 +23,23 @@ class Discovery(Table):
         description="File of trusted roots in PEM. A name without `/` in front is below the home folder. "
         f"Not set: `{SYSTEM_BUNDLE}`, where there is one.",
     )
+    file_folders: Folders = Field(
+        ("/",),
+        min_length=1,
+        max_length=100,
+        description="Folders of this machine below which files may be looked into, wherever links lead; the "
+        "worker's user must be permitted to read them too.",
+    )
     kept_days: int = Field(
         365,
         ge=1,
         le=36500,
-        description="How long sightings, findings and runs stay after their end, and scores of a day. "
-        "Certificates stay.",
+        description="How long sightings, findings and runs stay after their end, and scores of a day.",
+    )
+    certificates_kept_days: int = Field(
+        365,
+        ge=1,
+        le=36500,
+        description="How long certificates of others stay after their end, where nobody has adopted them and "
+        "they are nowhere any more. Those of authorities stay, and so do all that were issued here.",
     )

@@ -101,6 +101,13 @@ def _network(value: object) -> Network:
         raise Malformed(f"{str(value)!r} is no network; write its first address and length") from None
 
 
+def _folder(value: object) -> str:
+    text = str(value)
+    if not text.startswith("/"):
+        raise Malformed(f"{text!r} is no absolute path of a folder")
+    return text
+
+
 def _resolver(value: object) -> str:
     """An IP address with or without port; written back as given."""
     text = str(value)
@@ -174,6 +181,7 @@ HttpUrl = Annotated[str, _plain_error(lambda value: _base_url(("http", "https"),
 HttpsUrl = Annotated[str, _plain_error(lambda value: _base_url(("https",), value))]
 Resolvers = Annotated[tuple[Annotated[str, _plain_error(_resolver)], ...], BeforeValidator(_words)]
 Hosts = Annotated[tuple[Annotated[str, _plain_error(_host)], ...], BeforeValidator(_words)]
+Folders = Annotated[tuple[Annotated[str, _plain_error(_folder)], ...], BeforeValidator(_words)]
 HostName = Annotated[str, _plain_error(_host_or_none)]
 MailAddress = Annotated[str, _plain_error(_mail_address)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .configuration import DJANGO_SECRET, Configuration
+from .languages import languages
 from .secret_files import read_secret_file
 from .surroundings import surroundings
 
@@ -50,8 +51,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
-USE_I18N = True  # every text of the console goes through gettext, ready for another language
+LOCALE_PATHS = [CONFIGURATION.home / "locale", CONSOLE / "locale"]
+LANGUAGES = languages(LOCALE_PATHS)
+USE_I18N = True
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -90,6 +92,7 @@ MIDDLEWARE = [
     "certwright.site.pages.middleware.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

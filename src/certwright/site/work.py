@@ -84,6 +84,7 @@ def surroundings_of(configuration: Configuration, context: Context) -> Surroundi
         post_of(configuration),
         configuration.discovery.zone,
         timedelta(days=configuration.discovery.kept_days),
+        timedelta(days=configuration.discovery.certificates_kept_days),
     )
 
 

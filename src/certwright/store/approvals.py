@@ -17,6 +17,8 @@ OPEN = (
     'AND "issued_at" IS NULL AND "failed_at" IS NULL'
 )
 """SQL for requests that have not ended, though their time may have passed."""
+REFUSED = '"rejected_at" IS NOT NULL AND "steps" = \'[]\''
+"""SQL for those that the rules have refused: nobody was asked."""
 
 
 @dataclass(frozen=True, slots=True)

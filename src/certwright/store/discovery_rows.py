@@ -57,6 +57,7 @@ class DiscoveryRunRow(NamedTuple):
     ended_at: datetime | None
     cancelled_by: str
     after: str
+    mark: str
     done: int
     total: int
     seen: int

@@ -15,13 +15,14 @@ that.
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 from ..core import audit
 from ..core.errors import CertwrightError, Conflict, Moved, Reconfigured, Unavailable
+from .among import among
 from .changed_rows import Mark, remove_row, replace_row, set_marks
 from .databases import Clash, Database, Duplicate, Transaction
 from .guarded_rows import Absent, Kept, ends_standing, moved_of, place_of
@@ -311,6 +312,17 @@ class Ledger:
         )
         async with self._database.transaction(0) as transaction:
             return len(await transaction.execute(sql, (before,)))
+
+    async def purge_with(self, sql: str, values: Sequence[Any], tables: Sequence[str]) -> int:
+        """Delete certificates and what belongs to them; how many went. `sql` deletes at most 500 and gives
+        their identifiers; in `tables` they stand as `certificate_id`."""
+        async with self._database.transaction(0) as transaction:
+            identifiers = [row[0] for row in await transaction.execute(sql, values)]
+            if identifiers:
+                condition, filled = among("certificate_id", identifiers)
+                for table in tables:
+                    await transaction.execute(f'DELETE FROM "{table}" WHERE {condition}', filled)
+        return len(identifiers)
 
     async def close(self) -> None:
         """Wait for what is under way."""

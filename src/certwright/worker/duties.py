@@ -15,8 +15,8 @@ from ..operations.count_certificates import count_certificates
 from ..operations.count_networks import count_networks
 from ..operations.count_readiness import count_readiness
 from ..operations.count_scores import count_scores
-from ..operations.discovery_scopes import begin_due_runs
 from ..operations.expire_requests import ask_for_approved, expire_requests
+from ..operations.forget_certificates import FOUND_KEPT, forget_certificates
 from ..operations.found_authority import offline
 from ..operations.mail_codes import mail_codes
 from ..operations.note_findings import check_health
@@ -26,7 +26,7 @@ from ..operations.remind import remind
 from ..operations.renew_answers import RENEW_SIGNER, produce_due_answers, signer_payload, signers_due
 from ..operations.renew_lists import crl_payload, lasting, lists_due
 from ..operations.revoke import PUBLISH_CRL
-from ..operations.run_discovery import next_run, run_discovery
+from ..operations.run_discovery import run_waiting
 from ..operations.send_notices import Post, send_notices
 from ..operations.sequence_audit import sequence_audit
 from ..operations.take_outbox import ask_for
@@ -55,7 +55,7 @@ class Surroundings:
     newest signed note that `keep_checkpoint` has kept outside the database; `renew_listener` renews this
     host's listener certificate when it is due; `requests_kept` is how long requests stay after their end;
     without `post` no mails leave from here; `zone` is the network into which we look; `seen_kept` is how
-    long what was seen stays after its end."""
+    long what was seen stays after its end, `found_kept` others' certificates after theirs."""
 
     context: Context
     validations: Validations
@@ -70,6 +70,7 @@ class Surroundings:
     post: Post | None = None
     zone: str = ""
     seen_kept: timedelta = SEEN_KEPT
+    found_kept: timedelta = FOUND_KEPT
 
 
 class Duties:
@@ -199,11 +200,8 @@ class Duties:
         self._count_again = ended + COUNT_PAUSE * (ended - started)
 
     async def discover(self) -> None:
-        """One run of our zone. What is cut short here is gone on with once nothing was heard of it."""
-        await begin_due_runs(self._context, self._at.zone)
-        row = await next_run(self._context, self._at.zone)
-        if row is not None:
-            await run_discovery(self._context, row)
+        """The runs of our zone. What is cut short here is gone on with once nothing was heard of it."""
+        await run_waiting(self._context, self._at.zone)
 
     async def look_at_lists(self) -> None:
         await check_outside_lists(self._context)
@@ -213,6 +211,7 @@ class Duties:
         started = time.monotonic()
         if started < self._judge_again:
             return
+        await forget_certificates(self._context, self._at.found_kept)
         await check_health(self._context)
         await count_scores(self._context)
         ended = time.monotonic()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from certwright.core.errors import Malformed
 from certwright.core.sightings import facts_text
 from certwright.core.stores.values import ROUNDS_MAX
-from certwright.plugins.discovery.file_system import in_order, parents
+from certwright.plugins.discovery.file_system import LocalFiles, Unreadable, in_order, parents
 from certwright.plugins.discovery.files import FilesSettings, FilesSource
 from certwright.plugins.discovery.looking import NAME_MAX, place_name
 from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
@@ -205,6 +205,44 @@ def test_what_is_excluded_is_not_touched(tmp_path: Path) -> None:
         f"{tmp_path}/a/link.pem",
         f"{tmp_path}/b/two.pem",
     }
+
+
+OUTSIDE = "it lies outside of what the setting discovery.file_folders permits here"
+
+
+def test_nothing_leads_out_of_the_folders_that_are_permitted(tmp_path: Path) -> None:
+    """Not a target, a link to a file or a folder, a glob, or a folder whose name only begins the same."""
+    for name in ("open/one.pem", "opened/two.pem", "closed/three.pem"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(pem(SERVER))
+    (tmp_path / "open/link.pem").symlink_to("../closed/three.pem")
+    (tmp_path / "open/folder").symlink_to("../closed")
+    (tmp_path / "open/inner.pem").symlink_to("one.pem")
+    settings = replace(SETTINGS, folders=(f"{tmp_path}/open/",))
+    found = sightings(tmp_path / "open", tmp_path / "closed", tmp_path / "opened", settings=settings)
+    assert {name for name, one in found.items() if one.chain} == {f"{tmp_path}/open/one.pem"}
+    assert problems(found) == {
+        f"{tmp_path}/open/link.pem": OUTSIDE,
+        f"{tmp_path}/closed": OUTSIDE,
+        f"{tmp_path}/opened": OUTSIDE,
+    }
+    assert sightings(tmp_path / "*/*.pem", settings=settings) == {}
+    assert set(sightings(tmp_path / "open/*.pem", settings=settings)) >= {f"{tmp_path}/open/one.pem"}
+
+
+def test_a_file_that_becomes_a_link_to_the_outside_is_not_read(tmp_path: Path) -> None:
+    """It was listed as a file of ours; then somebody put a link in its place."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "secret.pem").write_bytes(pem(SERVER))
+    path = tmp_path / "open/one.pem"
+    path.write_bytes(pem(ISSUING))
+    files = LocalFiles([str(tmp_path / "open")])
+    seen = asyncio.run(files.look(str(path)))
+    assert asyncio.run(files.read(seen.path, 10_000)) == pem(ISSUING)
+    path.unlink()
+    path.symlink_to("../secret.pem")
+    with pytest.raises(Unreadable, match="file_folders"):
+        asyncio.run(files.read(seen.path, 10_000))
 
 
 def test_a_run_goes_on_after_its_cursor(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from certwright.core.egress import EgressPolicy
 from certwright.core.errors import Malformed
 from certwright.core.stores.values import ROUNDS_MAX
 from certwright.plugins.discovery.ssh import SshSettings, SshSource
-from certwright.ports import DISCOVERY_SOURCES, Place, Scope, Sighting
+from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
 from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
 from tests.core.stores.made import chain, greedy, key_pem, pem
 from tests.real import processes, sshd
@@ -109,6 +109,17 @@ def test_a_server_without_sftp(tmp_path: Path) -> None:
 def test_an_address_that_may_not_be_reached_is_not_dialled(server: SshServer, settings: SshSettings) -> None:
     shut = replace(settings, policy=EgressPolicy())
     assert "loopback is for an embedded install only" in problem(shut, f"127.0.0.1:{server.port} /etc")
+
+
+def test_what_is_on_a_machine_that_is_down_has_not_gone(server: SshServer, settings: SshSettings) -> None:
+    async def last(*targets: str) -> Progress:
+        events = [event async for event in SshSource(settings).look(Scope(targets))]
+        assert isinstance(events[-1], Progress)
+        return events[-1]
+
+    there, down = f"127.0.0.1:{server.port} /no", f"127.0.0.1:{processes.free_port()} /no"
+    assert asyncio.run(last(there)).whole
+    assert not asyncio.run(last(there, down)).whole
 
 
 def test_nobody_there_and_somebody_who_says_nothing(settings: SshSettings) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from ...operations.request_documents import request_document
 from ...operations.wish import choice_of, choices, names_others, teams_to_name
 from ...store.approvals import Request
 from ..acting import actor_of, run
+from ..downloads import file_stem
 from ..errors import told
 from . import words
 from .forms import AskForm, Offer, subject_asked, subject_field
@@ -65,7 +67,7 @@ def ask_for(request: HttpRequest, profile: str) -> HttpResponse:
     except CertwrightError as error:
         error = told(request, error)
         return _page(request, form, refused=refusal(error), status=error.status)
-    return _outcome(request, made)
+    return _outcome(request, made, _first(form.cleaned_data.get("names", ())))
 
 
 @require_POST
@@ -129,7 +131,7 @@ def _asked(request: HttpRequest, form: AskForm) -> Issued | Request | HandedOver
     return run(request, act)
 
 
-def _outcome(request: HttpRequest, made: Issued | Request | HandedOver) -> HttpResponse:
+def _outcome(request: HttpRequest, made: Issued | Request | HandedOver, named: str) -> HttpResponse:
     if isinstance(made, Request):
         return redirect("ask_done", identifier=made.row.id)
     if isinstance(made, Issued):
@@ -138,12 +140,17 @@ def _outcome(request: HttpRequest, made: Issued | Request | HandedOver) -> HttpR
     row = made.issued.row
     facts = {
         "fingerprint": row.fingerprint.hex(),
-        "name": f"{row.serial.hex()}.p12",
+        "name": f"{file_stem(named or row.subject)}.p12",
         "subject": row.subject,
         "password": made.password,
         "file": base64.b64encode(made.pkcs12).decode(),
     }
     return render(request, "asking/handed_over.html", facts, status=201)
+
+
+def _first(names: Sequence[object]) -> str:
+    """The first name, of names that are written with their kind."""
+    return str(names[0]).partition(":")[2] if names else ""
 
 
 @require_safe
@@ -160,7 +167,7 @@ def ask_done(request: HttpRequest, identifier: int) -> HttpResponse:
         "wanted": document,
         "steps": words.steps(document["steps"]),
         "spki_sha256": hashlib.sha256(public_key).hexdigest(),
-        "file_name": (document["certificate"] or "")[:32],
+        "file_name": file_stem(_first(document["names"]) or document["subject"]),
         "ended": "yes" if document["status"] in LOST else "",
     }
     return render(request, "asking/done.html", facts)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from django.utils.translation import gettext as _
 
 from ...core.keys import algorithm_of
 
@@ -24,19 +25,19 @@ def decoded(der: bytes) -> list[Field]:
         certificate = x509.load_der_x509_certificate(der)
         return [*_fields(certificate), *_extensions(certificate)]
     except (ValueError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
-        return [Field("Cannot be read", (str(error), der.hex()))]
+        return [Field(_("Cannot be read"), (str(error), der.hex()))]
 
 
 def _fields(certificate: x509.Certificate) -> Iterator[Field]:
-    yield Field("Version", (certificate.version.name,))
-    yield Field("Serial number", (f"{certificate.serial_number:x}",))
-    yield Field("Signature algorithm", (certificate.signature_algorithm_oid._name,))
-    yield Field("Issuer", (certificate.issuer.rfc4514_string(),))
+    yield Field(_("Version"), (certificate.version.name,))
+    yield Field(_("Serial number"), (f"{certificate.serial_number:x}",))
+    yield Field(_("Signature algorithm"), (certificate.signature_algorithm_oid._name,))
+    yield Field(_("Issuer"), (certificate.issuer.rfc4514_string(),))
     ends = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
-    yield Field("Valid", tuple(f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in ends))
-    yield Field("Subject", (certificate.subject.rfc4514_string(),))
-    yield Field("Public key", _key(certificate))
-    yield Field("Signature", (certificate.signature.hex(),))
+    yield Field(_("Valid"), tuple(f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in ends))
+    yield Field(_("Subject"), (certificate.subject.rfc4514_string(),))
+    yield Field(_("Public key"), _key(certificate))
+    yield Field(_("Signature"), (certificate.signature.hex(),))
 
 
 def _key(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -82,9 +83,9 @@ def _usages(value: x509.KeyUsage) -> Iterator[str]:
 
 
 def _constraints(value: x509.BasicConstraints) -> Iterator[str]:
-    yield "authority" if value.ca else "no authority"
+    yield _("authority") if value.ca else _("no authority")
     if value.path_length is not None:
-        yield f"path length {value.path_length}"
+        yield _("path length %d") % value.path_length
 
 
 def _points(value: "x509.CRLDistributionPoints | x509.FreshestCRL") -> Iterator[str]:

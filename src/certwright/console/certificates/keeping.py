@@ -73,7 +73,7 @@ def keep(request: HttpRequest, reference: str, what: str) -> HttpResponse:
     form = made(request.POST or None, initial=there | {"tags": " ".join(sorted(read.tags))})
     for field in form.fields.values():
         field.widget.attrs |= {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
-    context: dict[str, Any] = {"row": row, "title": title_of(read), "what": what, "form": form}
+    context: dict[str, Any] = {"row": row, "title": title_of(read.details), "what": what, "form": form}
     if request.method != "POST" or not form.is_valid():
         return render(request, "certificates/keep.html", context, status=400 if form.is_bound else 200)
     try:

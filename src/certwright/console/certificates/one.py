@@ -25,7 +25,7 @@ from ...operations.renew import renew_certificate
 from ...operations.revoke import release_certificate, revoke_certificate
 from ...operations.shown import open_verbs, reads_audit
 from ..acting import run
-from ..downloads import given_out
+from ..downloads import file_stem, given_out
 from ..errors import told
 from ..findings.views import findings_of
 from ..login.fresh import recently_authenticated
@@ -77,7 +77,8 @@ def _told(read: Read) -> dict[str, Any]:
     return {
         "row": row,
         "names": [str(name.value) for name in read.details.names],
-        "title": title_of(read),
+        "title": title_of(read.details),
+        "file_name": file_stem(title_of(read.details)),
         "purposes": words.purposes(profile, PURPOSE_NAMES) if issued else _("others have issued it"),
         "standing": words.standing(row),
         "issuer": read.details.issuer,
@@ -100,8 +101,8 @@ def _permitted(verbs: frozenset[Verb]) -> set[str]:
     return {verb.value for verb in verbs} | acts
 
 
-def title_of(read: Read) -> str:
-    names, row = read.details.names, read.details.row
+def title_of(details: CertificateDetails) -> str:
+    names, row = details.names, details.row
     return str(names[0].value) if names else row.subject or row.serial.hex()
 
 
@@ -160,7 +161,7 @@ def download(request: HttpRequest, reference: str, kind: str) -> HttpResponse:
     details = run(
         request, lambda context, actor: read_certificate(context.database, context.snapshot, actor, reference)
     )
-    return given_out((details.der, *details.served), kind, details.row.serial.hex())
+    return given_out((details.der, *details.served), kind, file_stem(title_of(details)))
 
 
 # -- acts ----------------------------------------------------------------------------------------

@@ -38,6 +38,12 @@ def status_words(word: str) -> str:
 
 
 @register.filter
+def standing_word(standing: str) -> str:
+    """What a certificate that we have not issued is to us, in one word."""
+    return {"found": _("found"), "adopted": _("adopted"), "ignored": _("ignored")}.get(standing, standing)
+
+
+@register.filter
 def colour(word: str) -> str:
     return COLOURS[word]
 

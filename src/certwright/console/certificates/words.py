@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from ...core.profile import Profile
 from ...core.revocation import Reason
@@ -57,10 +57,12 @@ def lasting(row: CertificateRow, now: datetime) -> str:
         return _("It ended on %(at)s.") % _at(row.not_after)
     if row.not_before > now:
         return _("It begins on %(at)s.") % _at(row.not_before)
-    return _("It is good until %(at)s, for another %(days)d days.") % {
-        **_at(row.not_after),
-        "days": (row.not_after - now).days,
-    }
+    days = (row.not_after - now).days
+    return ngettext(
+        "It is good until %(at)s, for another %(days)d day.",
+        "It is good until %(at)s, for another %(days)d days.",
+        days,
+    ) % {**_at(row.not_after), "days": days}
 
 
 def answering(row: CertificateRow) -> str:

@@ -15,6 +15,8 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from ...core.audit import EventKind, JsonValue
 from ...core.envelope import RANDOM_BYTES
@@ -43,8 +45,8 @@ CHANGES = {
 }
 """What django-allauth wants people told of, which is what goes on record."""
 FACTOR_STAGE = "allauth.mfa.stages.AuthenticateStage"
-WRONG = "The name or the password is wrong."
-WAIT = "Too many log-ins have failed. Wait a while, then try again."
+WRONG = _("The name or the password is wrong.")
+WAIT = _("Too many log-ins have failed. Wait a while, then try again.")
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -54,8 +56,8 @@ class AccountAdapter(DefaultAccountAdapter):
         "username_password_mismatch": WRONG,
         "too_many_login_attempts": WAIT,
         "rate_limited": WAIT,
-        "incorrect_password": "The password is wrong.",
-        "enter_current_password": "The current password is wrong.",
+        "incorrect_password": _("The password is wrong."),
+        "enter_current_password": _("The current password is wrong."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -134,7 +136,7 @@ class AccountAdapter(DefaultAccountAdapter):
         if not user.origin.startswith((OPENID, SAML)):
             return methods
         there = [
-            {"id": "elsewhere", "description": f"Log in again with {one.label}", "url": one.begin}
+            {"id": "elsewhere", "description": gettext("Log in again with %s") % one.label, "url": one.begin}
             for one in elsewhere()
             if one.origin == user.origin
         ]
@@ -152,8 +154,8 @@ class MfaAdapter(DefaultMFAAdapter):
     """Second factors and passkeys. Their secrets are kept under the key-encryption key."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
-        "cannot_delete_authenticator": "A second factor is required here; add a passkey first.",
-        "incorrect_code": "The code is wrong, or was used already.",
+        "cannot_delete_authenticator": _("A second factor is required here; add a passkey first."),
+        "incorrect_code": _("The code is wrong, or was used already."),
     }
 
     def encrypt(self, text: str) -> str:
@@ -175,7 +177,8 @@ class MfaAdapter(DefaultMFAAdapter):
         return {"id": service_host(), "name": "Certwright"}
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:  # noqa: A002
-        return f"Passkey {Authenticator.objects.filter(user=user, type=type).count() + 1}"
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return gettext("Passkey %d") % number
 
 
 class SessionsAdapter(DefaultUserSessionsAdapter):

@@ -8,6 +8,7 @@ from allauth.core import context
 from allauth.mfa.base import forms as factors
 from allauth.mfa.webauthn import forms as passkeys
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from .attempts import Attempt, record_failure
 
@@ -15,7 +16,7 @@ from .attempts import Attempt, record_failure
 class LoginForm(account.LoginForm):
     def __init__(self, *arguments: Any, **values: Any) -> None:
         super().__init__(*arguments, **values)
-        self.fields["login"].label = "Name"
+        self.fields["login"].label = _("Name")
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)
         self.fields["login"].widget.attrs |= {"autofocus": True, "autocapitalize": "none"}
@@ -43,7 +44,7 @@ class FirstPasswordForm(account.SetPasswordForm):
     def clean_password1(self) -> str:
         chosen: str = self.cleaned_data["password1"]
         if self.user.check_password(chosen):
-            raise ValidationError("Choose another password than the one you were given.")
+            raise ValidationError(_("Choose another password than the one you were given."))
         return chosen
 
 

@@ -9,6 +9,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, resolve_url
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ...core.errors import Conflict
@@ -80,5 +81,5 @@ def end_session(request: HttpRequest, pk: int) -> HttpResponse:
     """End one of one's own sessions, here or elsewhere."""
     session = get_object_or_404(UserSession, pk=pk, user=request.user)
     end_sessions(request, [session])
-    messages.success(request, "The session is ended.")
+    messages.success(request, _("The session is ended."))
     return HttpResponseRedirect(resolve_url("usersessions_list"))

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ...operations.manage_teams import (
@@ -59,17 +60,17 @@ def team(request: HttpRequest, name: str) -> HttpResponse:
 ACTS = {
     "change": Act(
         lambda context, actor, name, given: change_team(context, actor, name, **given),
-        "The team is changed.",
+        _("The team is changed."),
         TeamForm,
     ),
     "add": Act(
         lambda context, actor, name, given: add_member(context, actor, name, given["user"]),
-        "They are in the team.",
+        _("They are in the team."),
         MemberForm,
     ),
     "remove": Act(
         lambda context, actor, name, given: remove_member(context, actor, name, given["user"]),
-        "They are not in the team any more.",
+        _("They are not in the team any more."),
         MemberForm,
     ),
     **grant_acts("team"),

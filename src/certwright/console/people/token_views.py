@@ -8,7 +8,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from ...core.access import Actor, Grant, Role
@@ -40,7 +40,7 @@ async def _revoke(context: Context, actor: Actor, account: str, given: dict[str,
     await revoke_token(context, actor, given["token"])
 
 
-ACTS = {"revoke": Act(_revoke, gettext_noop("The token is worthless now."), RevokeForm)}
+ACTS = {"revoke": Act(_revoke, gettext_lazy("The token is worthless now."), RevokeForm)}
 
 
 @dataclass(slots=True)

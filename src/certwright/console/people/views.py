@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ...core.access import Actor, Grant, Role
@@ -123,12 +124,12 @@ def grant_acts(kind: str) -> dict[str, Act]:
     return {
         "give": Act(
             lambda context, actor, name, given: _give(context, actor, f"{kind}:{name}", given),
-            "The role is given.",
+            _("The role is given."),
             GrantForm,
         ),
         "withdraw": Act(
             lambda context, actor, name, given: _withdraw(context, actor, f"{kind}:{name}", given),
-            "The role is withdrawn.",
+            _("The role is withdrawn."),
             GrantForm,
         ),
     }
@@ -137,24 +138,24 @@ def grant_acts(kind: str) -> dict[str, Act]:
 ACTS = {
     "change": Act(
         lambda context, actor, name, given: change_user(context, actor, name, **given),
-        "The account is changed.",
+        _("The account is changed."),
         AccountForm,
     ),
     "disable": Act(
         lambda context, actor, name, given: disable_user(context, actor, name, **given),
-        "The account is disabled; its sessions and tokens are worthless.",
+        _("The account is disabled; its sessions and tokens are worthless."),
         DisableForm,
     ),
     "enable": Act(
-        lambda context, actor, name, given: enable_user(context, actor, name), "The account is enabled."
+        lambda context, actor, name, given: enable_user(context, actor, name), _("The account is enabled.")
     ),
     "end": Act(
         lambda context, actor, name, given: end_sessions(context, actor, name),
-        "All sessions of the account are ended.",
+        _("All sessions of the account are ended."),
     ),
     "factors": Act(
         lambda context, actor, name, given: remove_factors(context, actor, name),
-        "The account has neither authenticator nor passkeys any more.",
+        _("The account has neither authenticator nor passkeys any more."),
     ),
     **grant_acts("user"),
 }

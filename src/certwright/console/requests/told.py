@@ -15,6 +15,7 @@ COLOURS = {
     RequestStatus.APPROVED: "blue",
     RequestStatus.ISSUED: "green",
     RequestStatus.REJECTED: "red",
+    RequestStatus.REFUSED: "red",
     RequestStatus.FAILED: "red",
 }
 WORDS = {
@@ -22,6 +23,7 @@ WORDS = {
     RequestStatus.APPROVED: gettext_lazy("approved"),
     RequestStatus.ISSUED: gettext_lazy("issued"),
     RequestStatus.REJECTED: gettext_lazy("rejected"),
+    RequestStatus.REFUSED: gettext_lazy("refused"),
     RequestStatus.WITHDRAWN: gettext_lazy("withdrawn"),
     RequestStatus.EXPIRED: gettext_lazy("expired"),
     RequestStatus.FAILED: gettext_lazy("failed"),

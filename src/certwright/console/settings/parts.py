@@ -56,4 +56,4 @@ def _license(part: metadata.Distribution) -> str:
         return told["License-Expression"]
     kinds = [one.rpartition(" :: ")[2] for one in told.get_all("Classifier", []) if one.startswith("License")]
     lines = told["License"].strip().splitlines() if "License" in told else []
-    return ", ".join(kinds) or (lines[0][:LICENSE_SHOWN] if lines else "not said")
+    return ", ".join(kinds) or (lines[0][:LICENSE_SHOWN] if lines else "")

@@ -5,13 +5,14 @@ import errno
 import os
 import pwd
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Protocol
 
 FOLDER_ENTRIES_MAX = 100_000
+EVERYWHERE = ("/",)
 
 
 class Kind(StrEnum):
@@ -69,62 +70,71 @@ class FileSystem(Protocol):
 
 
 class LocalFiles:
-    """The files of this machine. Each call is one in a thread."""
+    """The files of this machine that are below one of the `folders`, wherever links lead. Each call is one in
+    a thread."""
+
+    def __init__(self, folders: Iterable[str] = EVERYWHERE) -> None:
+        self._folders = frozenset(os.path.realpath(folder) for folder in folders)
 
     async def look(self, path: str) -> Seen:
-        return await asyncio.to_thread(_look, path)
+        return await asyncio.to_thread(self._look, path)
 
     async def inside(self, folder: str) -> list[Seen]:
-        return await asyncio.to_thread(_inside, folder)
+        return await asyncio.to_thread(self._inside, folder)
 
     async def read(self, path: str, limit: int) -> bytes:
-        return await asyncio.to_thread(_read, path, limit)
+        return await asyncio.to_thread(self._read, path, limit)
 
+    def _look(self, path: str) -> Seen:
+        try:
+            real = self._permitted(path)
+            return _seen(path, real, os.stat(real))
+        except OSError as error:
+            raise _unreadable(error) from error
 
-def _look(path: str) -> Seen:
-    try:
+    def _inside(self, folder: str) -> list[Seen]:
+        try:
+            real = self._permitted(folder)
+            with os.scandir(real) as entries:
+                found: list[Seen] = []
+                for entry in entries:
+                    if len(found) >= FOLDER_ENTRIES_MAX:
+                        raise Unreadable(f"it holds more than {FOLDER_ENTRIES_MAX} entries")
+                    found.append(self._entry(entry, join(folder, entry.name), join(real, entry.name)))
+                return found
+        except OSError as error:
+            raise _unreadable(error) from error
+
+    def _entry(self, entry: os.DirEntry[str], path: str, real: str) -> Seen:
+        try:
+            if entry.is_symlink():
+                return self._look(path)
+            return _seen(path, real, entry.stat(follow_symlinks=False))
+        except Unreadable as error:
+            return Seen(path, path, Kind.OTHER, problem=error.detail)
+        except OSError as error:
+            return Seen(path, path, Kind.OTHER, problem=_unreadable(error).detail)
+
+    def _read(self, path: str, limit: int) -> bytes:
+        """What was a file when it was listed may be a pipe now, or a link that leads elsewhere: opening does
+        not wait, and what is open is looked at again."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise Unreadable("it is no file any more")
+                if self._folders != {"/"}:
+                    self._permitted(f"/proc/self/fd/{descriptor}")
+                return file.read(limit + 1)
+        except OSError as error:
+            raise _unreadable(error) from error
+
+    def _permitted(self, path: str) -> str:
+        """The path without links."""
         real = os.path.realpath(path, strict=True)
-        return _seen(path, real, os.stat(real))
-    except OSError as error:
-        raise _unreadable(error) from error
-
-
-def _inside(folder: str) -> list[Seen]:
-    try:
-        real = os.path.realpath(folder, strict=True)
-        with os.scandir(folder) as entries:
-            found: list[Seen] = []
-            for entry in entries:
-                if len(found) >= FOLDER_ENTRIES_MAX:
-                    raise Unreadable(f"it holds more than {FOLDER_ENTRIES_MAX} entries")
-                found.append(_entry(entry, join(folder, entry.name), join(real, entry.name)))
-            return found
-    except OSError as error:
-        raise _unreadable(error) from error
-
-
-def _entry(entry: os.DirEntry[str], path: str, real: str) -> Seen:
-    try:
-        if entry.is_symlink():
-            return _look(path)
-        return _seen(path, real, entry.stat(follow_symlinks=False))
-    except Unreadable as error:
-        return Seen(path, path, Kind.OTHER, problem=error.detail)
-    except OSError as error:
-        return Seen(path, path, Kind.OTHER, problem=_unreadable(error).detail)
-
-
-def _read(path: str, limit: int) -> bytes:
-    """What was a file when it was listed may be a pipe now: opening does not wait, and what is open is looked
-    at again."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unreadable("it is no file any more")
-            return file.read(limit + 1)
-    except OSError as error:
-        raise _unreadable(error) from error
+        if self._folders.isdisjoint(parents(real)):
+            raise Unreadable("it lies outside of what the setting discovery.file_folders permits here")
+        return real
 
 
 def _seen(path: str, real: str, found: os.stat_result) -> Seen:

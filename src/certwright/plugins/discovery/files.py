@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ...core.errors import Malformed
-from ...ports import SECRET, Progress, Scope, Sighting
-from .file_system import LocalFiles
+from ...ports import MACHINE, SECRET, Progress, Scope, Sighting
+from .file_system import EVERYWHERE, LocalFiles
 from .looking import Look, Manner, parse_plan
 
 KIND = "file"
@@ -24,13 +24,15 @@ PASSWORDS_MAX = 20
 class FilesSettings:
     """`host` names this machine in places, its own name when empty. `passwords` are tried on everything that
     is encrypted, after none at all and Java's usual `changeit`. A run looks at `files_max` files, of which
-    those over `octets_max` are not read, and waits `seconds` for each. Raises Malformed."""
+    those over `octets_max` are not read, and waits `seconds` for each. `folders` are what may be looked into
+    at all, this machine's word. Raises Malformed."""
 
     host: str = ""
     passwords: tuple[str, ...] = field(default=(), repr=False, metadata=SECRET)
     files_max: int = 100_000
     octets_max: int = 4 * 1024 * 1024
     seconds: float = 30.0
+    folders: tuple[str, ...] = field(default=EVERYWHERE, metadata=MACHINE)
 
     def __post_init__(self) -> None:
         for name in ("files_max", "octets_max", "seconds"):
@@ -65,6 +67,7 @@ class FilesSource:
     def __init__(
         self, settings: FilesSettings = DEFAULT_SETTINGS, clock: Callable[[], datetime] = _now
     ) -> None:
+        self._files = LocalFiles(settings.folders)
         self._manner = Manner(
             settings.host or socket.gethostname(),
             settings.passwords,
@@ -80,6 +83,6 @@ class FilesSource:
 
     async def look(self, scope: Scope) -> AsyncGenerator[Sighting | Progress]:
         """See `DiscoverySource`."""
-        async with aclosing(Look(LocalFiles(), parse_plan(scope), self._manner).events()) as events:
+        async with aclosing(Look(self._files, parse_plan(scope), self._manner).events()) as events:
             async for event in events:
                 yield event

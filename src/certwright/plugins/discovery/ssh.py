@@ -13,6 +13,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from typing import ClassVar
 
 import asyncssh
 
@@ -21,7 +22,7 @@ from ...core.errors import Forbidden, Malformed
 from ...core.names import normalize_dns
 from ...ports import SECRET, Place, Progress, Scope, Sighting
 from ..resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
-from .file_system import Lost
+from .file_system import FileSystem, Lost
 from .files import FilesSettings
 from .looking import KIND, Event, Look, Manner, Plan, check_cursor, parse_plan, with_signs_of_life
 from .sftp import SftpFiles
@@ -31,16 +32,15 @@ _TARGET = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::(?P<port>[0-9
 
 
 @dataclass(frozen=True, slots=True)
-class SshSettings:
+class SshLogin:
     """As whom to log in, by a key (`private_key`, OpenSSH or PEM) or a password; `known_hosts` are lines as
-    in the file of OpenSSH. `passwords` and the bounds are those of `FilesSettings`. Raises Malformed."""
+    in the file of OpenSSH. The bounds are those of `FilesSettings`. Raises Malformed."""
 
     user: str
     known_hosts: str
     private_key: str = field(default="", repr=False, metadata=SECRET)
     passphrase: str = field(default="", repr=False, metadata=SECRET)
     password: str = field(default="", repr=False, metadata=SECRET)
-    passwords: tuple[str, ...] = field(default=(), repr=False, metadata=SECRET)
     files_max: int = 100_000
     octets_max: int = 4 * 1024 * 1024
     seconds: float = 30.0
@@ -49,7 +49,7 @@ class SshSettings:
     resolver: ResolverSettings = SYSTEM_RESOLVER
 
     def __post_init__(self) -> None:
-        FilesSettings("", self.passwords, self.files_max, self.octets_max, self.seconds)
+        FilesSettings("", (), self.files_max, self.octets_max, self.seconds)
         if not self.user or not self.connect_seconds > 0:
             raise Malformed("the ssh source needs a user, and connect_seconds greater than 0")
         if not self.private_key and not self.password:
@@ -64,6 +64,17 @@ class SshSettings:
         if not self.private_key:
             return None
         return asyncssh.import_private_key(self.private_key, self.passphrase or None)
+
+
+@dataclass(frozen=True, slots=True)
+class SshSettings(SshLogin):
+    """`passwords` are those of `FilesSettings`. Raises Malformed."""
+
+    passwords: tuple[str, ...] = field(default=(), repr=False, metadata=SECRET)
+
+    def __post_init__(self) -> None:
+        SshLogin.__post_init__(self)
+        FilesSettings("", self.passwords)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,59 +92,90 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class SshSource:
-    """A discovery source for files of other machines, one after the other."""
+@dataclass(frozen=True, slots=True)
+class What:
+    """What is read on each machine: the kind of its places, how a scope there is read (raises Malformed), and
+    the look itself."""
 
-    kind = KIND
-    Settings = SshSettings
+    kind: str
+    plan: Callable[[Scope], Plan]
+    events: Callable[[FileSystem, Plan, Manner], AsyncGenerator[Event]]
 
-    def __init__(self, settings: SshSettings, clock: Callable[[], datetime] = _now) -> None:
+
+class SshReader:
+    """A discovery source for what lies in files of other machines, one after the other. A source says `what`
+    it reads there."""
+
+    what: ClassVar[What]
+
+    def __init__(self, settings: SshLogin, clock: Callable[[], datetime] = _now) -> None:
         self._settings = settings
         self._clock = clock
         self._resolver = Resolver(settings.resolver)
 
     def check(self, scope: Scope) -> None:
         """See `DiscoverySource`."""
-        _plans(scope)
+        _plans(scope, self.what)
 
     def look(self, scope: Scope) -> AsyncGenerator[Event]:
         """See `DiscoverySource`."""
-        return _Run(self._settings, self._clock, self._resolver, scope).events()
+        return _Run(self._settings, self._clock, self._resolver, scope, self.what).events()
+
+
+def _events(files: FileSystem, plan: Plan, manner: Manner) -> AsyncGenerator[Event]:
+    return Look(files, plan, manner).events()
+
+
+class SshSource(SshReader):
+    """A discovery source for certificates and keys in files of other machines."""
+
+    kind = KIND
+    Settings = SshSettings
+    what = What(KIND, parse_plan, _events)
 
 
 class _Run:
     """One look at all machines."""
 
     def __init__(
-        self, settings: SshSettings, clock: Callable[[], datetime], resolver: Resolver, scope: Scope
+        self,
+        settings: SshLogin,
+        clock: Callable[[], datetime],
+        resolver: Resolver,
+        scope: Scope,
+        what: What,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._resolver = resolver
         self._scope = scope
+        self._what = what
         self._progress = Progress(0, 0, scope.after)
+        self._whole = True
 
     def events(self) -> AsyncGenerator[Event]:
         return with_signs_of_life(self._work(), lambda: self._progress)
 
     async def _work(self) -> AsyncGenerator[Event]:
-        for machine, plan in _plans(self._scope):
+        for machine, plan in _plans(self._scope, self._what):
             before = self._progress
             try:
                 async with self._files(machine) as files:
-                    look = Look(files, plan, self._manner(machine))
-                    async with aclosing(look.events()) as events:
+                    look = self._what.events(files, plan, self._manner(machine))
+                    async with aclosing(look) as events:
                         async for event in events:
                             yield self._told(event, machine, before)
             except (_Unreached, Lost) as error:
-                place = Place(KIND, machine.name, self._manner(machine).port)
+                self._whole = False
+                place = Place(self._what.kind, machine.name, self._manner(machine).port)
                 yield Sighting(place, self._clock(), problem=error.detail)
             self._progress = Progress(self._progress.done + 1, 0, str(machine))
             yield self._progress
-        yield replace(self._progress, total=self._progress.done)
+        yield replace(self._progress, total=self._progress.done, whole=self._whole)
 
     def _told(self, event: Event, machine: _Machine, before: Progress) -> Event:
         if isinstance(event, Progress):
+            self._whole = self._whole and event.whole
             cursor = f"{machine} {event.cursor}" if event.cursor else before.cursor
             self._progress = Progress(before.done + event.done, 0, cursor)
             return self._progress
@@ -143,7 +185,8 @@ class _Run:
         ours = self._settings
         port = 0 if machine.port == asyncssh.DEFAULT_PORT else machine.port
         bounds = (ours.files_max, ours.octets_max, ours.seconds)
-        return Manner(machine.name, ours.passwords, *bounds, self._clock, port)
+        passwords = ours.passwords if isinstance(ours, SshSettings) else ()
+        return Manner(machine.name, passwords, *bounds, self._clock, port)
 
     # -- the way there ---------------------------------------------------------------------------
 
@@ -242,7 +285,7 @@ class _Unreached(Exception):
 # -- scopes --------------------------------------------------------------------------------------
 
 
-def _plans(scope: Scope) -> list[tuple[_Machine, Plan]]:
+def _plans(scope: Scope, read: What) -> list[tuple[_Machine, Plan]]:
     """What is to be looked at on which machine, in their order, after the cursor. Raises Malformed."""
     targets: dict[_Machine, list[str]] = {}
     for line in scope.targets:
@@ -251,7 +294,7 @@ def _plans(scope: Scope) -> list[tuple[_Machine, Plan]]:
     after, path = _cursor(scope.after) if scope.after else (None, "")
     plans = []
     for machine, whats in sorted(targets.items()):
-        plan = parse_plan(Scope(tuple(whats), scope.exclude, path if machine == after else ""))
+        plan = read.plan(Scope(tuple(whats), scope.exclude, path if machine == after else ""))
         if after is None or machine > after or (machine == after and path):
             plans.append((machine, plan))
     return plans

@@ -9,7 +9,8 @@ from ..querysets import CertificateRequestQuerySet
 class CertificateRequest(models.Model):
     """What somebody asked for, wherever they asked, and what has come of it.
 
-    Those that need nobody are issued at once and leave no row here: the certificate is their record.
+    Those that need nobody are issued at once and leave no row here: the certificate is their record. What
+    the rules refuse has no steps, and is rejected from the start.
     """
 
     id = IdentifierField()
@@ -29,7 +30,7 @@ class CertificateRequest(models.Model):
     wanted = models.TextField(help_text="JSON: what was asked for, to be asked again once approved")
     comment = models.TextField(help_text="the requester's own words to whoever decides")
     resubmits = models.BigIntegerField(null=True, help_text="the rejected request that this one mends")
-    policy = models.BigIntegerField(help_text="number of the policy that asked for approval")
+    policy = models.BigIntegerField(help_text="number of the policy that asked for approval or refused")
     steps = models.TextField(help_text="JSON: the approval's steps in order")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(help_text="when the step expires that it is at")

@@ -2,7 +2,7 @@
 document.addEventListener('allauth.error', function (event) {
   const place = document.getElementById('passkey_error')
   if (place) {
-    place.textContent = 'The passkey was not used: ' + event.detail.exception.message
+    place.textContent = place.dataset.failed + ' ' + event.detail.exception.message
     place.hidden = false
   }
 })

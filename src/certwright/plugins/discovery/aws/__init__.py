@@ -1,0 +1,1 @@
+"""Certificates of an account of AWS."""

@@ -1,0 +1,1 @@
+"""LDAP as a client needs it that reads (RFC 4511)."""
