@@ -12,15 +12,16 @@ from django.views.decorators.http import require_safe
 
 from ...core.access import EVERYTHING
 from ...core.readiness import HORIZON
-from ...operations.count_readiness import ENVIRONMENT, HOST, KINDS, TEAM, System, list_readiness
+from ...operations.count_readiness import ENVIRONMENT, HOST, TEAM, System, list_readiness
 from ..acting import run
 
 TITLES = {
     EVERYTHING: gettext_lazy("Everything"),
-    HOST: gettext_lazy("By host"),
     TEAM: gettext_lazy("By team"),
     ENVIRONMENT: gettext_lazy("By environment"),
+    HOST: gettext_lazy("By host"),
 }
+SHOWN = tuple(TITLES)
 FIELDS = {HOST: "at", TEAM: "team", ENVIRONMENT: "environment"}
 
 
@@ -49,7 +50,7 @@ def readiness(request: HttpRequest) -> HttpResponse:
     found = run(request, list_readiness)
     totals = dict(found.totals)
     tables = []
-    for kind in (EVERYTHING, *KINDS):
+    for kind in SHOWN:
         lines = [_line(one) for one in found.systems if one.kind == kind]
         if lines:
             tables.append(Table(kind, TITLES[kind], lines, max(0, totals.get(kind, 0) - len(lines))))
