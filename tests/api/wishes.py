@@ -42,6 +42,8 @@ def discovery_wishes(api: Api, home: Home) -> dict[str, Wish]:
         "POST /discovery/scopes/{name}/run": Wish("/discovery/scopes/known/run", lambda who: {}),
         "POST /discovery/imports": Wish("/discovery/imports", lambda who: {"source": who, "rows": []}),
         "GET /scores": Wish("/scores"),
+        "GET /cbom": Wish("/cbom"),
+        "GET /readiness": Wish("/readiness"),
         "GET /findings": Wish("/findings"),
         "GET /findings/{identifier}": Wish(finding),
         "POST /findings/{identifier}/acknowledge": Wish(f"{finding}/acknowledge", lambda who: {}),

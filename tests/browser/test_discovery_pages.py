@@ -17,6 +17,7 @@ from certwright.operations.assign_owner import assign_selected
 from certwright.operations.context import Context
 from certwright.operations.count_certificates import count_certificates
 from certwright.operations.count_networks import count_networks
+from certwright.operations.count_readiness import count_readiness
 from certwright.operations.count_scores import count_scores
 from certwright.operations.discovery_runs import DiscoveryOrder
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
@@ -47,6 +48,7 @@ PAGES = {
     "discovery-run": LIST + "runs/{run}/",
     "discovery-difference": LIST + "runs/{run}/difference/",
     "findings": "/console/findings/",
+    "readiness": "/console/findings/readiness/",
     "scores": "/console/findings/scores/",
     "networks": f"{LIST}networks/",
     "finding": "/console/findings/{finding}/",
@@ -99,6 +101,7 @@ async def _fill(context: Context) -> dict[str, str]:
     ]
     await context.ledger.commit(Change(inserted=[*before]))
     await count_certificates(context)
+    await count_readiness(context)
     assert await count_networks(context) == 2
     [finding] = await list_findings(context, ADMINISTRATOR, FindingFilter(), limit=1)
     sql = 'SELECT "fingerprint" FROM "certificate" WHERE "id" = ?'

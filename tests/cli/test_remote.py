@@ -38,9 +38,11 @@ ROUTES = {
     "scope stop": ("POST /discovery/runs/{identifier}/cancel",),
     "finding list": ("GET /findings",),
     "finding scores": ("GET /scores",),
+    "finding readiness": ("GET /readiness",),
     "finding show": ("GET /findings/{identifier}",),
     "finding acknowledge": ("POST /findings/{identifier}/acknowledge",),
     "finding accept": ("POST /findings/{identifier}/accept",),
+    "cbom": ("GET /cbom",),
     "certificates": ("GET /certificates",),
     "show": ("GET /certificates/{reference}",),
     "revoke": ("POST /certificates/{reference}/revoke",),
@@ -209,6 +211,7 @@ LOOKING = (
     "owner matrix",
     "owner matrix --csv --expiring 9999d",
     "finding scores",
+    "finding readiness",
     "certificates --unowned",
     "certificates --owner nobody",
     "certificates --tag none",
@@ -442,3 +445,12 @@ def test_the_newest_checkpoint_is_fetched(give: Callable[..., Any], served: Else
     note = give("audit", "checkpoint")["checkpoint"]
     (shell.folder / "kept").write_text(note)
     shell.does("audit", "verify", "--checkpoint", "kept", "--home", served.home)
+
+
+def test_a_bill_of_materials_is_the_same_there(served: Elsewhere, shell: Shell) -> None:
+    here, there = ("--home", served.home), served.administrator
+    bills = [json.loads(shell.does("cbom", "--query", "ca:yes", *where)) for where in (here, there)]
+    assert bills[0]["components"] == bills[1]["components"] != []
+    shell.does("cbom", "--out", str(shell.folder / "bill.json"), *there)
+    assert json.loads((shell.folder / "bill.json").read_text())["bomFormat"] == "CycloneDX"
+    assert shell.refuses("cbom", "--query", "x:1", *there) == shell.refuses("cbom", "--query", "x:1", *here)

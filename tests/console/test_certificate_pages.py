@@ -190,6 +190,9 @@ def test_exports_hold_all_that_is_found(people: People) -> None:
     assert {row["fingerprint"] for row in rows} == {row["fingerprint"] for row in table}
     assert {"shop.example.test", "www.example.test"} <= {row["names"] for row in table}
     assert people.page("/console/certificates/export.xml").status_code == 404
+    bill = json.loads(people.page(f"/console/certificates/export.cbom.json?{query}").text)
+    kinds = [one["cryptoProperties"]["assetType"] for one in bill["components"]]
+    assert kinds.count("certificate") == len(rows)
 
 
 def test_views_are_saved_for_oneself(people: People) -> None:

@@ -16,6 +16,7 @@ from certwright.console.discovery.words import SAME, SETTINGS
 from certwright.core.access import Grant, Role
 from certwright.operations.context import Context
 from certwright.operations.count_networks import count_networks
+from certwright.operations.count_readiness import count_readiness
 from certwright.operations.count_scores import count_scores
 from certwright.operations.discovery_runs import DiscoveryOrder, ask_discovery
 from certwright.operations.discovery_sources import source_names, source_settings
@@ -138,6 +139,15 @@ def test_scores_lead_to_the_findings_behind_them(people: People, strange: Strang
     critical = next(one for one in links if "severity=warning" in one and "team=none" in one)
     assert f"/console/findings/{strange.finding}/" in people.page(critical, "auditor").text
     assert "There is no score yet" in people.page("/console/findings/scores/", "narrow").text
+
+
+def test_readiness_is_told_by_system(people: People) -> None:
+    """What the look before has found."""
+    people.home.run(count_readiness)
+    page = people.page("/console/findings/readiness/", "auditor").text
+    assert "By host" in page
+    assert "127.0.0.1" in page
+    assert "There are no numbers yet" in people.page("/console/findings/readiness/", "narrow").text
 
 
 def test_networks_lead_to_what_is_served_there(people: People) -> None:

@@ -43,6 +43,7 @@ GOOD = Judged(
     names=(Identifier(IdentifierKind.DNS, "www.example.test"),),
     path=PATH,
     seen=(AT,),
+    automated=True,
 )
 
 
@@ -70,6 +71,12 @@ CASES = [
         {"not_before": NOW - timedelta(days=60), "not_after": NOW + timedelta(days=30)},
     ),
     ("certificate.ending", {"not_after": NOW + timedelta(days=1)}, {"not_after": NOW + timedelta(days=7)}),
+    ("certificate.unserved", {"seen": (), "passed_over": "192.0.2.1:443"}, {"seen": ()}),
+    (
+        "renewal.unplanned",
+        {"automated": False, "not_before": NOW - timedelta(days=210), "not_after": NOW + timedelta(days=90)},
+        {"automated": False, "not_before": NOW - timedelta(days=210), "not_after": NOW + timedelta(days=105)},
+    ),
     ("certificate.self-signed", {"self_signed": True, "path": Path()}, {}),
     ("certificate.untrusted", {"path": replace(PATH, anchored=False)}, {}),
     (
@@ -82,6 +89,7 @@ CASES = [
         {"path": OWN_PATH, "not_before": NOW - timedelta(days=121)},
         {"path": OWN_PATH, "not_before": NOW - timedelta(days=119)},
     ),
+    ("authority.not-allowed", {"refused_by": "pay"}, {"refused_by": "pay", "not_after": NOW}),
     ("key.weak", {"key_algorithm": "rsa-2047"}, {"key_algorithm": "rsa-2048"}),
     ("key.compromised", {"compromised": True}, {}),
     ("key.shared", {"shared": 1}, {"shared": 0}),

@@ -96,6 +96,25 @@ def _score_cells(one: Document) -> tuple[str, ...]:
 
 @app.command()
 @anywhere
+def readiness(session: Session) -> None:
+    """List how far systems are towards post-quantum cryptography."""
+
+    async def act(context: Context, actor: Actor) -> Document:
+        from ..operations.count_readiness import list_readiness, readiness_document
+
+        return readiness_document(await list_readiness(context, actor))
+
+    found = session.run(act, lambda remote: remote.get("/readiness"))
+    numbers = ("places", "hybrid", "plain", "certificates", "safe", "classical", "lasting")
+    heads = ("KIND", "NAME", "ENDPOINTS", "HYBRID", "PLAIN", "CERTIFICATES", "SAFE", "CLASSICAL", "LASTING")
+    rows = [
+        (one["kind"], one["name"] or "-", *(str(one[name]) for name in numbers)) for one in found["systems"]
+    ]
+    session.output.show(found, columns(heads, rows))
+
+
+@app.command()
+@anywhere
 def show(session: Session, finding: Number) -> None:
     """Show one, what it means, and what to do."""
     from ..core.health import KINDS

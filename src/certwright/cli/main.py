@@ -29,6 +29,7 @@ COMMANDS = {
     "scope": ("scope", "app", "What is looked at again and again."),
     "import": ("import_file", "import_file", "Take in a table of certificates from another manager."),
     "finding": ("finding", "app", "What is wrong with certificates."),
+    "cbom": ("cbom", "cbom", "Write a cryptographic bill of materials, CycloneDX 1.6."),
     "certificates": ("certificates", "certificates", "List certificates."),
     "show": ("certificates", "show", "Show one certificate."),
     "revoke": ("certificates", "revoke", "Revoke a certificate, or put it on hold."),

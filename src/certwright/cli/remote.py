@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 ANSWER_OCTETS_MAX = 16 * 1024 * 1024
+PIECE_OCTETS = 64 * 1024
 DETAIL_CHARACTERS_MAX = 2000
 PAGE_MAX = 1000
 _ERRORS: dict[int, type[CertwrightError]] = {
@@ -70,11 +72,30 @@ class Remote:
             page = self.get(path, {"after": page["next"], "limit": str(PAGE_MAX)})
             yield from page[name]
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
-        """The answer's document. Redirects are not followed: the token is for this host and no other.
+    def pieces(self, path: str) -> Iterator[str]:
+        """A document as it comes, however long it is. Raises as the others do, and Unavailable when it is cut
+        off."""
+        with self._answer("GET", path, None) as answer:
+            if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+                raise _told(answer.status, answer.read(ANSWER_OCTETS_MAX + 1))
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            while piece := answer.read(PIECE_OCTETS):
+                yield decoder.decode(piece)
 
-        Raises the error that the other side names, Unavailable when it is away.
-        """
+    def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+        """The answer's document. Raises the error that the other side names, Unavailable when it is away."""
+        with self._answer(method, path, body) as answer:
+            status, content = answer.status, answer.read(ANSWER_OCTETS_MAX + 1)
+        if status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise _told(status, content)
+        document = self._document(content)
+        if status == HTTPStatus.ACCEPTED and document.get("proposal"):
+            raise SecondPersonNeeded(int(document["proposal"]))
+        return document
+
+    @contextmanager
+    def _answer(self, method: str, path: str, body: bytes | None) -> Iterator[HTTPResponse]:
+        """Redirects are not followed: the token is for this host and no other. Raises Unavailable."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         parts = urlsplit(self.url)
         assert parts.hostname is not None
@@ -83,16 +104,9 @@ class Remote:
             connection = HTTPSConnection(parts.hostname, parts.port, timeout=SECONDS, context=trust)
             with closing(connection):
                 connection.request(method, f"/api/v1{path}", body, headers)
-                answer = connection.getresponse()
-                content = answer.read(ANSWER_OCTETS_MAX + 1)
+                yield connection.getresponse()
         except (OSError, HTTPException) as error:
             raise Unavailable(f"{self.url} cannot be reached: {error}") from error
-        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise _told(answer.status, content)
-        document = self._document(content)
-        if answer.status == HTTPStatus.ACCEPTED and document.get("proposal"):
-            raise SecondPersonNeeded(int(document["proposal"]))
-        return document
 
     def _trust(self) -> ssl.SSLContext:
         try:

@@ -21,6 +21,10 @@ EXPIRING, ENDING = (timedelta(days=30), 3), (timedelta(days=7), 10)
 always near their end."""
 SUPERSEDED = timedelta(days=1)
 """How long an old certificate may be served beside its successor."""
+INSTALLED = timedelta(days=1)
+"""How long a new certificate may wait for somebody to install it."""
+PLANNED = 3
+"""In the last so-manieth part of a life somebody should know how it is renewed."""
 UNREACHABLE = timedelta(hours=1)
 SHOWN = 3
 
@@ -57,6 +61,21 @@ KINDS: Mapping[str, Kind] = {
             "Renew it today; clients refuse it from its end on.",
         ),
         Kind(
+            "certificate.unserved",
+            Severity.NOTICE,
+            "Issued a day or more ago and seen nowhere, while a place that was asked by its name since "
+            "presents an older certificate.",
+            "Install it there, or revoke it if nobody needs it. Where it is in use elsewhere, have that "
+            "place looked at.",
+        ),
+        Kind(
+            "renewal.unplanned",
+            Severity.NOTICE,
+            "The last third of its life has begun, no successor is known, and nothing is known to renew it: "
+            "it has not come by ACME.",
+            "Have it renewed by an ACME client, or renew it by hand in time.",
+        ),
+        Kind(
             "certificate.self-signed",
             Severity.WARNING,
             "It has signed itself: clients can only trust it one by one, and nobody can revoke it.",
@@ -80,6 +99,13 @@ KINDS: Mapping[str, Kind] = {
             Severity.NOTICE,
             "A publicly trusted certificate that is valid for longer than the CA/Browser Forum permits.",
             "Replace it by one with a lifetime that is permitted; browsers may refuse it.",
+        ),
+        Kind(
+            "authority.not-allowed",
+            Severity.WARNING,
+            "A rule of issuance names the authorities that may issue certificates for such names or for this "
+            "team, and this one's is none of them.",
+            "Have one of those issue it, or change the rule.",
         ),
         Kind(
             "key.weak",
@@ -229,7 +255,10 @@ class StatusList:
 class Judged:
     """A certificate and what the inventory knows around it. `shared` is how many others have its key;
     `successor_since` when the newest certificate that replaces it was issued; `lists` are its own as an
-    authority."""
+    authority. `automated` says that a program asked for it, which asks again; `passed_over` is a place that
+    was asked by its name a day or more after it was issued and presents an older one, where it was never seen
+    itself, empty for none; `refused_by` is the name of a rule that does not allow its authority, empty for
+    none."""
 
     fingerprint: bytes
     subject: str
@@ -250,6 +279,9 @@ class Judged:
     successor_since: datetime | None = None
     lists: tuple[StatusList, ...] = ()
     seen: tuple[Seen, ...] = ()
+    automated: bool = False
+    passed_over: str = ""
+    refused_by: str = ""
 
     @property
     def served(self) -> bool:
@@ -301,6 +333,8 @@ def _of_certificate(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
         return
     yield from _of_end(one, now)
     yield from _of_trust(one)
+    if one.refused_by and (one.seen or one.ours) and not ended:
+        yield "authority.not-allowed", f"rule {one.refused_by} does not allow {one.issuer} for it"
     if one.ours and not one.answered_for and not ended:
         yield "owner.missing", "neither a team nor an account answers for it"
 
@@ -339,6 +373,10 @@ def _of_end(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
         yield "certificate.ending", f"it ends on {_day(one.not_after)}"
     elif left < _shorter(life, EXPIRING):
         yield "certificate.expiring", f"it ends on {_day(one.not_after)}"
+    if one.ours and not one.automated and left < life / PLANNED:
+        yield "renewal.unplanned", f"it ends on {_day(one.not_after)}, and nothing renews it by itself"
+    if one.passed_over:
+        yield "certificate.unserved", f"{one.passed_over} presents an older certificate"
 
 
 def _shorter(life: timedelta, bound: tuple[timedelta, int]) -> timedelta:

@@ -24,8 +24,8 @@ from .walk_certificates import GREATEST, LEAST
 
 PAST_DAYS, AHEAD_DAYS = 90, 371
 CHUNK = 5_000
-NETWORKS = "networks"
-"""The scope whose row is a map of networks, not numbers: `count_networks` keeps it."""
+NETWORKS, READINESS = "networks", "readiness"
+"""Scopes whose rows are no numbers of these: `count_networks` and `count_readiness` keep them."""
 NAMES_MAX = 200
 """How many authorities, profiles, endpoints and teams, each, have numbers of their own."""
 COLUMNS = (
@@ -193,7 +193,7 @@ async def _failed(context: Context, window: Window) -> "Counter[str]":
 
 
 async def _keep(context: Context, by_scope: dict[str, Numbers], now: datetime) -> None:
-    rows = await context.database.select(OverviewRow, '"scope" <> ?', NETWORKS)
+    rows = await context.database.select(OverviewRow, '"scope" NOT IN (?, ?)', NETWORKS, READINESS)
     known = {row.scope: row for row in rows}
     change = Change(removed=[row for scope, row in known.items() if scope not in by_scope])
     for scope, numbers in by_scope.items():

@@ -3,17 +3,23 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from ..core.health import Finding, Judged, Link, Path, Seen, StatusList, judge
+from ..core.extensions import PURPOSES
+from ..core.health import INSTALLED, Finding, Judged, Link, Path, Seen, StatusList, judge
 from ..core.names import Identifier, IdentifierKind
+from ..core.rules_authorities import AuthorityRule, authority_rules, refusing_rule
+from ..core.rules_facts import StoredFacts
+from ..core.standing import Standing
 from ..store.among import among
 from ..store.databases import Database, moment_of
 from ..store.discovery_rows import OutsideListRow, SightingRow
 from ..store.rows import CertificateRow, CompromisedKeyRow
+from .apply_rules import rules_in_force
 from .context import Context
+from .passed_over import passed_over
 
 PATH_MAX = 16
 _THERE = """"ended_at" IS NULL AND "kind" NOT IN ('import', 'authority', 'directory')"""
@@ -86,8 +92,33 @@ async def judge_certificates(
     """What is wrong with each of at most 500 certificates, by identifier. Raises Unavailable."""
     if not rows:
         return {}
-    around = await _load(context.database, rows)
-    return {row.id: judge(_judged(row, around, authorities), now) for row in rows}
+    around = await _load(context, rows, now)
+    rules = authority_rules(rules_in_force(context.snapshot))
+    return {
+        row.id: judge(
+            replace(_judged(row, around, authorities), refused_by=_refused_by(rules, row, around)), now
+        )
+        for row in rows
+    }
+
+
+def _refused_by(rules: Sequence[AuthorityRule], row: CertificateRow, around: "_Around") -> str:
+    if not rules:
+        return ""
+    facts = StoredFacts(
+        profile=row.profile,
+        authority=row.authority,
+        origin="",
+        requester=row.requester,
+        key_algorithm=row.key_algorithm,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        issued_at=row.issued_at,
+        endpoint=row.endpoint,
+        team=row.team,
+        names=[(name.kind, name.value) for name in around.names.get(row.id, ())],
+    )
+    return refusing_rule(rules, facts)
 
 
 @dataclass(slots=True)
@@ -99,10 +130,11 @@ class _Around:
     in_line: dict[int, list[bytes]] = field(default_factory=dict)
     successors: dict[int, datetime] = field(default_factory=dict)
     lists: dict[int, list[StatusList]] = field(default_factory=dict)
+    passed_over: dict[int, str] = field(default_factory=dict)
 
 
-async def _load(database: Database, rows: Sequence[CertificateRow]) -> _Around:
-    around = _Around()
+async def _load(context: Context, rows: Sequence[CertificateRow], now: datetime) -> _Around:
+    around, database = _Around(), context.database
     condition, values = among("certificate_id", [row.id for row in rows])
     names = f'SELECT "certificate_id", "kind", "value" FROM "certificate_name" WHERE {condition}'
     for identifier, kind, value in await database.query(names, *values):
@@ -112,7 +144,23 @@ async def _load(database: Database, rows: Sequence[CertificateRow]) -> _Around:
     await _load_lists(database, [row.id for row in rows if row.is_authority], around)
     await _load_line(database, rows, around)
     await _load_keys(database, rows, around)
+    unseen = [row for row in rows if _may_wait(context, row, around, now)]
+    around.passed_over = await passed_over(database, unseen)
     return around
+
+
+def _may_wait(context: Context, row: CertificateRow, around: _Around, now: datetime) -> bool:
+    """Is it for a server, and in force for long enough that it should be seen somewhere?"""
+    profile = context.snapshot.profiles.get(row.profile)
+    return (
+        row.standing == Standing.ISSUED
+        and profile is not None
+        and PURPOSES["serverAuth"] in profile.purposes
+        and row.revoked_at is None
+        and row.issued_at + INSTALLED <= now < row.not_after
+        and row.id not in around.successors
+        and row.id not in around.seen
+    )
 
 
 async def _load_lists(database: Database, authorities: list[int], around: _Around) -> None:
@@ -182,6 +230,8 @@ def _judged(row: CertificateRow, around: _Around, authorities: Authorities) -> J
         successor_since=around.successors.get(row.id),
         lists=tuple(around.lists.get(row.id, ())),
         seen=tuple(around.seen.get(row.id, ())),
+        automated=row.endpoint.startswith("acme/") or row.requester.startswith("system:"),
+        passed_over=around.passed_over.get(row.id, ""),
     )
 
 

@@ -13,6 +13,7 @@ from ..operations.check_outside_lists import check_outside_lists
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
 from ..operations.count_networks import count_networks
+from ..operations.count_readiness import count_readiness
 from ..operations.count_scores import count_scores
 from ..operations.expire_requests import ask_for_approved, expire_requests
 from ..operations.forget_certificates import FOUND_KEPT, forget_certificates
@@ -194,6 +195,7 @@ class Duties:
             return
         await count_certificates(self._context)
         await count_networks(self._context)
+        await count_readiness(self._context)
         ended = time.monotonic()
         self._count_again = ended + COUNT_PAUSE * (ended - started)
 

@@ -20,6 +20,7 @@ from ...core.revocation import REASONS_TO_ASK_FOR, parse_reason
 from ...core.standing import Standing
 from ...core.tables import csv_line
 from ...operations.assign_owner import assign_owner
+from ...operations.bill_of_materials import bill_pieces, read_query
 from ...operations.bridge import bridge
 from ...operations.revoke_chosen import revoke_chosen
 from ...operations.save_view import list_views, remove_view, save_view
@@ -123,11 +124,13 @@ def with_names(rows: list[Certificate]) -> list[Certificate]:
 @require_safe
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     """All that the filters find, as it is found: a million rows are never in memory."""
-    if kind not in ("csv", "json"):
-        raise NotFound("a list is given out as csv or json")
+    if kind not in ("csv", "json", "cbom.json"):
+        raise NotFound("a list is given out as csv, json or cbom.json")
     wanted, actor, now = filters_of(request.GET).wanted(), actor_of(request), bridge().context.clock()
     pages = (map(_exported, with_names(rows)) for rows in everything(actor, wanted, now))
     lines, media = (_csv(pages), "text/csv") if kind == "csv" else (_json(pages), "application/json")
+    if kind == "cbom.json":
+        lines = bill_pieces(actor, read_query(str(wanted.query)))
     response = StreamingHttpResponse(lines, content_type=f"{media}; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="certificates-{now:%Y-%m-%d}.{kind}"'
     return response
