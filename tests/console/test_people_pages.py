@@ -43,6 +43,18 @@ def test_an_account_is_made_and_its_first_password_works_once(chief: Browser, an
     assert "is no account name" in alerts(refused)[0]
 
 
+def test_what_a_form_does_not_ask_for_is_not_taken(chief: Browser, home: Home, another: Browser) -> None:
+    """Mass assignment: fields of the account that no form has."""
+    more = {"is_superuser": "on", "is_staff": "on", "roles": "administrator", "role": "administrator"}
+    more |= {"scope": "*", "password": NEW, "origin": "oidc", "disabled_at": "2020-01-01", "id": "1"}
+    page = f"/console/people/of/{make_person(home, 'mallory')}/"
+    assert chief.send(page, act="change", display_name="Mallory", email="", **more).status_code == 302
+    another.log_in("mallory")
+    assert another.logged_in()
+    assert another.get("/console/people/").status_code == 403
+    assert events(home, "grant.given", "user:mallory") == []
+
+
 def test_an_account_is_changed_disabled_and_enabled(chief: Browser, home: Home, another: Browser) -> None:
     page = f"/console/people/of/{make_person(home, 'dave')}/"
     another.log_in("dave")
