@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -209,7 +210,12 @@ def test_the_overview_counts(people: People) -> None:
     page = people.page("/console/").text
     assert "Counted at" in page
     assert re.search(r"Live</span><strong>\s*\d", page)
-    assert "There is no certificate yet" in people.page("/console/", "nobody").text
+    refused = re.search(r'href="([^"]+)"[^>]*><[^>]+><[^>]+>Refused in 30 days</span><strong>\s*\d', page)
+    assert refused
+    assert people.page(unescape(refused[1])).status_code == 200
+    nothing = people.page("/console/", "nobody").text
+    assert "There is no certificate yet" in nothing
+    assert "Refused in" not in nothing
 
 
 @pytest.mark.parametrize("path", ["", "certificates/"])

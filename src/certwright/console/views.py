@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from ..core.access import Actor, Verb
+from ..core.audit import EventKind
 from ..core.health import KINDS, Severity
 from ..operations.bridge import bridge
 from ..operations.count_certificates import Numbers
@@ -82,7 +83,16 @@ def _headline(actor: Actor, numbers: Numbers, today: date) -> list[Number]:
         Number(_("Revoked"), numbers.revoked, _rows(status="revoked")),
         Number(_("On hold"), numbers.hold, _rows(status="hold")),
         Number(_("Found, not managed"), numbers.found, _rows(status="live", q="standing:found")),
+        *(_refused(numbers, today) if seen_scopes(actor) is None else ()),
     ]
+
+
+def _refused(numbers: Numbers, today: date) -> list[Number]:
+    """Counted for everything alone, from the audit log, where they stand."""
+    count = sum(numbers.failed[day.isoformat()] for day in _past(today))
+    kind = EventKind.CERTIFICATE_REFUSED.value
+    there = f"{reverse('audit')}?{urlencode({'kind': kind})}"
+    return [Number(_("Refused in %d days") % DAYS_SHOWN, count, there)]
 
 
 def _wrong(numbers: Numbers) -> list[Number]:
