@@ -61,7 +61,7 @@ FRESH = {
 """Below /console/. What is sent there waits for the proof."""
 HARMLESS = {
     *("console", "find", "certificates", "certificate_views", "certificates_export", "certificate"),
-    *("certificate_download", "ask", "ask_for", "ask_preview", "ask_done"),
+    *("certificate_download", "ask", "ask_for", "ask_preview", "ask_done", "readiness", "scores"),
     *(
         "requests",
         "request",
