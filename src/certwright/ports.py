@@ -189,9 +189,9 @@ class Progress:
     """How far a source has come: so many of so many places (0: not known) are looked at. Whoever begins again
     after `cursor` misses none of the others.
 
-    The last one of a look may tell two things more. `mark`, where a later look need not begin from the
-    beginning: from there on it sees what has come or changed since. `whole` is false where what was not seen
-    need not be gone: what is before a mark, or what could not be reached.
+    `whole` is false from where on it is known that what is not seen need not be gone: what is before a mark,
+    or what could not be reached. The last one of a look may tell a `mark`, where a later look need not begin
+    from the beginning: from there on it sees what has come or changed since.
     """
 
     done: int

@@ -180,6 +180,27 @@ def test_a_run_whose_worker_died_is_gone_on_with_from_its_cursor(database: Datab
     run(database, body)
 
 
+def test_what_was_not_to_be_seen_before_a_crash_is_not_gone_after_it(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock, toy: Toy) -> None:
+        toy.shown = [seen(0), seen(1)]
+        await run_discovery(context, await ask_discovery(context, ADMINISTRATOR, ORDER))
+        toy.shown = [seen(0), Progress(1, 2, "first", whole=False)]
+
+        async def dies(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            await run_discovery(context, await ask_discovery(context, ADMINISTRATOR, ORDER), dies)
+        clock.offset += timedelta(minutes=2)
+        left = await next_run(context, "")
+        assert left is not None
+        toy.shown = [Progress(2, 2, "last")]
+        row = await run_discovery(context, left)
+        assert (row.gone, row.whole, run_status(row, clock())) == (0, False, RunStatus.DONE)
+
+    run(database, body)
+
+
 def test_a_long_run_holds_up_no_others(database: Database) -> None:
     """As many as may be at once are under way, one of which does not end before all others have."""
 

@@ -117,6 +117,7 @@ def new_run(context: Context, asked_by: str, order: DiscoveryOrder, *, mine: boo
         cancelled_by="",
         after="",
         mark="",
+        whole=True,
         done=0,
         total=0,
         seen=0,

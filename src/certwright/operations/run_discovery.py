@@ -103,7 +103,7 @@ class _Run:
         return Look(self.row.id, self.row.scope_id, self.row.zone)
 
     async def begin(self) -> None:
-        now = self.context.clock()
+        now, self.whole = self.context.clock(), self.row.whole
         self.flushed = asyncio.get_running_loop().time()
         await self._record(Change(), {"started_at": self.row.started_at or now})
 
@@ -112,8 +112,13 @@ class _Run:
             if isinstance(item, Sighting):
                 self.waiting.append(item)
             else:
-                self.progress = {"done": item.done, "total": item.total, "after": item.cursor}
-                self.mark, self.whole = item.mark, item.whole
+                self.mark, self.whole = item.mark, self.whole and item.whole
+                self.progress = {
+                    "done": item.done,
+                    "total": item.total,
+                    "after": item.cursor,
+                    "whole": self.whole,
+                }
             due = asyncio.get_running_loop().time() - self.flushed >= FLUSH_SECONDS
             if due or len(self.waiting) >= PLACES_MAX:
                 await self.flush()

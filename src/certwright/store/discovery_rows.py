@@ -58,6 +58,7 @@ class DiscoveryRunRow(NamedTuple):
     cancelled_by: str
     after: str
     mark: str
+    whole: bool
     done: int
     total: int
     seen: int

@@ -7,7 +7,7 @@ serial number than its line is not its certificate.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from cryptography import x509
@@ -75,7 +75,6 @@ class CaFoldersLook:
         self._manner = manner
         self._walk = Walk(files, plan.exclusions, manner.files_max)
         self._progress = Progress(0, 0, plan.after)
-        self._whole = True
 
     def events(self) -> AsyncGenerator[Event]:
         """Sightings by database and line, and at least every second how far the run is."""
@@ -90,7 +89,7 @@ class CaFoldersLook:
             async for event in self._database(path, begin):
                 yield event
         done = self._progress.done
-        yield Progress(done, done, self._progress.cursor, whole=self._whole)
+        yield replace(self._progress, total=done)
 
     async def _databases(self) -> list[str]:
         """Paths of databases, and those of targets where there is none."""
@@ -118,7 +117,7 @@ class CaFoldersLook:
         try:
             authority = await self._opened(path)
         except Unreadable as error:
-            self._whole = False
+            self._progress = replace(self._progress, whole=False)
             if not begin:
                 yield self._problem(path, "", error.detail)
             yield self._went_on(f"{visible(path)}:1")
@@ -140,7 +139,7 @@ class CaFoldersLook:
                 break
 
     def _went_on(self, cursor: str) -> Progress:
-        self._progress = Progress(self._progress.done + 1, 0, cursor)
+        self._progress = replace(self._progress, done=self._progress.done + 1, cursor=cursor)
         return self._progress
 
     # -- one database ----------------------------------------------------------------------------

@@ -151,7 +151,6 @@ class _Run:
         self._scope = scope
         self._what = what
         self._progress = Progress(0, 0, scope.after)
-        self._whole = True
 
     def events(self) -> AsyncGenerator[Event]:
         return with_signs_of_life(self._work(), lambda: self._progress)
@@ -166,18 +165,18 @@ class _Run:
                         async for event in events:
                             yield self._told(event, machine, before)
             except (_Unreached, Lost) as error:
-                self._whole = False
+                self._progress = replace(self._progress, whole=False)
                 place = Place(self._what.kind, machine.name, self._manner(machine).port)
                 yield Sighting(place, self._clock(), problem=error.detail)
-            self._progress = Progress(self._progress.done + 1, 0, str(machine))
+            self._progress = replace(self._progress, done=self._progress.done + 1, cursor=str(machine))
             yield self._progress
-        yield replace(self._progress, total=self._progress.done, whole=self._whole)
+        yield replace(self._progress, total=self._progress.done)
 
     def _told(self, event: Event, machine: _Machine, before: Progress) -> Event:
         if isinstance(event, Progress):
-            self._whole = self._whole and event.whole
             cursor = f"{machine} {event.cursor}" if event.cursor else before.cursor
-            self._progress = Progress(before.done + event.done, 0, cursor)
+            done, whole = before.done + event.done, self._progress.whole and event.whole
+            self._progress = Progress(done, 0, cursor, whole=whole)
             return self._progress
         return event
 

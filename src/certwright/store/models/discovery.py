@@ -92,6 +92,7 @@ class DiscoveryRun(models.Model):
     cancelled_by = models.CharField(max_length=256)
     after = models.TextField(help_text="the source's cursor: all before it is looked at")
     mark = models.TextField(help_text="where the scope's next run may begin, in the source's words, or empty")
+    whole = models.BooleanField(help_text="what was not seen is gone")
     done = models.BigIntegerField(help_text="places")
     total = models.BigIntegerField(help_text="places, 0 where that is not known")
     seen = models.BigIntegerField(help_text="certificates at places")

@@ -95,7 +95,6 @@ class _Run:
         self._clock = clock
         self._scope = scope
         self._progress = Progress(0, 0, scope.after)
-        self._whole = True
         self._not_taken = ""
         """What is said where credentials are not taken; a region that is not open says so too."""
         self._listed_some = bool(scope.after)
@@ -113,18 +112,18 @@ class _Run:
             async with aclosing(self._service(service, target, after, plan)) as events:
                 async for event in events:
                     yield event
-            self._progress = Progress(self._progress.done + 1, 0, str(target))
+            self._progress = replace(self._progress, done=self._progress.done + 1, cursor=str(target))
             yield self._progress
         if self._not_taken and not self._listed_some:
             raise Unavailable(self._not_taken)  # else all that was there would be taken for gone
-        yield replace(self._progress, total=self._progress.done, whole=self._whole)
+        yield replace(self._progress, total=self._progress.done)
 
     async def _service(
         self, service: Service, target: _Target, after: str, plan: _Plan
     ) -> AsyncGenerator[Event]:
         things, problem = await self._listed(service)
         if problem:
-            self._whole = False  # what was there may be there still
+            self._progress = replace(self._progress, whole=False)  # what was there may be there still
             yield Sighting(Place(KIND, str(target)), self._clock(), problem=one_line(problem))
         left = [one for one in sorted(things) if one.arn > after and not plan.leaves_out(one.arn)]
 
@@ -137,13 +136,14 @@ class _Run:
         async with aclosing(side_by_side(left, self._settings.concurrency, look)) as seen:
             async for thing, sights in seen:
                 for sight in sights:
-                    self._whole = self._whole and not sight.problem
+                    self._progress = replace(self._progress, whole=self._progress.whole and not sight.problem)
                     name = sight.name or thing.arn
                     if not plan.leaves_out(name):
                         place = Place(KIND, str(target), 0, place_name(name))
                         problem = one_line(sight.problem)
                         yield Sighting(place, self._clock(), sight.chain, sight.facts, problem)
-                self._progress = Progress(self._progress.done + 1, 0, f"{target} {thing.arn}")
+                done, cursor = self._progress.done + 1, f"{target} {thing.arn}"
+                self._progress = replace(self._progress, done=done, cursor=cursor)
                 yield self._progress
 
     async def _listed(self, service: Service) -> tuple[set[Thing], str]:

@@ -89,7 +89,6 @@ class _Run:
         self._progress = Progress(0, 0, scope.after)
         self._relations = Relations()
         self._seen: set[Secret] = set()
-        self._whole = True
         self._blind = False
         """Whether some list of secrets could not be read: then none is told to be missing."""
 
@@ -112,7 +111,7 @@ class _Run:
                     yield event
             self._progress = replace(self._progress, cursor=str(step))
             yield self._progress
-        yield replace(self._progress, total=self._progress.done, whole=self._whole)
+        yield replace(self._progress, total=self._progress.done)
 
     # -- lists -----------------------------------------------------------------------------------
 
@@ -135,7 +134,8 @@ class _Run:
         async with aclosing(self._pages(kind, step.namespace, token)) as pages:
             async for part in pages:
                 if isinstance(part, str):
-                    self._whole = False  # what was there may be there still
+                    # what was there may be there still
+                    self._progress = replace(self._progress, whole=False)
                     self._blind = self._blind or kind is SECRETS
                     yield self._sighting(_place_of_list(kind, step.namespace), problem=part)
                     continue
