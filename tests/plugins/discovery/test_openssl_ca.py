@@ -42,7 +42,9 @@ def by_serial(found: list[Sighting]) -> dict[str, Sighting]:
 
 
 def serial(certificate: bytes) -> str:
-    return f"{x509.load_der_x509_certificate(certificate).serial_number:X}"
+    """As openssl writes it: whole octets."""
+    number = x509.load_der_x509_certificate(certificate).serial_number
+    return number.to_bytes((number.bit_length() + 7) // 8).hex().upper()
 
 
 def test_both_are_registered() -> None:
