@@ -122,6 +122,8 @@ def test_what_is_no_object_in_json(octets: bytes) -> None:
 REFUSED: list[tuple[Callable[[], object], type[CertwrightError]]] = [
     (lambda: parse_endpoint("http://example.test"), Forbidden),
     (lambda: parse_endpoint("http://127.0.0.1.example.test"), Forbidden),
+    (lambda: parse_endpoint("http://localhost:5000"), Forbidden),
+    (lambda: parse_endpoint("http://moto.localhost"), Forbidden),
     (lambda: parse_endpoint("ftp://127.0.0.1"), Forbidden),
     (lambda: parse_endpoint("https://a:b@example.test"), Forbidden),
     (lambda: parse_endpoint(""), Malformed),
@@ -136,4 +138,4 @@ def test_endpoints_and_authorities_that_are_none(
     with pytest.raises(refused):
         act()
     assert parse_endpoint("http://127.0.0.1:5000").port == 5000
-    assert parse_endpoint("http://moto.localhost").port == 80
+    assert parse_endpoint("http://[::1]").port == 80

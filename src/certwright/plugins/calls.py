@@ -23,7 +23,6 @@ from .resolver import Resolver
 BODY_OCTETS_MAX = 32 * 1024 * 1024
 DELAY_SECONDS_MAX = 20.0
 TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
-_LOOPBACK_NAME = "localhost"
 
 T = TypeVar("T")
 
@@ -62,19 +61,17 @@ class Way:
 
 
 def parse_endpoint(text: str) -> Url:
-    """The URL of an interface. Raises Malformed, Forbidden for one without TLS that is not this machine's."""
+    """The URL of an interface. Raises Malformed, Forbidden for plain HTTP to no loopback address."""
     url = parse_url(text)
-    if url.scheme != "https" and not _is_this_machine(url.host):
-        raise Forbidden("credentials are sent by https alone, except to this machine")
+    if url.scheme != "https" and not _is_loopback(url.host):
+        raise Forbidden("credentials are sent by https alone, except to a loopback address")
     return url
 
 
-def _is_this_machine(host: object) -> bool:
-    text = str(host)
-    if text == _LOOPBACK_NAME or text.endswith(f".{_LOOPBACK_NAME}"):
-        return True
+def _is_loopback(host: object) -> bool:
+    """Written as an address: where a name leads, even localhost, a DNS server may say."""
     try:
-        return ip_address(text).is_loopback
+        return ip_address(str(host)).is_loopback
     except ValueError:
         return False
 
