@@ -36,6 +36,8 @@ SHORT_ON_POSTGRESQL = (
 """Where it matters which database it is, by how paths below this folder begin: what reads and writes rows,
 and what must survive. The short run does what comes after that, commands, pages, protocols' messages and
 clients, on SQLite alone."""
+MEMORY = Path("/dev/shm")
+ROOM_OCTETS = 8 << 30
 DATABASE_FIXTURES = {"database", "empty_database", "db", "transactional_db", "founded"}
 
 # A slow machine is no failure, hence no deadline. The short run takes the same examples every time, so
@@ -51,11 +53,22 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("NO_PROXY", "no_proxy"):  # what the tests talk to is on loopback
         os.environ[name] = "127.0.0.1,::1,localhost,.localhost"
     if not hasattr(config, "workerinput"):
+        if "TMPDIR" not in os.environ and has_room(MEMORY):
+            os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
         os.environ[RUN] = tempfile.mkdtemp(prefix="certwright-tests-")
         if FULL:  # workers find it here
             os.environ.setdefault(SEED, str(random.SystemRandom().randrange(1, 2**32)))
     if FULL:
         config.option.hypothesis_seed = os.environ[SEED]  # as `--hypothesis-seed`, which is looked at next
+
+
+def has_room(folder: Path) -> bool:
+    """Whether temporary files may lie there: databases keep their settings, but waiting for a disk, which
+    a killed process never notices, is most of their time."""
+    if not folder.is_dir():
+        return False
+    known = os.statvfs(folder)
+    return not known.f_flag & os.ST_NOEXEC and known.f_bavail * known.f_frsize >= ROOM_OCTETS
 
 
 def pytest_report_header() -> list[str]:

@@ -5,6 +5,7 @@ when the whole request is there, so that slow clients hold none.
 """
 
 import asyncio
+import gc
 import importlib
 import os
 from collections.abc import Callable
@@ -90,10 +91,16 @@ class DjangoLane:
 
 
 def _django(threads: int) -> Any:
+    """Everything it has is loaded now, not by the first request, and the collector need not look at it."""
     from a2wsgi import WSGIMiddleware
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "certwright.site.settings"  # whatever else somebody exports
-    wsgi = importlib.import_module("certwright.site.wsgi")
+    gc.disable()
+    try:
+        wsgi = importlib.import_module("certwright.site.wsgi")
+        gc.freeze()
+    finally:
+        gc.enable()
     return WSGIMiddleware(wsgi.application, workers=threads, send_queue_size=QUEUE_LENGTH)
 
 

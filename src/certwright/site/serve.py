@@ -5,9 +5,13 @@ accept, and at SIGTERM or SIGINT requests under way end, then the application's 
 goes, the process is gone ten seconds after it was told to.
 """
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until all is loaded: of that nothing is garbage, and a start takes a sixth less
+
 import argparse
 import asyncio
-import gc
 import importlib
 import os
 import signal
@@ -112,6 +116,7 @@ class Service:
         gc.collect()
         gc.freeze()  # what is loaded now stays; the collector need not look at it again
         gc.set_threshold(COLLECT_AFTER)
+        gc.enable()
         beating = asyncio.create_task(self._beat())
         log.info("serving", lanes=sorted(self._arguments.lanes), listeners=sorted(self._arguments.sockets))
         await self._stop.wait()

@@ -4,6 +4,11 @@ It ends when it is told to, within ten seconds however it goes, and by itself wh
 still for a minute; the supervisor then starts another.
 """
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # until all is loaded, as in serve.py
+
 import asyncio
 import os
 import signal
@@ -112,6 +117,9 @@ async def _run(configuration: Configuration, work: Work) -> None:
         context.anchors()
         surroundings = surroundings_of(configuration, context)
         meter = LedgerMeter(context.ledger)
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
         def beat() -> None:
             meter.flush()
