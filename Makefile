@@ -2,8 +2,8 @@
 #   up         found a PKI in $CERTWRIGHT_HOME (default ./var) if there is none, and serve it
 #   test       every test but those of architecture, on SQLite, then again on PostgreSQL where it matters which
 #              database it is (tests/conftest.py); then pkilint and zlint judge what all of them have signed
-#   test-full  what is long in its whole length: kills, fuzzing and properties, from a seed that it prints, and what is
-#              marked so; all that touches a database on PostgreSQL too
+#   test-full  what `make test` leaves out or does smaller: kills, fuzzing and properties in their whole length, from a
+#              seed that it prints, and on PostgreSQL all the rest that touches a database
 #   check      lint, format, types, architecture
 #   bench      one script per promise of speed
 #   docs       is every port, setting, audit event and finding in the reference?
@@ -34,8 +34,8 @@ test: $(development) $(assets)
 
 test-full: $(development) $(assets)
 	rm -rf "$$CERTWRIGHT_TEST_SIGNED"
-	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=sqlite $(pytest) --timeout 7200
-	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) --timeout 7200 -m database
+	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=sqlite $(pytest) --ignore tests/architecture --timeout 7200
+	CERTWRIGHT_TEST_FULL=1 CERTWRIGHT_TEST_DATABASE=postgresql $(pytest) --ignore tests/architecture --timeout 7200 -m database
 	$(judges)
 
 check: $(development)

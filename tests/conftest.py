@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.real import databases
 from tests.real import postgresql as real_postgresql
@@ -43,7 +43,7 @@ DATABASE_FIXTURES = {"database", "empty_database", "db", "transactional_db", "fo
 # A slow machine is no failure, hence no deadline. The short run takes the same examples every time, so
 # that it says the same twice; the full run looks for new ones, from a seed that it prints.
 settings.register_profile("short", deadline=None, derandomize=True, max_examples=40)
-settings.register_profile("full", deadline=None, max_examples=5000, print_blob=True)
+settings.register_profile("full", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("full" if FULL else "short")
 
 
@@ -85,10 +85,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """What the short run on PostgreSQL leaves out need not be read."""
-    if FULL or KIND == "sqlite" or collection_path.is_dir():
-        return None
-    place = collection_path.relative_to(Path(__file__).parent).as_posix()
-    return None if place.startswith(SHORT_ON_POSTGRESQL) or place.endswith("conftest.py") else True
+    left_out = not FULL and collection_path.suffix == ".py" and not runs_short(collection_path)
+    return True if left_out and collection_path.name != "conftest.py" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -97,11 +95,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             "django_db"
         ):
             item.add_marker("database")
-    if not FULL:
-        left_out = [item for item in items if item.get_closest_marker("full")]
-        gone = set(left_out)
-        items[:] = [item for item in items if item not in gone]
-        config.hook.pytest_deselected(items=left_out)
+        if is_longer(item):
+            item.add_marker("longer")
+    left_out = [item for item in items if not is_taken(item)]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
+    config.hook.pytest_deselected(items=left_out)
+
+
+def is_taken(item: pytest.Item) -> bool:
+    """The full run takes what the short one leaves out or does smaller, and nothing twice."""
+    short = item.get_closest_marker("full") is None and runs_short(item.path)
+    return not short or item.get_closest_marker("longer") is not None if FULL else short
+
+
+def is_longer(item: pytest.Item) -> bool:
+    """Whether it asks how long to be."""
+    chance = {"full", "seed"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(chance) or is_hypothesis_test(getattr(item, "obj", None))
+
+
+def runs_short(path: Path) -> bool:
+    """Whether the short run looks into this file, on this kind of database."""
+    place = path.relative_to(Path(__file__).parent).as_posix()
+    return KIND == "sqlite" or place.startswith(SHORT_ON_POSTGRESQL)
 
 
 @pytest.fixture(scope="session")

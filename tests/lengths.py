@@ -8,4 +8,10 @@ import pytest
 
 def mostly_full(values: Iterable[Any], *short: Any) -> list[Any]:
     """Values to parametrize with, of which the short run takes those in `short`."""
-    return [one if one in short else pytest.param(one, marks=pytest.mark.full) for one in values]
+    return [one if one in short else _in_full(one) for one in values]
+
+
+def _in_full(value: Any) -> Any:
+    """A tuple has a value for each of several names."""
+    values = value if isinstance(value, tuple) else (value,)
+    return pytest.param(*values, marks=pytest.mark.full)

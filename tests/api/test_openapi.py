@@ -20,7 +20,6 @@ from schemathesis.specs.openapi.checks import (
 from certwright.core.access import GIVEN_ROLES, Role
 from tests.api.callers import Api
 from tests.api.test_permissions import ROUTES
-from tests.conftest import FULL
 from tests.real.certwright import Site
 
 CHECKS = [
@@ -53,7 +52,12 @@ def sessions(api: Api) -> dict[str, requests.Session]:
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
 def test_what_comes_of_the_document(
-    route: str, mode: GenerationMode, described: Any, served: Site, sessions: dict[str, requests.Session]
+    route: str,
+    mode: GenerationMode,
+    described: Any,
+    served: Site,
+    sessions: dict[str, requests.Session],
+    full: bool,
 ) -> None:
     """Asked by the administrator, who may do everything, and by somebody of another role."""
     method, _, path = route.partition(" ")
@@ -62,7 +66,7 @@ def test_what_comes_of_the_document(
     checks = [*CHECKS, negative_data_rejection] if operation.body else CHECKS
 
     @settings(
-        max_examples=300 if FULL else 4,
+        max_examples=50 if full else 4,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -137,6 +137,7 @@ actors = st.lists(st.builds(Grant, st.sampled_from(Role), scopes), max_size=4).m
 )
 
 
+@pytest.mark.longer
 def test_lists_show_what_may_be_seen(filled: Database) -> None:
     from certwright.store.models import Certificate
 
@@ -183,6 +184,7 @@ def sees(actor: Actor, row: CertificateRequestRow, approver: str) -> bool:
     return own or named or may(actor, Verb.VIEW, subject)
 
 
+@pytest.mark.longer
 def test_requests_are_seen_by_whom_they_concern(filled: Database) -> None:
     from certwright.store.models import CertificateRequest, RequestApprover
 

@@ -4,23 +4,24 @@ import base64
 import hashlib
 import json
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import FULL
 from tests.console.logged_in import COOKIE
+from tests.lengths import mostly_full
 from tests.real import packages
 from tests.real.certwright import CHECKOUT, Site
 
 LIGHT, DARK = ("light", 1280), ("dark", 390)
 ALL_LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
-LOOKS = ALL_LOOKS if FULL else [DARK]
+LOOKS = mostly_full(ALL_LOOKS, DARK)
 """For pages that are looked at one after another."""
 CHROMIUM = "/usr/bin/chromium"
 AXE = CHECKOUT / "assets/node_modules/axe-core/axe.min.js"
@@ -29,11 +30,10 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 SETTLED = "window.axe.run(document, {runOnly: %s}).then((found) => found.violations)"
 
 
-def views(names: Iterable[str]) -> list[tuple[str, str, int]]:
+def views(names: Sequence[str]) -> list[Any]:
     """Each page in every look (scheme, width); in the short run in one, turn and turn about."""
-    if FULL:
-        return [(name, *look) for name in names for look in ALL_LOOKS]
-    return [(name, *(LIGHT, DARK)[number % 2]) for number, name in enumerate(names)]
+    every = [(name, *look) for name in names for look in ALL_LOOKS]
+    return mostly_full(every, *((name, *(LIGHT, DARK)[turn % 2]) for turn, name in enumerate(names)))
 
 
 @contextmanager

@@ -149,6 +149,7 @@ def _may(actor: Actor, one: Known) -> bool:
     return may(actor, Verb.VIEW, subject_of(one.row, frozenset(tag.tag for tag in one.tags)))
 
 
+@pytest.mark.longer
 def test_pages_together_are_all_that_is_wanted(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from certwright.console.certificates import search
 
@@ -178,6 +179,7 @@ def test_pages_together_are_all_that_is_wanted(filled: str, monkeypatch: pytest.
     check()
 
 
+@pytest.mark.longer
 def test_the_loop_finds_the_same(filled: str) -> None:
     """All in one go, without an index's help."""
     with asyncio.Runner() as runner:

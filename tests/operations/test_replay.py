@@ -118,6 +118,7 @@ async def through_a_part(context: Context, order: ReplayOrder) -> Tally:
         tally.add(found[0])
 
 
+@pytest.mark.longer
 def test_replay_is_deciding_each_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_rows, "CHUNK", 17)
     monkeypatch.setattr(replay_rows.Certificates.read, "__defaults__", (17,))
