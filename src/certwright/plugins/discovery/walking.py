@@ -94,7 +94,7 @@ class Walk:
         links = []
         for seen in sorted(entries, key=lambda one: one.path):
             linked = seen.real != join(folder.real, seen.path.rpartition("/")[2])
-            if self._is_left_out(seen, linked):
+            if self._is_kernels(seen, folder, linked) or self.exclusions.cover(seen.path, seen.real):
                 continue
             if seen.kind is not Kind.FOLDER:
                 beside = linked and seen.real.rpartition("/")[0] == folder.real.rstrip("/")
@@ -106,10 +106,13 @@ class Walk:
                 self._later.append(seen)
         return links
 
-    def _is_left_out(self, seen: Seen, linked: bool) -> bool:
-        kernel = seen.path in KERNEL or (linked and any(one in KERNEL for one in parents(seen.real)))
-        kernel = kernel and seen.kind is not Kind.OTHER  # what is no file is told as such
-        return kernel or self.exclusions.cover(seen.path, seen.real)
+    def _is_kernels(self, seen: Seen, folder: Seen, linked: bool) -> bool:
+        """Does it lead into a folder of the kernel's from outside? What is no file is told as such."""
+        if seen.kind is Kind.OTHER:
+            return False
+        here = set(parents(folder.real))
+        leads_there = linked and any(one in KERNEL and one not in here for one in parents(seen.real))
+        return seen.path in KERNEL or leads_there
 
     def _add(self, seen: Seen) -> None:
         if len(self.found) < self.files_max:
