@@ -22,4 +22,8 @@ class CertificateDetails(IssuedCertificate):
     issuer_fingerprint: str | None = Field(
         description="Of the certificate whose key has signed this one, where it is one of others and known."
     )
+    replaces_fingerprint: str | None = Field(description="Of the certificate before it in its line.")
+    replaced_by: list[str] = Field(
+        description="Fingerprints of those after it in its line, the newest first, at most 20."
+    )
     seen: list[Seen] = Field(description="Places, at most 200, first those where it is now.")

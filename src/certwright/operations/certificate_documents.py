@@ -59,6 +59,8 @@ def details_document(details: CertificateDetails) -> dict[str, Any]:
     names = {"names": [str(name) for name in details.names], "tags": sorted(details.tags)}
     places = {
         "issuer_fingerprint": details.issuer.fingerprint.hex() if details.issuer else None,
+        "replaces_fingerprint": details.replaced.fingerprint.hex() if details.replaced else None,
+        "replaced_by": [one.fingerprint.hex() for one in details.successors],
         "seen": [place_document(row) for row in details.seen],
     }
     return certificate_document(details.row) | names | places | _texts(details.der, details.served)

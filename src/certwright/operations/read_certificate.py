@@ -11,13 +11,15 @@ from ..store.snapshot import Snapshot
 from .find_certificate import certificate_der, find_certificate, read_subject, tags_of
 
 SEEN_MAX = 200
+SUCCESSORS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateDetails:
     """`served` is what a server sends after the certificate: DER, issuer first, without the root. `seen` are
     places, first those where it is now, at most SEEN_MAX; `issuer` is the certificate of others whose key has
-    signed this one, where the actor may see it."""
+    signed this one, `replaced` the one before it in its line and `successors` those after it, at most
+    SUCCESSORS_MAX: all of them where the actor may see them."""
 
     row: CertificateRow
     names: tuple[Identifier, ...]
@@ -26,6 +28,8 @@ class CertificateDetails:
     tags: frozenset[str]
     seen: tuple[SightingRow, ...]
     issuer: CertificateRow | None
+    replaced: CertificateRow | None = None
+    successors: tuple[CertificateRow, ...] = ()
 
 
 async def read_certificate(
@@ -37,8 +41,13 @@ async def read_certificate(
     generation = snapshot.generations.get(row.generation_id or 0)
     served = generation.served_chain if generation else ()
     tags = await tags_of(database, row.id)
-    der, issuer = await certificate_der(database, row.id), await _issuer(database, actor, row)
-    return CertificateDetails(row, names, der, served, tags, await _seen(database, row.id), issuer)
+    der, seen = await certificate_der(database, row.id), await _seen(database, row.id)
+    issuer = await _visible(database, actor, "id", row.issuer_certificate)
+    replaced = await _visible(database, actor, "id", row.replaces)
+    successors = await _visible(database, actor, "replaces", row.id)
+    return CertificateDetails(
+        row, names, der, served, tags, seen, _first(issuer), _first(replaced), successors
+    )
 
 
 async def _seen(database: Database, identifier: int) -> tuple[SightingRow, ...]:
@@ -47,13 +56,19 @@ async def _seen(database: Database, identifier: int) -> tuple[SightingRow, ...]:
     return tuple(await database.select(SightingRow, where, identifier))
 
 
-async def _issuer(database: Database, actor: Actor, row: CertificateRow) -> CertificateRow | None:
-    if row.issuer_certificate is None:
-        return None
-    for found in await database.select(CertificateRow, '"id" = ?', row.issuer_certificate):
-        if may(actor, Verb.VIEW, await read_subject(database, actor, found)):
-            return found
-    return None
+async def _visible(
+    database: Database, actor: Actor, column: str, value: int | None
+) -> tuple[CertificateRow, ...]:
+    """The newest certificates that have this value, of those that the actor may see."""
+    if value is None:
+        return ()
+    where = f'"{column}" = ? ORDER BY "id" DESC LIMIT {SUCCESSORS_MAX}'
+    found = await database.select(CertificateRow, where, value)
+    return tuple([one for one in found if may(actor, Verb.VIEW, await read_subject(database, actor, one))])
+
+
+def _first(rows: tuple[CertificateRow, ...]) -> CertificateRow | None:
+    return rows[0] if rows else None
 
 
 async def certificate_names(database: Database, identifier: int) -> tuple[Identifier, ...]:

@@ -24,6 +24,7 @@ from ..store.ledger import Change
 from ..store.rows import CertificateBodyRow, CertificateNameRow, CertificateRow, Row
 from .check_outside_lists import list_rows
 from .context import Context
+from .lineage import note_lineage
 from .real_issuers import Unlinked, real_issuers
 from .told_revocations import Told, told_columns, told_marks
 
@@ -152,6 +153,7 @@ async def _change(context: Context, look: Look, chunk: _Chunk) -> tuple[Change, 
         taken.appeared += notes.note(rows, seen)
         taken.certificates.update([seen.certificate_id, *[row.certificate_id for row in rows]])
     change.join(notes.change())
+    await note_lineage(context.database, change, notes.followed)
     return change, taken
 
 
@@ -326,16 +328,19 @@ class _Notes:
     same: list[int] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
     changed: list[Mark] = field(default_factory=list)
+    followed: dict[int, set[int]] = field(default_factory=dict)
+    """Of certificates that have appeared, those that went where they came."""
 
     def note(self, there: list[SightingRow], seen: SightingRow) -> bool:
         """Whether the certificate has appeared at its place. What else this run has seen there stays: behind
         one address there may be several servers."""
         same = next((row for row in there if row.certificate_id == seen.certificate_id), None)
-        self.ended += [
-            row.id
-            for row in there
-            if row is not same and row.ended_at is None and row.last_run != self.look.run
+        gone = [
+            row for row in there if row is not same and row.ended_at is None and row.last_run != self.look.run
         ]
+        self.ended += [row.id for row in gone]
+        if gone and (same is None or same.ended_at is not None):
+            self.followed.setdefault(seen.certificate_id, set()).update(row.certificate_id for row in gone)
         if same is None:
             self.inserted.append(seen)
             return True

@@ -83,6 +83,8 @@ def _told(read: Read) -> dict[str, Any]:
         "standing": words.standing(row),
         "issuer": read.details.issuer,
         "authority": row.authority if row.authority in snapshot.authorities else "",
+        "replaced": read.details.replaced,
+        "successors": read.details.successors,
         "seen": read.details.seen,
         "lasting": words.lasting(row, now),
         "answering": words.answering(row),

@@ -468,7 +468,7 @@ class Migration(migrations.Migration):
                 ('standing', models.CharField(help_text='issued, found, adopted or ignored', max_length=10)),
                 ('issuer_certificate', models.BigIntegerField(help_text="identifier of others' certificate whose key has signed this one", null=True)),
                 ('issued_at', models.DateTimeField(help_text='by us; of others, when we first knew of it')),
-                ('replaces', models.BigIntegerField(help_text='identifier of the certificate renewed by this one', null=True)),
+                ('replaces', models.BigIntegerField(help_text='identifier of the certificate before this one in its line', null=True)),
                 ('crl_shard', models.BigIntegerField()),
                 ('revoked_at', models.DateTimeField(null=True)),
                 ('revocation_reason', models.BigIntegerField(help_text='RFC 5280 section 5.3.1', null=True)),

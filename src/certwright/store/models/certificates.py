@@ -42,7 +42,7 @@ class Certificate(models.Model):
     )
     issued_at = models.DateTimeField(help_text="by us; of others, when we first knew of it")
     replaces = models.BigIntegerField(
-        null=True, help_text="identifier of the certificate renewed by this one"
+        null=True, help_text="identifier of the certificate before this one in its line"
     )
     crl_shard = models.BigIntegerField()
     revoked_at = models.DateTimeField(null=True)
