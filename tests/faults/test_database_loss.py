@@ -12,8 +12,10 @@ import pytest
 
 from certwright.core.errors import Unavailable
 from certwright.core.request import parse_csr
+from certwright.operations.discovery_runs import DiscoveryOrder, ask_discovery, find_run
 from certwright.operations.issue import IssueOrder, issue
 from certwright.store.databases import open_database
+from certwright.store.discovery_rows import DiscoveryRunRow, SightingRow
 from certwright.store.rows import InstallationRow
 from tests.conftest import KIND, RUN
 from tests.faults.facts import check_audit, check_records_hold, check_told, nothing_waits
@@ -23,6 +25,7 @@ from tests.real import postgresql as real_postgresql
 from tests.real.certwright import Home, Site
 from tests.real.pki import ADMINISTRATOR, make_csr
 from tests.real.postgresql import Postgresql
+from tests.real.tls_servers import present, s_server
 from tests.site.running import until
 
 server = pytest.mark.skipif(KIND != "postgresql", reason="an SQLite database is a file, and has no server")
@@ -196,3 +199,28 @@ def test_opening_waits_while_another_recovers_the_file(database) -> None:
 
     asyncio.run(body())
     thread.join()
+
+
+@server
+@pytest.mark.full
+def test_a_look_at_many_places_goes_on_afterwards(home: Home, cluster: Postgresql, tmp_path: Path) -> None:
+    """The worker is started again and goes on a minute later: each place is seen, and none is gone."""
+    places, pace = 30, {"pace_loopback": True, "network_per_second": 5, "jitter": 0}
+    with s_server(present(tmp_path / "chain"), host="0.0.0.0") as port, home.served(lanes=("worker",)):
+        targets, settings = (f"127.76.0.1-127.76.0.{places}",), {**pace, "ports": str(port)}
+        order = DiscoveryOrder("network", targets, settings=settings)
+        asked = home.run(lambda context: ask_discovery(context, ADMINISTRATOR, order))
+
+        def told() -> DiscoveryRunRow:
+            return home.run(lambda context: find_run(context.database, ADMINISTRATOR, asked.id))
+
+        until(lambda: told().seen >= 5, 60)
+        cluster.halt()
+        time.sleep(60)
+        cluster.resume()
+        until(lambda: told().ended_at, 180)
+        row = told()
+        assert (row.problem, row.done, row.total) == ("", places, places)
+        seen = home.run(lambda context: context.database.select(SightingRow, '"last_run" = ?', row.id))
+        assert len(seen) == places
+        assert {one.ended_at for one in seen} == {None}

@@ -28,15 +28,16 @@ def namespace() -> Iterator[str]:
     if shutil.which("ip") is None:
         need("iproute2")
     name = f"certwright-{token_hex(4)}"
-    _ip("netns", "add", name)
+    ip("netns", "add", name)
     try:
-        _ip("-netns", name, "link", "set", "lo", "up")
+        ip("-netns", name, "link", "set", "lo", "up")
         yield name
     finally:
-        _ip("netns", "delete", name)
+        ip("netns", "delete", name)
 
 
-def _ip(*arguments: str) -> None:
+def ip(*arguments: str) -> None:
+    """Run `ip`. Raises Unobtainable with what it says."""
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=30)
     if done.returncode:
         raise Unobtainable(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
