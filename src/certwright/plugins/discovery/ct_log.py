@@ -218,15 +218,12 @@ class _Look:
             last = self._next + count - 1
             try:
                 told = await self._asking.json(url, f"/ct/v1/get-entries?start={self._next}&end={last}")
-                break
             except Unanswered:
                 if count == 1:
                     raise
                 count = (count + 1) // 2
-        rows = told.get("entries") if isinstance(told, dict) else None
-        if not isinstance(rows, list) or not 0 < len(rows) <= count:
-            raise Unanswered("it gives no entries, or more than it was asked for")
-        return rows
+                continue
+            return _entry_rows(told, count)
 
     async def _sighting(self, url: Url, head: TreeHead, index: int, row: Any) -> Sighting | None:
         """None for what has none of the names, or cannot be read."""
@@ -241,7 +238,7 @@ class _Look:
             problem = "an entry that cannot be read has octets of one of the names"
             return Sighting(self._place(url, f"{url.target}#{index}"), self._clock(), problem=problem)
         await self._prove(url, head, leaf)
-        chain = (logged.certificate,)
+        chain: tuple[bytes, ...] = (logged.certificate,)
         if logged.issuer and has_issued(logged.issuer, logged.certificate):
             chain += (logged.issuer,)
         facts = {"entry": "precertificate" if logged.is_precertificate else "certificate"}
@@ -300,6 +297,14 @@ def _same(precertificate: x509.Certificate, inside: x509.Certificate) -> None:
 
 _AUTHORITY_KEY = x509.ObjectIdentifier("2.5.29.35")
 """A precertificate signing certificate has a key of its own (RFC 6962 section 3.2)."""
+
+
+def _entry_rows(told: Any, count: int) -> list[Any]:
+    """Raises Unanswered."""
+    rows = told.get("entries") if isinstance(told, dict) else None
+    if not isinstance(rows, list) or not 0 < len(rows) <= count:
+        raise Unanswered("it gives no entries, or more than it was asked for")
+    return rows
 
 
 def _octets(text: str, what: str) -> bytes:
