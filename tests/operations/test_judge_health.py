@@ -96,6 +96,21 @@ def test_an_authority_that_a_rule_does_not_allow(database: Database) -> None:
     with_installation(database, body)
 
 
+def test_what_a_log_has_for_our_name_of_an_authority_that_a_rule_does_not_allow(database: Database) -> None:
+    """A log is no place of use: it says that it was issued, and that alone is judged."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        leaf = ToyAuthority("Elsewhere").sign("x", None, "x.example.test")
+        sighting = Sighting(Place("ct", "ct.example.test", 443, "/log#7"), BEGIN, (leaf,))
+        await take_sightings(context, Look(1), [sighting])
+        await rules(context, ONLY_OURS)
+        await check_health(context)
+        [found] = await list_findings(context, ADMINISTRATOR, FindingFilter(code="authority.not-allowed"))
+        assert found.detail == "rule ours does not allow CN=Elsewhere for it"
+
+    with_installation(database, body)
+
+
 ONLY_OURS = """
 [[rule]]
 name = "ours"

@@ -255,7 +255,8 @@ class StatusList:
 class Judged:
     """A certificate and what the inventory knows around it. `shared` is how many others have its key;
     `successor_since` when the newest certificate that replaces it was issued; `lists` are its own as an
-    authority. `automated` says that a program asked for it, which asks again; `passed_over` is a place that
+    authority. `logged`: a CT log has it;
+    `automated` says that a program asked for it, which asks again; `passed_over` is a place that
     was asked by its name a day or more after it was issued and presents an older one, where it was never seen
     itself, empty for none; `refused_by` is the name of a rule that does not allow its authority, empty for
     none."""
@@ -279,6 +280,7 @@ class Judged:
     successor_since: datetime | None = None
     lists: tuple[StatusList, ...] = ()
     seen: tuple[Seen, ...] = ()
+    logged: bool = False
     automated: bool = False
     passed_over: str = ""
     refused_by: str = ""
@@ -333,7 +335,7 @@ def _of_certificate(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
         return
     yield from _of_end(one, now)
     yield from _of_trust(one)
-    if one.refused_by and (one.seen or one.ours) and not ended:
+    if one.refused_by and (one.seen or one.ours or one.logged) and not ended:
         yield "authority.not-allowed", f"rule {one.refused_by} does not allow {one.issuer} for it"
     if one.ours and not one.answered_for and not ended:
         yield "owner.missing", "neither a team nor an account answers for it"

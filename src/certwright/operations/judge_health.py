@@ -22,7 +22,7 @@ from .context import Context
 from .passed_over import passed_over
 
 PATH_MAX = 16
-_THERE = """"ended_at" IS NULL AND "kind" NOT IN ('import', 'authority', 'directory')"""
+_THERE = """"ended_at" IS NULL AND "kind" NOT IN ('import', 'authority', 'directory', 'ct')"""
 """What another manager, an authority or a directory has on record is no place at which it is used."""
 FINGERPRINT_OCTETS = 32
 
@@ -125,6 +125,7 @@ def _refused_by(rules: Sequence[AuthorityRule], row: CertificateRow, around: "_A
 class _Around:
     names: dict[int, list[Identifier]] = field(default_factory=dict)
     seen: dict[int, list[Seen]] = field(default_factory=dict)
+    logged: set[int] = field(default_factory=set)
     compromised: set[bytes] = field(default_factory=set)
     same_key: dict[bytes, int] = field(default_factory=dict)
     in_line: dict[int, list[bytes]] = field(default_factory=dict)
@@ -141,6 +142,8 @@ async def _load(context: Context, rows: Sequence[CertificateRow], now: datetime)
         around.names.setdefault(identifier, []).append(Identifier(IdentifierKind(kind), value))
     for one in await database.select(SightingRow, f"{condition} AND {_THERE}", *values):
         around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
+    logged = f"""SELECT "certificate_id" FROM "sighting" WHERE {condition} AND "kind" = 'ct'"""
+    around.logged = {row[0] for row in await database.query(logged, *values)}
     await _load_lists(database, [row.id for row in rows if row.is_authority], around)
     await _load_line(database, rows, around)
     await _load_keys(database, rows, around)
@@ -190,10 +193,11 @@ async def _load_line(database: Database, rows: Sequence[CertificateRow], around:
 
 async def _load_keys(database: Database, rows: Sequence[CertificateRow], around: _Around) -> None:
     condition, values = among("spki_sha256", [row.spki_sha256 for row in rows])
+    # a precertificate and its certificate have one serial number (RFC 6962 section 3.1)
     known = await database.select(CompromisedKeyRow, condition, *values)
     around.compromised = {row.spki_sha256 for row in known}
     same = (
-        f'SELECT "spki_sha256", count(*) FROM "certificate" WHERE {condition} '
+        f'SELECT "spki_sha256", count(DISTINCT "serial") FROM "certificate" WHERE {condition} '
         'AND "revoked_at" IS NULL AND NOT "is_authority" GROUP BY "spki_sha256"'
     )
     around.same_key = {bytes(spki): count for spki, count in await database.query(same, *values)}
@@ -230,6 +234,7 @@ def _judged(row: CertificateRow, around: _Around, authorities: Authorities) -> J
         successor_since=around.successors.get(row.id),
         lists=tuple(around.lists.get(row.id, ())),
         seen=tuple(around.seen.get(row.id, ())),
+        logged=row.id in around.logged,
         automated=row.endpoint.startswith("acme/") or row.requester.startswith("system:"),
         passed_over=around.passed_over.get(row.id, ""),
     )

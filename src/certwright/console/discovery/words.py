@@ -24,6 +24,7 @@ SOURCES = {
     "certwright": gettext_lazy("Authorities of another Certwright"),
     "ldap": gettext_lazy("Directories, Active Directory among them"),
     "vault": gettext_lazy("Authorities in Vault or OpenBao"),
+    "ct-log": gettext_lazy("A Certificate Transparency log"),
     "aws": gettext_lazy("An account of AWS"),
     "kubernetes": gettext_lazy("A Kubernetes cluster"),
 }
@@ -91,6 +92,25 @@ SETTINGS = {
     ),
     ("vault", "certificates_max"): (gettext_lazy("Certificates, at most"), ""),
     ("vault", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
+    ("ct-log", "targets"): ("", gettext_lazy("Its address, up to /ct/v1: https://ct.example.org/2027.")),
+    ("ct-log", "key"): (
+        gettext_lazy("The log's public key"),
+        gettext_lazy("In base64, as log lists have it."),
+    ),
+    ("ct-log", "names"): (
+        gettext_lazy("Domains to watch for, one to a line"),
+        gettext_lazy("What is below them too: example.org."),
+    ),
+    ("ct-log", "start"): (
+        gettext_lazy("Where the first run begins"),
+        gettext_lazy("end: with what is logged from now on. Or the index of an entry."),
+    ),
+    ("ct-log", "entries_max"): (gettext_lazy("Entries that one run reads, at most"), ""),
+    ("ct-log", "trust"): (
+        gettext_lazy("Certificates by which the server is known"),
+        gettext_lazy("In PEM: its root, or its own. Empty: those that the system trusts."),
+    ),
+    ("ct-log", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
     ("network", "ports"): (
         gettext_lazy("Ports"),
         gettext_lazy("For what names none of its own: 443,8000-8100. Empty: those of the usual services."),
@@ -194,12 +214,13 @@ FIRST = (
     *(("ssh", "user"), ("ssh", "private_key"), ("ssh", "known_hosts")),
     *(("aws", "access_key_id"), ("aws", "secret_access_key")),
     ("kubernetes", "kubeconfig"),
+    *(("ct-log", "key"), ("ct-log", "names")),
 )
 """Settings without which nothing can be looked at."""
 LONG = frozenset(
     (source, name) for source in ("ssh", "openssl-ca-ssh") for name in ("known_hosts", "private_key")
 ) | {
-    *(("certwright", "trust"), ("ldap", "trust"), ("vault", "trust")),
+    *(("certwright", "trust"), ("ldap", "trust"), ("vault", "trust"), ("ct-log", "trust")),
     *(("aws", "authorities"), ("kubernetes", "kubeconfig")),
 }
 """Settings of several lines."""

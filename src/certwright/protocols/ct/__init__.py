@@ -1,0 +1,1 @@
+"""Certificate Transparency (RFC 6962): what a log says, read and verified."""
