@@ -255,10 +255,10 @@ class StatusList:
 class Judged:
     """A certificate and what the inventory knows around it. `shared` is how many others have its key;
     `successor_since` when the newest certificate that replaces it was issued; `lists` are its own as an
-    authority. `logged`: a CT log has it;
-    `automated` says that a program asked for it, which asks again; `passed_over` is a place that
-    was asked by its name a day or more after it was issued and presents an older one, where it was never seen
-    itself, empty for none; `refused_by` is the name of a rule that does not allow its authority, empty for
+    authority; `logged` that a log of Certificate Transparency has it. `automated` says that a program asked
+    for it, which asks again; `passed_over` is a place that was asked by its name a day or more after it was
+    issued and presents an older one, where it was never seen itself, empty for none; `refused_by` is the name
+    of a rule that does not allow its authority, empty for
     none."""
 
     fingerprint: bytes

@@ -193,9 +193,9 @@ async def _load_line(database: Database, rows: Sequence[CertificateRow], around:
 
 async def _load_keys(database: Database, rows: Sequence[CertificateRow], around: _Around) -> None:
     condition, values = among("spki_sha256", [row.spki_sha256 for row in rows])
-    # a precertificate and its certificate have one serial number (RFC 6962 section 3.1)
     known = await database.select(CompromisedKeyRow, condition, *values)
     around.compromised = {row.spki_sha256 for row in known}
+    # a precertificate and its certificate have one serial number (RFC 6962 section 3.1)
     same = (
         f'SELECT "spki_sha256", count(DISTINCT "serial") FROM "certificate" WHERE {condition} '
         'AND "revoked_at" IS NULL AND NOT "is_authority" GROUP BY "spki_sha256"'
