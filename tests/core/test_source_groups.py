@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from certwright.core.access import GIVEN_ROLES, SCOPES, Grant, Role
 from certwright.core.errors import Malformed
+from certwright.core.people_names import RESERVED
 from certwright.core.source_groups import Gifts, difference, gifts, read_gift
 
 
@@ -13,7 +14,7 @@ def written(grant: Grant) -> str:
     return grant.role.value if grant.scope == "*" else f"{grant.role.value}@{grant.scope}"
 
 
-names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True)
+names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True).filter(lambda name: name not in RESERVED)
 scopes = st.builds("{}:{}".format, st.sampled_from(SCOPES), names)
 grants = st.builds(Grant, st.sampled_from(GIVEN_ROLES), st.just("*") | scopes)
 teams = st.builds("team:{}".format, names)
@@ -38,6 +39,7 @@ def test_a_grant_is_read_as_written(grant: Grant) -> None:
     "text",
     [
         "",
+        "team:none",
         "root",
         "owner",
         "owner@owner:alice",

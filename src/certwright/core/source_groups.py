@@ -4,16 +4,15 @@ The settings map the name of a group to *gifts*: `ROLE` (within everything), `RO
 Names of groups are compared octet by octet; who reads a source that knows no case lowers both sides before.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .access import EVERYTHING, GIVEN_ROLES, SCOPES, Grant, Role
 from .errors import Malformed
+from .people_names import check_team_name
 
 TEAM = "team:"
-TEAM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 Thing = TypeVar("Thing", Grant, str)
 
 
@@ -47,7 +46,9 @@ def gifts(rules: Mapping[str, Iterable[str]], groups: Collection[str]) -> Gifts:
 def read_gift(text: str) -> Grant | str:
     """A grant, or the name of a team. Raises Malformed naming what a gift may be."""
     if text.startswith(TEAM):
-        return _team(text.removeprefix(TEAM))
+        team = text.removeprefix(TEAM)
+        check_team_name(team)
+        return team
     role, at, scope = text.partition("@")
     if role not in GIVEN_ROLES:
         raise Malformed(
@@ -57,12 +58,6 @@ def read_gift(text: str) -> Grant | str:
     if at and (scope.partition(":")[0] not in SCOPES or not scope.partition(":")[2]):
         raise Malformed(f"{scope[:80]!r} is no scope: one of {', '.join(SCOPES)}, a colon, and a name")
     return Grant(Role(role), scope if at else EVERYTHING)
-
-
-def _team(name: str) -> str:
-    if not TEAM_NAME.fullmatch(name):
-        raise Malformed(f"{name[:80]!r} is no team name: 1 to 100 of a-z, 0-9 and ._-")
-    return name
 
 
 def difference(had: Collection[Thing], wanted: Collection[Thing]) -> Difference[Thing]:

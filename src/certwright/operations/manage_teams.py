@@ -1,10 +1,9 @@
 """Teams: made, changed, and who is in them. Roles given to a team are its members'."""
 
-import re
-
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
 from ..core.errors import Conflict, Malformed, NotFound
+from ..core.people_names import check_team_name
 from ..core.second_person import Act, Kind
 from ..store.databases import Database
 from ..store.guarded_rows import Absent
@@ -14,7 +13,6 @@ from .context import Context, decide_again
 from .manage_users import MAIL, find_user
 from .second_person import permission
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 DESCRIPTION_MAX = 1000
 
 
@@ -23,8 +21,7 @@ async def create_team(
 ) -> TeamRow:
     """Raises Forbidden, Malformed, Conflict for a name in use."""
     require(actor, Verb.MANAGE_ACCESS, Subject())
-    if not NAME.fullmatch(name):
-        raise Malformed(f"{name[:100]!r} is no team name: 1 to 100 of a-z, 0-9 and ._-")
+    check_team_name(name)
     _check(description, email)
     now = context.clock()
     row = TeamRow(context.ledger.new_id(), name, description, email, now, 1)

@@ -12,6 +12,7 @@ from datetime import datetime
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
 from ..core.errors import Conflict, Malformed, NotFound
+from ..core.people_names import check_account_name
 from ..core.second_person import Act, Kind
 from ..store.databases import Database, Duplicate
 from ..store.guarded_rows import Absent
@@ -20,7 +21,6 @@ from ..store.people_rows import LOCAL, UserAccountRow
 from .context import Context, decide_again
 from .second_person import permission
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,99}")
 MAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f]{1,189}")
 DISPLAY_NAME_MAX = 200
 EXTERNAL_ID_MAX = 500
@@ -87,8 +87,7 @@ async def create_user(context: Context, actor: Actor, new: NewUser) -> UserAccou
 def new_account(context: Context, actor: Actor, new: NewUser) -> tuple[UserAccountRow, Change]:
     """The row of an account to be, and what puts it there and on record. Raises Malformed; the change raises
     Conflict for a name in use."""
-    if not NAME.fullmatch(new.name):
-        raise Malformed(f"{new.name[:100]!r} is no account name: 1 to 100 of a-z, 0-9 and ._@-")
+    check_account_name(new.name)
     _check(new.display_name, new.email)
     _check_origin(new)
     now = context.clock()
