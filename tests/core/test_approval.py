@@ -79,6 +79,14 @@ def done(
     return withdraw(facts, now) if verb == "withdraw" else expire(facts, now)
 
 
+def test_that_it_has_expired_goes_on_record_once() -> None:
+    step = ApprovalStep("pki", ("team:pki",), 1, 600)
+    end = NOW + timedelta(seconds=600)
+    facts = expire(RequestFacts(frozenset({"user:ann"}), (step,), end), end)
+    with pytest.raises(Conflict):
+        expire(facts, end + timedelta(seconds=1))
+
+
 @given(steps, entitlements, acts, st.integers(0, 5))
 def test_nothing_goes_around_the_quorum(
     wanted: tuple[ApprovalStep, ...],

@@ -124,3 +124,19 @@ def test_changed_octets_are_read_or_refused(data: st.DataObject) -> None:
     assert bytes(octets) == FULL or read.entries([serial(ONE)]) == read_list(FULL, ISSUER, NOW).entries(
         [serial(ONE)]
     )
+
+
+@pytest.mark.parametrize("strangers", [0, 3 * FEW])
+def test_an_authority_may_have_signed_what_cannot_be_read(strangers: int) -> None:
+    read = read_list(CORP.list((ONE, FLAGS.superseded), unreadable=True), ISSUER, NOW)
+    others = [number.to_bytes(3, "big") for number in range(1, strangers)]
+    assert read.entries([serial(TWO), *others]) == {}
+    with pytest.raises(Malformed, match="an entry that cannot be read"):
+        read.entries([serial(ONE), *others])
+
+
+def test_octets_that_are_read_only_later_are_refused_too() -> None:
+    octets = bytearray(FULL)
+    octets[33] = 0
+    with pytest.raises(Malformed):
+        read_list(bytes(octets), ISSUER, NOW)

@@ -22,7 +22,7 @@ from certwright.core.query import (
     bounds,
     parse,
 )
-from certwright.core.query_fields import FIELDS, Choice, Days, KeySize, Pattern, Presence, Span
+from certwright.core.query_fields import FIELDS, SPAN_MOST, Choice, Days, KeySize, Pattern, Presence, Span
 from tests.core.reference_tables import REFERENCE
 from tests.core.toy_queries import queries
 
@@ -64,6 +64,7 @@ def test_the_example_of_the_documentation() -> None:
         ("(a or b) AND c", All((Either((Text("a"), Text("b"))), Text("c")))),
         ("a-b - c", Text("a-b - c")),
         ("expires<52w", Term("expires", "<", Span(364 * 86400))),
+        ("lifetime<31535999999s", Term("lifetime", "<", Span(SPAN_MOST - 1))),
     ],
 )
 def test_what_is_read(text: str, expected: Query) -> None:

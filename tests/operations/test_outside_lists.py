@@ -171,6 +171,20 @@ def test_what_is_wrong_with_a_list_is_told(database: Database, tmp_path: Path) -
     run(database, tmp_path, body)
 
 
+def test_a_list_that_its_authority_has_garbled_holds_up_no_other(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        leaf = CORP.sign("a", list_url=lists.url)
+        await seen(context, leaf)
+        lists.body = CORP.list((leaf, FLAGS.superseded), at=clock() - timedelta(hours=1), unreadable=True)
+        assert await check_outside_lists(context) == 1
+        row = await the_list(context)
+        assert row.problem == "the CRL that is there has an entry that cannot be read"
+        assert row.next_check_at > clock()
+        assert await check_outside_lists(context) == 0
+
+    run(database, tmp_path, body)
+
+
 def test_ports_and_places_are_those_that_are_allowed(database: Database, tmp_path: Path) -> None:
     async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
         urls = (f"http://127.0.0.1:{lists.port - 1}/x", "http://169.254.169.254/latest/meta-data")

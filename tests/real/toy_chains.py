@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import CRLEntryExtensionOID, NameOID
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -62,8 +62,9 @@ class ToyAuthority:
         days: int = 7,
         extension: x509.ExtensionType | None = None,
         name: str = "",
+        unreadable: bool = False,
     ) -> bytes:
-        """A CRL in DER that names these certificates."""
+        """A CRL in DER that names these certificates; their reasons may be `unreadable`."""
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(_named(name or self.name))
@@ -74,7 +75,11 @@ class ToyAuthority:
         for certificate, reason in revoked:
             serial = x509.load_der_x509_certificate(certificate).serial_number
             row = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at)
-            if reason is not x509.ReasonFlags.unspecified:
+            if unreadable:
+                row = row.add_extension(
+                    x509.UnrecognizedExtension(CRLEntryExtensionOID.CRL_REASON, b"?"), False
+                )
+            elif reason is not x509.ReasonFlags.unspecified:
                 row = row.add_extension(x509.CRLReason(reason), critical=False)
             builder = builder.add_revoked_certificate(row.build())
         if extension is not None:

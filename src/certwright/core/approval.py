@@ -265,8 +265,11 @@ def withdraw(facts: RequestFacts, now: datetime) -> RequestFacts:
 
 
 def expire(facts: RequestFacts, now: datetime) -> RequestFacts:
-    """The deadline's passing goes on record. Raises Conflict while it has not passed."""
+    """The deadline's passing goes on record, once. Raises Conflict while it has not passed, or when it is on
+    record."""
     _require(facts, now, RequestStatus.EXPIRED)
+    if facts.expired_at is not None:
+        raise Conflict("that the request has expired is on record already")
     return replace(facts, expired_at=now)
 
 

@@ -5,7 +5,7 @@ authority alone. What it says is revoked is revoked, however old the list is; wh
 matter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -41,14 +41,20 @@ class OutsideList:
     parsed: x509.CertificateRevocationList = field(repr=False)
 
     def entries(self, serials: Iterable[bytes]) -> Mapping[bytes, Entry]:
-        """Those of these serial numbers (content octets) that are revoked or on hold."""
+        """Those of these serial numbers (content octets) that are revoked or on hold. Raises Malformed: what
+        the authority has signed need not be an entry that can be read."""
         wanted = {int.from_bytes(serial, "big", signed=True): serial for serial in serials}
-        if len(wanted) <= FEW:
-            one = self.parsed.get_revoked_certificate_by_serial_number
-            rows = [row for number in wanted if number > 0 and (row := one(number)) is not None]
-        else:
-            rows = [row for row in self.parsed if row.serial_number in wanted]
-        return {wanted[row.serial_number]: entry for row in rows if (entry := _entry(row)) is not None}
+        try:
+            rows = self._rows(wanted)
+            return {wanted[row.serial_number]: entry for row in rows if (entry := _entry(row)) is not None}
+        except UNREADABLE as error:
+            raise Malformed("the CRL that is there has an entry that cannot be read") from error
+
+    def _rows(self, wanted: Collection[int]) -> list[x509.RevokedCertificate]:
+        if len(wanted) > FEW:
+            return [row for row in self.parsed if row.serial_number in wanted]
+        one = self.parsed.get_revoked_certificate_by_serial_number
+        return [row for number in wanted if number > 0 and (row := one(number)) is not None]
 
 
 def _entry(row: x509.RevokedCertificate) -> Entry | None:
@@ -95,18 +101,19 @@ def read_list(octets: bytes, issuer: x509.Certificate, now: datetime) -> Outside
     """A complete list of this issuer, DER or PEM. Raises Malformed for one that is not to be believed."""
     try:
         parsed = x509.load_der_x509_crl(der_of_list(octets))
-        signed = parsed.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+        signed = parsed.issuer == issuer.subject and parsed.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+        begins, ends = parsed.last_update_utc, parsed.next_update_utc
         scope = _scope(parsed)
         number = _number(parsed)
     except (UnsupportedAlgorithm, *UNREADABLE) as error:
         raise Malformed("what is there is no CRL that can be read") from error
-    if parsed.issuer != issuer.subject or not signed:
+    if not signed:
         raise Malformed("the CRL that is there is not signed by the authority")
     if scope:
         raise Malformed(f"the CRL that is there is {scope}")
-    if parsed.last_update_utc > now + AHEAD:
-        raise Malformed(f"the CRL that is there is of the future ({parsed.last_update_utc:%Y-%m-%d})")
-    return OutsideList(parsed.last_update_utc, parsed.next_update_utc, number, parsed)
+    if begins > now + AHEAD:
+        raise Malformed(f"the CRL that is there is of the future ({begins:%Y-%m-%d})")
+    return OutsideList(begins, ends, number, parsed)
 
 
 def _scope(parsed: x509.CertificateRevocationList) -> str:

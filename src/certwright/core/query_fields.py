@@ -19,7 +19,7 @@ YES, NO = "yes", "no"
 YEAR_LEAST, YEAR_MOST = 1900, 9998
 SPAN_MOST = 1000 * 365 * 86400
 BITS_MAX, PORT_MAX = 999_999, 65_535
-_SPAN = re.compile(r"(0|[1-9][0-9]{0,8})([smhdwy])")
+_SPAN = re.compile(r"(0|[1-9][0-9]{0,10})([smhdwy])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _DAY = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _KEY = re.compile(r"([a-z]+)(<=|>=|<|>)([1-9][0-9]{0,5})")

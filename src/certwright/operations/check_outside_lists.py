@@ -89,7 +89,10 @@ async def check_list(context: Context, row: OutsideListRow) -> None:
     look = await _look(context, row)
     changed: list[int] = []
     if look.found is not None:
-        changed = await _take(context, row, look.found)
+        try:
+            await _take(context, row, look.found, changed)
+        except Malformed as error:
+            look = _Look(problem=problem_line(error.detail))
     now = context.clock()
     after = row._replace(
         checked_at=now,
@@ -129,9 +132,9 @@ async def _look(context: Context, row: OutsideListRow) -> _Look:
     return _Look(found)
 
 
-async def _take(context: Context, row: OutsideListRow, found: OutsideList) -> list[int]:
-    """Mark what has changed for the authority's certificates; which."""
-    changed: list[int] = []
+async def _take(context: Context, row: OutsideListRow, found: OutsideList, changed: list[int]) -> None:
+    """Mark what has changed for the authority's certificates; which goes into `changed`. Raises Malformed
+    at an entry that cannot be read."""
     after = 0
     while True:
         rows = await context.database.select(
@@ -140,7 +143,7 @@ async def _take(context: Context, row: OutsideListRow, found: OutsideList) -> li
             *(row.issuer_id, after),
         )
         if not rows:
-            return changed
+            return
         after = rows[-1].id
         entries = await asyncio.to_thread(found.entries, [one.serial for one in rows])
         marks = [mark for one in rows if (mark := _mark(one, entries.get(one.serial))) is not None]
