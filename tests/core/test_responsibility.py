@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certwright.core.access import Actor, Grant, Role, Subject, Verb, may
+from certwright.core.access import GIVEN_ROLES, Actor, Grant, Role, Subject, Verb, may
 from certwright.core.errors import Forbidden, Malformed
 from certwright.core.responsibility import TAGS_MAX, Assignment, assigned, require_to_assign
 
@@ -20,7 +20,7 @@ scopes = st.one_of(
         lambda kind, name: f"{kind}:{name}", st.sampled_from(["authority", "team", "tag", "owner"]), names
     ),
 )
-grants = st.lists(st.builds(Grant, st.sampled_from(Role), scopes), max_size=4).map(tuple)
+grants = st.lists(st.builds(Grant, st.sampled_from(GIVEN_ROLES), scopes), max_size=4).map(tuple)
 wishes = st.builds(Assignment, st.none() | names, st.none() | names, tags, tags)
 
 

@@ -53,14 +53,18 @@ def dovecot(kind: str) -> Served:
     @contextmanager
     def served(presented: Presented) -> Iterator[int]:
         need("dovecot-imapd", "dovecot-pop3d")
-        folder = presented.folder / "dovecot"
-        (folder / "run").mkdir(parents=True)
         ports = {"imap": free_port(), "pop3": free_port()}
-        text = _DOVECOT.format(folder=folder, chain=presented.whole, key=presented.key, **ports)
-        (folder / "dovecot.conf").write_text(text)
-        command = ["/usr/sbin/dovecot", "-F", "-c", folder / "dovecot.conf"]
-        with start(command, log=folder / "log", port=ports[kind]):
-            yield ports[kind]
+        with tempfile.TemporaryDirectory(
+            prefix="dovecot-", dir="/tmp"
+        ) as short:  # its sockets have long names
+            folder = Path(short)
+            folder.chmod(0o755)
+            (folder / "run").mkdir()
+            text = _DOVECOT.format(folder=folder, chain=presented.whole, key=presented.key, **ports)
+            (folder / "dovecot.conf").write_text(text)
+            command = ["/usr/sbin/dovecot", "-F", "-c", folder / "dovecot.conf"]
+            with start(command, log=folder / "log", port=ports[kind]):
+                yield ports[kind]
 
     return served
 
