@@ -88,3 +88,23 @@ def test_what_we_have_issued_says_itself_what_it_replaces(database: Database) ->
         assert await before(context, ours.der) is None
 
     run(database, body)
+
+
+def test_what_nobody_trusts_succeeds_nothing_that_is_trusted(database: Database) -> None:
+    """Else whoever comes between could have nobody told that a certificate ends."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        await found(context)
+        request = parse_csr(make_csr("www.example.test"))
+        ours = await issue(context, IssueOrder(ADMINISTRATOR, request, "issuing", "tls-server"))
+        clock.offset += timedelta(days=80)
+        await take_sightings(context, Look(1), [seen(ours.der), seen(ours.der, place=SECOND)])
+        begin = clock() - timedelta(minutes=1)
+        false = ISSUING.sign("www", None, "www.example.test", begin=begin.replace(microsecond=0))
+        await take_sightings(context, Look(2), [seen(false, *CHAIN)])
+        assert await before(context, false) == ours.row.id
+        await check_health(context)
+        mine = await context.database.select(FindingRow, '"certificate_id" = ?', ours.row.id)
+        assert "certificate.expiring" in {one.code for one in mine}
+
+    run(database, body)

@@ -45,8 +45,12 @@ class Authorities:
 
     def path(self, row: CertificateRow) -> Path:
         """From a certificate's issuer upwards, as far as is known; not in circles."""
+        return self.path_from(self.issuer_of(row.generation_id, row.issuer_certificate))
+
+    def path_from(self, issuer: int | None) -> Path:
+        """As `path`, of whoever has this issuer."""
         links: list[Link] = []
-        ours, at, root = False, self.issuer_of(row), False
+        ours, at, root = False, issuer, False
         while at is not None and len(links) < PATH_MAX and (one := self.by_identifier.get(at)):
             links.append(one.link)
             ours = ours or one.ours
@@ -58,10 +62,9 @@ class Authorities:
         by_us = bool(links) and self.by_identifier[links[0].identifier].ours
         return Path(tuple(links), root, anchored, ours, by_us)
 
-    def issuer_of(self, row: CertificateRow) -> int | None:
-        if row.generation_id is not None:
-            return self.of_generation.get(row.generation_id)
-        return row.issuer_certificate
+    def issuer_of(self, generation: int | None, issuer: int | None) -> int | None:
+        """The certificate of a generation of ours, or others' that is on record as issuer."""
+        return issuer if generation is None else self.of_generation.get(generation)
 
 
 async def load_authorities(context: Context) -> Authorities:
@@ -92,7 +95,7 @@ async def judge_certificates(
     """What is wrong with each of at most 500 certificates, by identifier. Raises Unavailable."""
     if not rows:
         return {}
-    around = await _load(context, rows, now)
+    around = await _load(context, rows, authorities, now)
     rules = authority_rules(rules_in_force(context.snapshot))
     return {
         row.id: judge(
@@ -134,7 +137,9 @@ class _Around:
     passed_over: dict[int, str] = field(default_factory=dict)
 
 
-async def _load(context: Context, rows: Sequence[CertificateRow], now: datetime) -> _Around:
+async def _load(
+    context: Context, rows: Sequence[CertificateRow], authorities: Authorities, now: datetime
+) -> _Around:
     around, database = _Around(), context.database
     condition, values = among("certificate_id", [row.id for row in rows])
     names = f'SELECT "certificate_id", "kind", "value" FROM "certificate_name" WHERE {condition}'
@@ -145,7 +150,7 @@ async def _load(context: Context, rows: Sequence[CertificateRow], now: datetime)
     logged = f"""SELECT "certificate_id" FROM "sighting" WHERE {condition} AND "kind" = 'ct'"""
     around.logged = {row[0] for row in await database.query(logged, *values)}
     await _load_lists(database, [row.id for row in rows if row.is_authority], around)
-    await _load_line(database, rows, around)
+    await _load_line(database, rows, authorities, around)
     await _load_keys(database, rows, around)
     unseen = [row for row in rows if _may_wait(context, row, around, now)]
     around.passed_over = await passed_over(database, unseen)
@@ -175,20 +180,35 @@ async def _load_lists(database: Database, authorities: list[int], around: _Aroun
         around.lists.setdefault(row.issuer_id, []).append(one)
 
 
-async def _load_line(database: Database, rows: Sequence[CertificateRow], around: _Around) -> None:
-    """When successors were issued, and which keys stay in one line."""
+async def _load_line(
+    database: Database, rows: Sequence[CertificateRow], authorities: Authorities, around: _Around
+) -> None:
+    """When successors were issued, and which keys stay in one line. Anybody can present a certificate in the
+    stead of another: one that nobody trusts is no successor of one that is trusted."""
     condition, values = among("replaces", [row.id for row in rows])
-    sql = f'SELECT "replaces", "issued_at", "spki_sha256" FROM "certificate" WHERE {condition}'
-    for identifier, issued_at, spki in await database.query(sql, *values):
+    trusted = {row.id for row in rows if _is_trusted(authorities.path(row))}
+    sql = (
+        'SELECT "replaces", "issued_at", "spki_sha256", "generation_id", "issuer_certificate" '
+        f'FROM "certificate" WHERE {condition}'
+    )
+    for identifier, issued_at, spki, generation, issuer in await database.query(sql, *values):
+        around.in_line.setdefault(identifier, []).append(bytes(spki))
+        if identifier in trusted and not _is_trusted(
+            authorities.path_from(authorities.issuer_of(generation, issuer))
+        ):
+            continue
         since = moment_of(issued_at)
         around.successors[identifier] = max(since, around.successors.get(identifier, since))
-        around.in_line.setdefault(identifier, []).append(bytes(spki))
     before = {row.replaces: row.id for row in rows if row.replaces is not None}
     if before:
         condition, values = among("id", list(before))
         sql = f'SELECT "id", "spki_sha256" FROM "certificate" WHERE {condition} AND "revoked_at" IS NULL'
         for identifier, spki in await database.query(sql, *values):
             around.in_line.setdefault(before[identifier], []).append(bytes(spki))
+
+
+def _is_trusted(path: Path) -> bool:
+    return path.anchored or path.by_us
 
 
 async def _load_keys(database: Database, rows: Sequence[CertificateRow], around: _Around) -> None:
