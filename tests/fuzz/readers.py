@@ -57,6 +57,7 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.acme.certificate_keys import require_key_of
     from certwright.protocols.acme.jwk import jwk_of
     from certwright.protocols.acme.problems import AcmeProblem
+    from certwright.protocols.ct.messages import read_entry
     from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
     from tests.fuzz import looks, reading
@@ -69,6 +70,7 @@ from tests.core.toy_audit_log import KEY as LOG_KEY
 from tests.core.toy_audit_log import LOG, NEWEST
 from tests.fuzz.changed import changed
 from tests.fuzz.reading import AUTHORITY, KEY, LAST_LIST, NOW, PRESENTED, Encoding, Read, of_json, of_text
+from tests.plugins.discovery import fake_ct_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,20 @@ def read_key(octets: bytes) -> None:
     requests.load_key(octets, "")
 
 
+def in_one(entry: tuple[bytes, bytes]) -> bytes:
+    leaf, extra = entry
+    return len(leaf).to_bytes(2, "big") + leaf + extra
+
+
+def read_log_entry(octets: bytes) -> None:
+    end = 2 + int.from_bytes(octets[:2], "big")
+    read_entry(octets[2:end], octets[end:])
+
+
+LOG_ENTRIES = (
+    fake_ct_log.entry(PRESENTED, AUTHORITY),
+    fake_ct_log.pre_entry(PRESENTED, PRESENTED, AUTHORITY, AUTHORITY),
+)
 PEM_OF_AUTHORITY = x509.load_der_x509_certificate(AUTHORITY).public_bytes(Encoding.PEM)
 PEM_OF_LIST = x509.load_der_x509_crl(LAST_LIST).public_bytes(Encoding.PEM)
 ISSUE = json.dumps({"csr": "AAAA", "profile": "tls-server", "days": 90, "replaces": "ab"}).encode()
@@ -378,6 +394,7 @@ READERS |= {
     ),
     "TLS in the clear": Reader(looks.read_in_the_clear, (TlsFault,), (looks.IN_THE_CLEAR,)),
     "TLS 1.3": Reader(looks.read_encrypted, (TlsFault,), (looks.ENCRYPTED,)),
+    "entry of a log": Reader(read_log_entry, (Malformed,), tuple(map(in_one, LOG_ENTRIES))),
     "words before TLS": Reader(looks.read_starttls, (TlsFault,), (looks.ANSWERS,)),
 }
 TABLE = list(READERS.items())

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.plugins import servers
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+FAILED = "an answer that cannot be given"
 
 
 def vector(data: bytes, octets: int = 3) -> bytes:
@@ -84,12 +85,13 @@ def b64(data: bytes) -> str:
 @dataclass
 class FakeLog:
     """`page` is how many entries it gives at most, `more` how many more than it is asked for; `size` and
-    `root` are told instead of the true ones."""
+    `root` are told instead of the true ones. Where more than `at_once` entries are asked for, it fails."""
 
     entries: list[tuple[bytes, bytes]]
     key: Key = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     page: int = 2
     more: int = 0
+    at_once: int = 1000
     size: int | None = None
     root: bytes = b""
     asked: list[str] = field(default_factory=list)
@@ -116,6 +118,8 @@ class FakeLog:
                 return {"consistency": list(map(b64, proof))}
             case "get-entries":
                 start, end = int(given["start"]), int(given["end"])
+                if end - start >= self.at_once:
+                    return FAILED
                 end = min(end + 1, start + self.page) + self.more
                 rows = self.entries[start:end]
                 return {"entries": [{"leaf_input": b64(a), "extra_data": b64(b)} for a, b in rows]}
@@ -145,8 +149,9 @@ async def served(log: FakeLog, chain: Path, key: Path) -> AsyncIterator[FakeLog]
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[0]
-        octets = json.dumps(log.answer(first.split(" ")[1])).encode()
-        writer.write(f"HTTP/1.1 200 X\r\nContent-Length: {len(octets)}\r\n\r\n".encode() + octets)
+        told = log.answer(first.split(" ")[1])
+        octets, status = json.dumps(told).encode(), 500 if told == FAILED else 200
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(octets)}\r\n\r\n".encode() + octets)
         await writer.drain()
 
     async with servers.server(answer, tls=context) as port:

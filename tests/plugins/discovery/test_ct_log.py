@@ -110,6 +110,18 @@ def test_a_log_is_gone_on_with_and_read_in_parts(known: Presented) -> None:
     assert [one.place.name for one in second] == ["/log#3", "/log#5", "/log#6"]
 
 
+def test_where_many_entries_cannot_be_had_fewer_are_asked_for(known: Presented) -> None:
+    log = made()
+    log.at_once, log.page = 1, 1
+    found, last = look(log, known)
+    assert {one.place: one.chain for one in found} == expected(log)
+    assert last.mark
+    log.at_once = 0
+    (problem,), last = look(log, known)
+    assert "status 500" in problem.problem
+    assert not last.mark
+
+
 def test_from_the_present_end(known: Presented) -> None:
     log = made()
     found, last = look(log, known, start="end")
