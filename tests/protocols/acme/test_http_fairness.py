@@ -88,7 +88,7 @@ def test_a_tarpit_stops_its_own_network_alone(acme: Acme) -> None:
         bound = acme.client()
         bound.register(externalAccountBinding=bound.binding("fair", account_key(acme, "default", "fair")))
         acme.issue(bound, acme.name())
-        assert 0 < len(taken) < 100
+        assert 0 < len(taken) < NAMES / 2, "the others wait for their turn"
 
 
 def test_a_tarpit_of_a_bound_account_stops_that_alone(acme: Acme) -> None:
@@ -103,7 +103,7 @@ def test_a_tarpit_of_a_bound_account_stops_that_alone(acme: Acme) -> None:
         assert limited.refusal == (429, "rateLimited")
         assert "too many challenges of this account wait" in limited.json["detail"]
         acme.issue(other, acme.name())
-        assert 0 < len(taken) < 100
+        assert 0 < len(taken) < NAMES / 2, "the others wait for their turn"
 
 
 def test_a_sweep_finds_something_of_every_account(acme: Acme) -> None:
