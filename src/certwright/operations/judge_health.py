@@ -22,8 +22,9 @@ from .context import Context
 from .passed_over import passed_over
 
 PATH_MAX = 16
-_THERE = """"ended_at" IS NULL AND "kind" NOT IN ('import', 'authority', 'directory', 'ct')"""
+_THERE = """"ended_at" IS NULL AND "kind" NOT IN ('import', 'authority', 'directory')"""
 """What another manager, an authority or a directory has on record is no place at which it is used."""
+LOG = "ct"
 FINGERPRINT_OCTETS = 32
 
 
@@ -146,9 +147,10 @@ async def _load(
     for identifier, kind, value in await database.query(names, *values):
         around.names.setdefault(identifier, []).append(Identifier(IdentifierKind(kind), value))
     for one in await database.select(SightingRow, f"{condition} AND {_THERE}", *values):
-        around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
-    logged = f"""SELECT "certificate_id" FROM "sighting" WHERE {condition} AND "kind" = 'ct'"""
-    around.logged = {row[0] for row in await database.query(logged, *values)}
+        if one.kind == LOG:  # it says that the certificate was issued, not that it is used there
+            around.logged.add(one.certificate_id)
+        else:
+            around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
     await _load_lists(database, [row.id for row in rows if row.is_authority], around)
     await _load_line(database, rows, authorities, around)
     await _load_keys(database, rows, around)
