@@ -70,9 +70,6 @@ async def measure(configuration: Configuration, database: str) -> None:
             for chunk in chunks:
                 await take_sightings(context, Look(run), chunk)
             _show(what, database, started, cpu)
-        if database == "postgresql":  # as its autovacuum does by itself within a minute
-            async with context.database.transaction(0) as transaction:
-                await transaction.execute("ANALYZE")
         started, cpu = time.perf_counter(), time.process_time()
         await check_health(context)
         _show("judged, findings opened", database, started, cpu)

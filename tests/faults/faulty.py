@@ -84,6 +84,9 @@ class FaultyDatabase:
         if fail_after:
             raise Unavailable("fault injected after the commit")
 
+    async def gather_statistics(self, *row_types: Any) -> None:
+        await self._faults.around(lambda: self._inner.gather_statistics(*row_types))
+
     async def close(self) -> None:
         await self._inner.close()
 

@@ -8,13 +8,14 @@ from ..core.health import Finding
 from ..store.among import among, chunks
 from ..store.changed_rows import Mark
 from ..store.databases import Duplicate
-from ..store.discovery_rows import FindingRow
+from ..store.discovery_rows import FindingRow, SightingRow
 from ..store.ledger import Change
-from ..store.rows import CertificateRow
+from ..store.rows import CertificateNameRow, CertificateRow
 from .context import Context
 from .judge_health import Authorities, judge_certificates, load_authorities
 
-CHUNK = 250
+CHUNK, LOOKED_AT = 250, 5_000
+_ASKED = (CertificateRow, CertificateNameRow, SightingRow, FindingRow)
 
 
 async def note_findings(
@@ -91,12 +92,15 @@ def _opened(context: Context, certificate: int, finding: Finding, team: str, now
 async def check_health(context: Context) -> tuple[int, int]:
     """Judge every certificate once; how many findings were opened and closed. Others get their turn in
     between. Raises Unavailable."""
-    opened = closed = after = 0
+    opened = closed = after = judged = 0
     authorities = await load_authorities(context)
     while True:
+        if judged % LOOKED_AT == 0:  # findings come while it goes on
+            await context.database.gather_statistics(*_ASKED)
         rows = await context.database.select(CertificateRow, f'"id" > ? ORDER BY "id" LIMIT {CHUNK}', after)
         if not rows:
             return opened, closed
         more, fewer = await note_findings(context, rows, authorities)
         opened, closed, after = opened + more, closed + fewer, rows[-1].id
+        judged += len(rows)
         await asyncio.sleep(0)

@@ -77,6 +77,10 @@ class Database(Protocol):
     def transaction(self, lane: int) -> AbstractAsyncContextManager[Transaction]:
         """One durable transaction, committed at the end of the block. Raises Unavailable, Duplicate."""
 
+    async def gather_statistics(self, *row_types: type[Row]) -> None:
+        """Before many questions about tables that may just have been filled: let the database look at them.
+        Raises Unavailable."""
+
     async def close(self) -> None: ...
 
 
@@ -212,6 +216,9 @@ class SqliteDatabase:
                 if time.monotonic() > until or "locked" not in str(error):
                     raise Unavailable(f"the database is busy: {error}", retry_after=2) from error
             await asyncio.sleep(LOCK_POLL_SECONDS)
+
+    async def gather_statistics(self, *row_types: type[Row]) -> None:
+        """It chooses the index that a question names whatever it knows of the table."""
 
     async def close(self) -> None:
         self._reader.close()
@@ -439,6 +446,16 @@ class PostgresqlDatabase:
         with _postgresql_errors():
             async with self._pool.acquire(timeout=LOCK_WAIT_SECONDS) as connection, connection.transaction():
                 yield PostgresqlTransaction(connection)
+
+    async def gather_statistics(self, *row_types: type[Row]) -> None:
+        """Its autovacuum does so by itself, a minute or more later; until then it takes few different values
+        to stand in every column, and reads whole tables where an index would do."""
+        sql = (
+            'SELECT "relname" FROM "pg_stat_user_tables" WHERE "schemaname" = current_schema() '
+            'AND "relname" = ANY(?) AND "n_mod_since_analyze" > 1000 + "n_live_tup" / 10'
+        )
+        for (table,) in await self.query(sql, [table_of(row_type) for row_type in row_types]):
+            await self.query(f'ANALYZE (SKIP_LOCKED) "{table}"')
 
     async def close(self) -> None:
         await self._pool.close()

@@ -69,6 +69,11 @@ class Certificate(models.Model):
                 name="certificate_revoked",
             ),
             models.Index(
+                fields=["revoked_at"],
+                condition=models.Q(revoked_at__isnull=False),
+                name="certificate_revoked_at",
+            ),
+            models.Index(
                 fields=["standing", "id"], condition=~models.Q(standing="issued"), name="certificate_standing"
             ),
             models.Index(
