@@ -186,6 +186,22 @@ def prosody(presented: Presented) -> Iterator[int]:
         yield port
 
 
+@contextmanager
+def xrdp(presented: Presented) -> Iterator[int]:
+    need("xrdp")
+    folder, port = presented.folder / "xrdp", free_port()
+    folder.mkdir()
+    (folder / "xrdp.ini").write_text(
+        f"[Globals]\nini_version=1\nfork=true\naddress=127.0.0.1\nport=tcp://127.0.0.1:{port}\n"
+        f"security_layer=negotiate\ncertificate={presented.whole}\nkey_file={presented.key}\n"
+        f"ssl_protocols=TLSv1.2, TLSv1.3\n"
+        f"[Logging]\nLogFile={folder}/xrdp.log\nLogLevel=INFO\nEnableSyslog=false\n[Xorg]\nlib=libxup.so\n"
+    )
+    command = ["xrdp", "--nodaemon", "--config", folder / "xrdp.ini"]
+    with start(command, log=folder / "log", port=port, seconds=60):
+        yield port
+
+
 SERVERS: Mapping[str, Mapping[str, Served]] = {
     "smtp": {"Postfix": postfix},
     "imap": {"Dovecot": dovecot("imap")},
@@ -195,5 +211,6 @@ SERVERS: Mapping[str, Mapping[str, Served]] = {
     "postgresql": {"PostgreSQL": postgresql_server},
     "mysql": {"MariaDB": mariadb},
     "xmpp": {"Prosody": prosody},
+    "rdp": {"xrdp": xrdp},
 }
 """By the protocol in which TLS begins."""
