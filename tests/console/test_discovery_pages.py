@@ -119,16 +119,25 @@ def test_who_has_looked_nowhere_is_told_how(people: People) -> None:
     assert people.page(LIST, "narrow").status_code == 403
 
 
-def test_a_look_finds_what_is_served(people: People) -> None:
-    """Our own listener is a server like any other."""
-    target = f"127.0.0.1:{people.site.ports['https']}"
-    asked = people.send(LOOK, "operator", page=LOOK, **USUAL | {"targets": target})
+@pytest.fixture(scope="module")
+def looked(people: People) -> str:
+    """The address of a run that has looked at our own listener, which is a server like any other."""
+    asked = people.send(LOOK, "operator", page=LOOK, **USUAL | {"targets": _listener(people)})
     assert asked.status_code == 302, alerts(asked)
-    page = ended(people, asked.headers["location"]).text
-    assert target in page
+    ended(people, asked.headers["location"])
+    return asked.headers["location"]
+
+
+def _listener(people: People) -> str:
+    return f"127.0.0.1:{people.site.ports['https']}"
+
+
+def test_a_look_finds_what_is_served(people: People, looked: str) -> None:
+    page = people.page(looked).text
+    assert _listener(people) in page
     assert "1 certificate at a place" in page
     assert re.search(r'href="/console/certificates/[0-9a-f]{64}/"', page)
-    assert asked.headers["location"] in people.page(LIST).text
+    assert looked in people.page(LIST).text
 
 
 def test_scores_lead_to_the_findings_behind_them(people: People, strange: Strange) -> None:
@@ -141,8 +150,8 @@ def test_scores_lead_to_the_findings_behind_them(people: People, strange: Strang
     assert "There is no score yet" in people.page("/console/findings/scores/", "narrow").text
 
 
+@pytest.mark.usefixtures("looked")
 def test_readiness_is_told_by_system(people: People) -> None:
-    """What the look before has found."""
     people.home.run(count_readiness)
     page = people.page("/console/findings/readiness/", "auditor").text
     assert "By host" in page
@@ -150,8 +159,8 @@ def test_readiness_is_told_by_system(people: People) -> None:
     assert "There are no numbers yet" in people.page("/console/findings/readiness/", "narrow").text
 
 
+@pytest.mark.usefixtures("looked")
 def test_networks_lead_to_what_is_served_there(people: People) -> None:
-    """What the look before has found."""
     assert people.home.run(count_networks) == 1
     page = people.page(f"{LIST}networks/", "auditor")
     assert "127.0.0.0/24" in page.text
