@@ -19,6 +19,7 @@ from certwright.operations.check_outside_lists import (
     LISTS_OF_ISSUER,
     OFTEN,
     USUAL,
+    check_list,
     check_outside_lists,
 )
 from certwright.operations.context import Context
@@ -27,7 +28,7 @@ from certwright.ports import Place, Sighting
 from certwright.site.configuration import Configuration
 from certwright.site.outside import list_fetcher
 from certwright.store.discovery_rows import FindingRow, OutsideListRow
-from certwright.store.rows import CertificateRow
+from certwright.store.rows import CertificateBodyRow, CertificateRow
 from tests.real.databases import Database
 from tests.real.pki import MovableClock, Secrets, opened
 from tests.real.toy_chains import ToyAuthority
@@ -43,6 +44,7 @@ class Publisher:
     port: int = 0
     status: int = 200
     body: bytes = b""
+    bodies: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     @property
@@ -58,9 +60,10 @@ def publisher() -> Iterator[Publisher]:
         def do_GET(self) -> None:
             made.asked.append(self.path)
             self.send_response(made.status)
-            self.send_header("Content-Length", str(len(made.body)))
+            body = made.bodies.get(self.path, made.body)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(made.body)
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None: ...
 
@@ -137,6 +140,62 @@ def test_what_is_revoked_is_told_where_it_is_served(database: Database, tmp_path
         assert [row.revocation_reason for row in (a, b, c)] == [Reason.KEY_COMPROMISE, None, None]
 
     run(database, tmp_path, body)
+
+
+def test_a_hold_is_lifted_by_a_newer_list_alone_that_covers_the_certificate(
+    database: Database, tmp_path: Path
+) -> None:
+    """Authorities publish in parts, and in several places, of which one may be behind."""
+
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        part, other = f"{lists.url}?1", f"{lists.url}?2"
+        await seen(context, CORP.sign("a", list_url=part), CORP.sign("b", list_url=other))
+        leaf, now = (await leaf_rows(context))[0], clock()
+        der = (await context.database.select(CertificateBodyRow, '"certificate_id" = ?', leaf.id))[0].der
+        held = CORP.list((der, FLAGS.certificate_hold), at=now - timedelta(hours=2), extension=_part(part))
+        lifted = CORP.list(at=now - timedelta(hours=1), extension=_part(part))
+        lists.bodies = {
+            "/corp.crl?1": held,
+            "/corp.crl?2": CORP.list(at=now - timedelta(hours=1), extension=_part(other)),
+        }
+        for again, reason in (
+            ({}, Reason.CERTIFICATE_HOLD),
+            ({"/corp.crl?2": CORP.list(at=now - timedelta(hours=3))}, Reason.CERTIFICATE_HOLD),
+            ({"/corp.crl?1": lifted}, None),
+        ):
+            lists.bodies |= again
+            for row in await context.database.select(OutsideListRow, "1 = 1"):
+                await check_list(context, row._replace(this_update=None) if again else row)
+            assert (await leaf_rows(context))[0].revocation_reason == reason, again
+
+    run(database, tmp_path, body)
+
+
+def test_what_is_revoked_for_good_is_not_on_hold_again(database: Database, tmp_path: Path) -> None:
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        leaf, now = CORP.sign("a", list_url=lists.url), clock()
+        await seen(context, leaf, CORP.sign("b", list_url=f"{lists.url}?behind"))
+        held = CORP.list((leaf, FLAGS.certificate_hold), at=now - timedelta(hours=2))
+        revoked = CORP.list((leaf, FLAGS.key_compromise), at=now - timedelta(hours=1))
+        lists.bodies = {"/corp.crl": revoked, "/corp.crl?behind": held}
+        for _ in range(2):
+            clock.offset += USUAL + timedelta(minutes=1)
+            assert await check_outside_lists(context) == 2
+            assert (await leaf_rows(context))[0].revocation_reason == Reason.KEY_COMPROMISE
+
+    run(database, tmp_path, body)
+
+
+def _part(url: str) -> x509.IssuingDistributionPoint:
+    return x509.IssuingDistributionPoint(
+        full_name=[x509.UniformResourceIdentifier(url)],
+        relative_name=None,
+        only_contains_user_certs=False,
+        only_contains_ca_certs=False,
+        only_some_reasons=None,
+        indirect_crl=False,
+        only_contains_attribute_certs=False,
+    )
 
 
 def test_what_is_wrong_with_a_list_is_told(database: Database, tmp_path: Path) -> None:

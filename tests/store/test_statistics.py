@@ -1,4 +1,4 @@
-"""PostgreSQL plans by statistics: of a table that was just filled it gets them before many questions are asked."""
+"""PostgreSQL plans by statistics: of a table that was just filled it gets them before it is asked much."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ def test_tables_that_were_just_filled_are_read_by_their_index(database: Database
     async def main() -> tuple[str, str]:
         opened = await open_database(database.url)
         async with opened.transaction(0) as transaction:
-            await transaction.execute("SET LOCAL session_replication_role = replica")  # no certificates needed
+            await transaction.execute("SET LOCAL session_replication_role = replica")
             await transaction.insert(FindingRow, [_finding(number) for number in range(1, 60_000)])
             await transaction.execute("SELECT pg_stat_force_next_flush()")
         plans = []

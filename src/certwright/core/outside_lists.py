@@ -33,11 +33,13 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class OutsideList:
     """A list that may be believed. `number` is empty where it has none; `next_update` None where it does not
-    say."""
+    say. What a list leaves out that is only a `part` of all is revoked or not: it is for those certificates
+    that name it (RFC 5280 section 5.2.5)."""
 
     this_update: datetime
     next_update: datetime | None
     number: str
+    part: bool
     parsed: x509.CertificateRevocationList = field(repr=False)
 
     def entries(self, serials: Iterable[bytes]) -> Mapping[bytes, Entry]:
@@ -113,7 +115,7 @@ def read_list(octets: bytes, issuer: x509.Certificate, now: datetime) -> Outside
         raise Malformed(f"the CRL that is there is {scope}")
     if begins > now + AHEAD:
         raise Malformed(f"the CRL that is there is of the future ({begins:%Y-%m-%d})")
-    return OutsideList(begins, ends, number, parsed)
+    return OutsideList(begins, ends, number, _is_part(parsed), parsed)
 
 
 def _scope(parsed: x509.CertificateRevocationList) -> str:
@@ -130,6 +132,10 @@ def _scope(parsed: x509.CertificateRevocationList) -> str:
         elif extension.critical and not isinstance(value, (x509.CRLNumber, x509.AuthorityKeyIdentifier)):
             return "bound to something that is not known here"
     return ""
+
+
+def _is_part(parsed: x509.CertificateRevocationList) -> bool:
+    return any(isinstance(extension.value, x509.IssuingDistributionPoint) for extension in parsed.extensions)
 
 
 def _number(parsed: x509.CertificateRevocationList) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
+from ..core.decoded import decode
 from ..core.egress import Unreached
 from ..core.errors import Conflict, Forbidden, IntegrityError, Malformed
 from ..core.outside_lists import Entry, OutsideList, read_list
@@ -146,19 +147,43 @@ async def _take(context: Context, row: OutsideListRow, found: OutsideList, chang
             return
         after = rows[-1].id
         entries = await asyncio.to_thread(found.entries, [one.serial for one in rows])
-        marks = [mark for one in rows if (mark := _mark(one, entries.get(one.serial))) is not None]
+        marks = [mark for one in rows if (entry := entries.get(one.serial)) and (mark := _mark(one, entry))]
+        lifted = [one for one in rows if one.serial not in entries and _may_be_lifted(one, found)]
+        if found.part:
+            lifted = await _that_name(context, row.url, lifted)
+        if lifted:
+            free = {"revoked_at": None, "revocation_reason": None}
+            marks.append(Mark(CertificateRow, free, [one.id for one in lifted]))
         if marks:
             await context.ledger.commit(Change(marked=marks))
-            changed += [mark.identifiers[0] for mark in marks]
+            changed += [identifier for mark in marks for identifier in mark.identifiers]
 
 
-def _mark(row: CertificateRow, entry: Entry | None) -> Mark | None:
-    """Only a hold ends; what else is missing may have been taken from the list after its end."""
-    if entry is None:
-        if row.revocation_reason != Reason.CERTIFICATE_HOLD:
-            return None
-        return Mark(CertificateRow, {"revoked_at": None, "revocation_reason": None}, [row.id])
+def _mark(row: CertificateRow, entry: Entry) -> Mark | None:
+    """What is revoked for good is not on hold again: the list is behind another."""
     if (row.revoked_at, row.revocation_reason) == (entry.revoked_at, int(entry.reason)):
+        return None
+    if row.revoked_at is not None and not _is_held(row) and entry.reason is Reason.CERTIFICATE_HOLD:
         return None
     columns = {"revoked_at": entry.revoked_at, "revocation_reason": int(entry.reason)}
     return Mark(CertificateRow, columns, [row.id])
+
+
+def _is_held(row: CertificateRow) -> bool:
+    return row.revocation_reason == Reason.CERTIFICATE_HOLD
+
+
+def _may_be_lifted(row: CertificateRow, found: OutsideList) -> bool:
+    """Only a hold ends, by a list that came after it; what else is missing may have been taken from the list
+    after its end."""
+    return _is_held(row) and row.revoked_at is not None and row.revoked_at < found.this_update
+
+
+async def _that_name(context: Context, url: str, rows: Sequence[CertificateRow]) -> list[CertificateRow]:
+    """Those of at most CHUNK certificates that name this list as theirs."""
+    if not rows:
+        return []
+    condition, values = among("certificate_id", [row.id for row in rows])
+    bodies = await context.database.select(CertificateBodyRow, condition, *values)
+    named = {body.certificate_id for body in bodies if url in decode(body.der).lists}
+    return [row for row in rows if row.id in named]
