@@ -172,9 +172,9 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What was seen at a place. `chain` is DER as it was presented, the end entity's first, of which nothing
-    is verified; it is empty where `problem` says in one line why nothing can be read, and where there is a
-    private key alone, of which `facts` tell. They have the names of docs/reference/discovery.md; what is not
-    known is not there. No sighting holds a secret.
+    is verified; it is empty where `problem` says in one line why nothing can be read, where there is a
+    private key alone, of which `facts` tell, and where there is a CRL, which is `revocation_list`. Facts have
+    the names of docs/reference/discovery.md; what is not known is not there. No sighting holds a secret.
     """
 
     place: Place
@@ -182,6 +182,7 @@ class Sighting:
     chain: tuple[bytes, ...] = ()
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     problem: str = ""
+    revocation_list: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

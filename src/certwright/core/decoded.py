@@ -15,7 +15,7 @@ from functools import lru_cache
 from cryptography import x509
 
 from . import der
-from .distinguished_name import decode_name
+from .distinguished_name import name_text
 from .errors import CertwrightError, Malformed, Refused
 from .general_names import decode_general_name, read_general_name
 from .names import Identifier, IdentifierKind
@@ -125,7 +125,7 @@ def decode(certificate: bytes) -> Decoded:
         serial, issuer_der, subject_der, spki = _fields(parsed.tbs_certificate_bytes)
     except UNREADABLE as error:
         raise Malformed("these octets are no certificate (RFC 5280 section 4.1)") from error
-    issuer, subject = _name(issuer_der), _name(subject_der)
+    issuer, subject = name_text(issuer_der), name_text(subject_der)
     key_algorithm, key_faults = _key(spki)
     extensions = _extensions(parsed, issuer == subject)
     return Decoded(
@@ -147,11 +147,6 @@ def decode(certificate: bytes) -> Decoded:
 
 
 @lru_cache(maxsize=1024)
-def _name(name: bytes) -> str:
-    """RFC 4514 text of a name in DER."""
-    return str(decode_name(name)).replace("\x00", "\\00")
-
-
 def _fields(tbs: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Serial number, issuer, subject and SubjectPublicKeyInfo as they stand there (RFC 5280 section 4.1),
     whatever they are: negative serial numbers and keys of no known kind exist too."""

@@ -207,6 +207,12 @@ def decode_name(encoded: bytes) -> DistinguishedName:
     return DistinguishedName(tuple(rdns))
 
 
+def name_text(encoded: bytes) -> str:
+    """A Name from DER as RFC 4514 text that any database keeps: issuers are compared by it. Raises
+    Malformed."""
+    return str(decode_name(encoded)).replace("\x00", "\\00")
+
+
 def _decode_rdn(rdn: der.Reader) -> tuple[Attribute, ...]:
     attributes = []
     while not rdn.at_end():

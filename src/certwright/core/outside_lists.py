@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from . import der
+from .distinguished_name import name_text
 from .egress import URL_OCTETS_MAX
 from .errors import Malformed
 from .pem import der_of_list
@@ -97,6 +99,19 @@ def list_urls(points: x509.CRLDistributionPoints) -> tuple[str, ...]:
 
 def _may_be_asked(url: str) -> bool:
     return url.startswith(("http://", "https://")) and len(url) <= URL_OCTETS_MAX and url.isprintable()
+
+
+def issuer_of_list(octets: bytes) -> str:
+    """Whose list it says that it is, as RFC 4514 text (section 5.1.2.3). Raises Malformed."""
+    try:
+        parsed = x509.load_der_x509_crl(der_of_list(octets))
+        fields = der.Reader(parsed.tbs_certlist_bytes, "TBSCertList").inside()
+        if fields.peek() == der.INTEGER:
+            fields.element()  # version
+        fields.element()  # signature
+        return name_text(fields.whole())
+    except (UnsupportedAlgorithm, *UNREADABLE) as error:
+        raise Malformed("what is there is no CRL that can be read") from error
 
 
 def read_list(octets: bytes, issuer: x509.Certificate, now: datetime) -> OutsideList:

@@ -35,6 +35,13 @@ class KnownPlace:
         text = _SEPARATOR.join((self.zone, self.kind, self.host, str(self.port), self.name))
         return hashlib.sha256(_DOMAIN + text.encode()).digest()[:_DIGEST_OCTETS]
 
+    @property
+    def location(self) -> str:
+        """As a URI looks; it is for people."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        where = f"{host}:{self.port}" if self.port else host
+        return f"{self.kind}://{where}/{self.name.removeprefix('/')}"
+
     def check(self) -> None:
         """Raises Malformed for a place that cannot be kept."""
         for value, most, what in (

@@ -133,15 +133,8 @@ async def _served(context: Context, identifiers: list[int]) -> dict[int, list[Se
     sql = f'SELECT * FROM ({numbered}) s WHERE "nth" <= {PLACES_TOLD} ORDER BY "certificate_id", "nth"'
     for identifier, zone, kind, host, port, name, facts, _ in await context.database.query(sql, *values):
         place = KnownPlace(zone, kind, host, port, name)
-        found.setdefault(identifier, []).append(Served(_location(place), _spoken(json.loads(facts))))
+        found.setdefault(identifier, []).append(Served(place.location, _spoken(json.loads(facts))))
     return found
-
-
-def _location(place: KnownPlace) -> str:
-    """As a URI looks; it is for people."""
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    where = f"{host}:{place.port}" if place.port else host
-    return f"{place.kind}://{where}/{place.name.removeprefix('/')}"
 
 
 def _spoken(facts: dict[str, Any]) -> Spoken:

@@ -91,7 +91,7 @@ async def check_list(context: Context, row: OutsideListRow) -> None:
     changed: list[int] = []
     if look.found is not None:
         try:
-            await _take(context, row, look.found, changed)
+            await take_list(context, row.issuer_id, row.url, look.found, changed)
         except Malformed as error:
             look = _Look(problem=problem_line(error.detail))
     now = context.clock()
@@ -133,15 +133,16 @@ async def _look(context: Context, row: OutsideListRow) -> _Look:
     return _Look(found)
 
 
-async def _take(context: Context, row: OutsideListRow, found: OutsideList, changed: list[int]) -> None:
-    """Mark what has changed for the authority's certificates; which goes into `changed`. Raises Malformed
-    at an entry that cannot be read."""
+async def take_list(context: Context, issuer: int, url: str, found: OutsideList, changed: list[int]) -> None:
+    """Mark what the list of an authority, by the identifier of its certificate, changes for those that it has
+    issued; which goes into `changed`. `url` is where certificates say that it is. Raises Malformed at an
+    entry that cannot be read."""
     after = 0
     while True:
         rows = await context.database.select(
             CertificateRow,
             f'"issuer_certificate" = ? AND "id" > ? ORDER BY "id" LIMIT {CHUNK}',
-            *(row.issuer_id, after),
+            *(issuer, after),
         )
         if not rows:
             return
@@ -150,7 +151,7 @@ async def _take(context: Context, row: OutsideListRow, found: OutsideList, chang
         marks = [mark for one in rows if (entry := entries.get(one.serial)) and (mark := _mark(one, entry))]
         lifted = [one for one in rows if one.serial not in entries and _may_be_lifted(one, found)]
         if found.part:
-            lifted = await _that_name(context, row.url, lifted)
+            lifted = await _that_name(context, url, lifted)
         if lifted:
             free = {"revoked_at": None, "revocation_reason": None}
             marks.append(Mark(CertificateRow, free, [one.id for one in lifted]))

@@ -21,6 +21,7 @@ from .context import Context
 from .discovery_runs import OPEN_MAX, STALLED, counts
 from .discovery_scopes import begin_due_runs, pauses, scope_of, secrets_of
 from .note_findings import judge_again
+from .take_seen_lists import WAITING_OCTETS, take_seen_lists
 from .take_sightings import PLACES_MAX, Look, Taken, take_sightings
 
 FLUSH_SECONDS = 0.5
@@ -95,6 +96,8 @@ class _Run:
     mark: str = ""
     whole: bool = True
     waiting: list[Sighting] = field(default_factory=list)
+    lists: list[Sighting] = field(default_factory=list)
+    """CRLs of authorities that are not known yet: the run may still come to them."""
     progress: dict[str, Any] = field(default_factory=dict)
     flushed: float = 0.0
 
@@ -125,11 +128,12 @@ class _Run:
         except CertwrightError as error:
             raise _SourceError(error) from error
 
-    async def flush(self) -> None:
+    async def flush(self, last: bool = False) -> None:
         """Take in what waits, and put on record how far the source is."""
         sightings, self.waiting = self.waiting, []
         self.flushed = asyncio.get_running_loop().time()
         taken = await take_sightings(self.context, self.look, sightings) if sightings else Taken()
+        await self._take_lists([one for one in sightings if one.revocation_list], taken, last)
         numbers = {
             "seen": self.row.seen + taken.seen,
             "new": self.row.new + taken.new,
@@ -140,9 +144,18 @@ class _Run:
         await judge_again(self.context, taken.certificates)
         await self.watcher(self.row, sightings, taken)
 
+    async def _take_lists(self, new: list[Sighting], taken: Taken, last: bool) -> None:
+        if last:
+            new, self.lists = [*self.lists, *new], []
+        room = 0 if last else WAITING_OCTETS - sum(len(one.revocation_list) for one in self.lists)
+        seen = await take_seen_lists(self.context, self.row.zone, new, room)
+        self.lists += seen.waiting
+        taken.problems += seen.problems
+        taken.certificates |= seen.certificates
+
     async def end(self) -> None:
         """The last part, what is gone, and the end."""
-        await self.flush()
+        await self.flush(last=True)
         gone = 0
         if self.row.scope_id and self.whole and not self.problem:
             gone = await note_gone(self.context, self.look)

@@ -13,8 +13,10 @@ from certwright.ports import Scope, Sighting
 from tests.core.stores.made import chain
 from tests.real import samba
 from tests.real.samba import ADMINISTRATOR, BASE, CONFIGURATION, PASSWORD, Domain, Unobtainable
+from tests.real.toy_chains import ToyAuthority
 
 SERVER, ISSUING, ROOT = chain().ders
+LIST = ToyAuthority("Corp").list()
 SERVICES = f"CN=Public Key Services,CN=Services,{CONFIGURATION}"
 
 
@@ -23,6 +25,14 @@ def authority(name: str, above: str, certificate: bytes) -> str:
     encoded = base64.b64encode(certificate).decode()
     kind = "objectClass: certificationAuthority"
     return f"dn: CN={name},{above}\nchangetype: add\n{kind}\ncACertificate:: {encoded}\n{lists}\n"
+
+
+def published(name: str, octets: bytes) -> str:
+    """As a Windows CA has its list, in a container of its machine."""
+    encoded = base64.b64encode(octets).decode()
+    folder = f"dn: CN=host,CN=CDP,{SERVICES}\nchangetype: add\nobjectClass: container\n\n"
+    point = f"dn: CN={name},CN=host,CN=CDP,{SERVICES}\nchangetype: add\nobjectClass: cRLDistributionPoint\n"
+    return f"{folder}{point}certificateRevocationList:: {encoded}\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +45,7 @@ def domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Domain]:
                 f"{user}userCertificate:: {encoded}\n-\n\n"
                 + authority("NTAuthCertificates", SERVICES, ISSUING)
                 + authority("Root", f"CN=Certification Authorities,{SERVICES}", ROOT)
+                + published("Corp", LIST)
             )
             yield running
     except Unobtainable as error:
@@ -59,4 +70,7 @@ def test_what_a_domain_has(domain: Domain) -> None:
     }
     for target in (domain.secure, f"ldap://{samba.ADDRESS}"):
         found = asyncio.run(run(target))
-        assert {one.place.name.rpartition(":")[0]: one.chain for one in found} == expected
+        lists = {one.place.name: one.revocation_list for one in found if one.revocation_list}
+        assert lists == {f"CN=Corp,CN=host,CN=CDP,{SERVICES}#certificateRevocationList": LIST}
+        chains = {one.place.name.rpartition(":")[0]: one.chain for one in found if not one.revocation_list}
+        assert chains == expected

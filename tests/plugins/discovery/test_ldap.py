@@ -14,13 +14,17 @@ from typing import Any
 
 import pytest
 import uvloop
+from cryptography import x509
 
 from certwright.core import der
 from certwright.core.egress import EgressPolicy
 from certwright.core.errors import Malformed
+from certwright.core.revocation import Reason
 from certwright.operations.discovery_runs import DiscoveryOrder
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
 from certwright.operations.run_discovery import run_discovery
+from certwright.operations.take_seen_lists import take_seen_lists
+from certwright.operations.take_sightings import Look, take_sightings
 from certwright.plugins.discovery.ldap import PAGE, LdapSettings, LdapSource
 from certwright.plugins.resolver import ResolverSettings
 from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
@@ -28,6 +32,7 @@ from certwright.protocols.ldap.messages import Answer
 from certwright.site.configuration import Configuration
 from certwright.site.discovery import source_opener
 from certwright.store.discovery_rows import SightingRow
+from certwright.store.rows import CertificateRow
 from certwright.testing.discovery_source import Case, DiscoverySourceContract, Situation
 from tests.core.stores.made import chain
 from tests.plugins import servers
@@ -37,6 +42,7 @@ from tests.real.databases import Database
 from tests.real.pki import MovableClock, Secrets, opened
 from tests.real.processes import free_port
 from tests.real.slapd import BASE, SEARCHER, SEARCHER_PASSWORD, Directory
+from tests.real.toy_chains import ToyAuthority
 
 SERVER, ISSUING, ROOT = chain().ders
 SERVICES = f"cn=Public Key Services,cn=Services,{BASE}"
@@ -152,6 +158,44 @@ def test_more_than_a_page(settings: LdapSettings, tmp_path: Path) -> None:
         seen, last = look(few, many.secure)
         assert seen[-1].problem == "it has more than 10 entries with certificates"
         assert not last.whole
+
+
+def test_lists_that_authorities_publish_there(
+    settings: LdapSettings, tmp_path: Path, database: Database
+) -> None:
+    corp = ToyAuthority("Corp")
+    leaf = corp.sign("a")
+    listed = corp.list((leaf, x509.ReasonFlags.key_compromise))
+    with slapd.served(tmp_path / "slapd") as published:
+        person, point = ("inetOrgPerson",), ("cRLDistributionPoint",)
+        authority = ("applicationProcess", "certificationAuthority")
+        published.change(
+            entry(f"cn=CDP,{BASE}", point, certificateRevocationList=listed)
+            + entry(
+                f"cn=Corp,{BASE}",
+                authority,
+                cACertificate=corp.certificate,
+                certificateRevocationList=listed,
+                authorityRevocationList=listed,
+            )
+            + entry(f"uid=a,{BASE}", person, cn="a", sn="a", userCertificate=leaf)
+        )
+        ours = replace(settings, trust=published.authority.read_text())
+        found, _ = look(ours, published.secure)
+        lists = {one.place.name: one.revocation_list for one in found if one.revocation_list}
+        names = ("CDP,{}#certificate", "Corp,{}#certificate", "Corp,{}#authority")
+        assert lists == {f"cn={one.format(BASE)}RevocationList": listed for one in names}
+        assert all(one.problem == "" for one in found)
+
+    async def main() -> None:
+        async with opened(database.url, Secrets(), MovableClock()) as context:
+            await take_sightings(context, Look(1), found)
+            seen = await take_seen_lists(context, "", [one for one in found if one.revocation_list])
+            assert len(seen.problems) == 3, "the lists are of the past"
+            (row,) = await context.database.select(CertificateRow, '"subject" = ?', "CN=a")
+            assert row.revocation_reason == Reason.KEY_COMPROMISE
+
+    asyncio.run(main())
 
 
 def test_who_may_not_ask_is_told(directory: Directory, settings: LdapSettings) -> None:

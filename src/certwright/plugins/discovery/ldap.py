@@ -1,4 +1,5 @@
-"""Certificates in a directory: of people and machines, of authorities, and what Active Directory trusts.
+"""Certificates in a directory: of people and machines, of authorities, and what Active Directory trusts; and
+the CRLs that authorities publish there (RFC 4523).
 
 The directory is asked over TLS alone (LDAPS, or StartTLS first of all), and its certificate verified before
 the password goes there. Referrals are not followed: they would carry it elsewhere.
@@ -43,7 +44,11 @@ from .service import Unanswered
 KIND = "directory"
 Event = Sighting | Progress
 PORTS = {"ldap": 389, "ldaps": 636}
-ATTRIBUTES = ("userCertificate", "cACertificate", "crossCertificatePair")
+CERTIFICATES = ("userCertificate", "cACertificate", "crossCertificatePair")
+LISTS = ("certificateRevocationList", "authorityRevocationList")
+ATTRIBUTES = (*CERTIFICATES, *LISTS)
+NOTHING = b"\x00"
+"""What Active Directory has where its schema wants a value and there is none."""
 PAGE = 200
 MESSAGE_OCTETS_MAX = 16 * 1024 * 1024
 BASES_MAX = 100
@@ -216,7 +221,11 @@ class _Look:
             if name is None:
                 continue
             for value in dict.fromkeys(values):
-                yield from self._certificates(server, f"{entry.name}#{name}", value)
+                if name in CERTIFICATES:
+                    yield from self._certificates(server, f"{entry.name}#{name}", value)
+                elif value != NOTHING:
+                    place = self._place(server, f"{entry.name}#{name}")
+                    yield Sighting(place, self._clock(), revocation_list=value)
             if "range=" in options.lower() and not options.endswith("*"):
                 text = "the directory gives a part of its certificates only"
                 yield self._sighting(server, f"{entry.name}#{name}", problem=text)
@@ -235,8 +244,10 @@ class _Look:
             yield self._sighting(server, f"{name}:{_digest(der)}", der)
 
     def _sighting(self, server: _Server, name: str, *chain: bytes, problem: str = "") -> Sighting:
-        place = Place(KIND, server.host, server.port, place_name(name))
-        return Sighting(place, self._clock(), chain, problem=problem)
+        return Sighting(self._place(server, name), self._clock(), chain, problem=problem)
+
+    def _place(self, server: _Server, name: str) -> Place:
+        return Place(KIND, server.host, server.port, place_name(name))
 
 
 def _digest(octets: bytes) -> str:
@@ -330,7 +341,7 @@ class _Directory:
         return sorted(found)
 
     async def entries(self, base: str) -> AsyncGenerator[Entry]:
-        """Those below the base that have a certificate, a page after the other."""
+        """Those below the base that have a certificate or a CRL, a page after the other."""
         cookie = b""
         while True:
             number, page = self._next(), (PAGE, cookie)
