@@ -379,6 +379,7 @@ READERS = {
         REFUSING,
         (LAST_LIST, PEM_OF_LIST),
     ),
+    "list of others": Reader(reading.read_list_of_others, (Malformed,), (reading.TO_BE_SIGNED,)),
     "chain": Reader(read_chain, REFUSING, (AUTHORITY,)),
     "certificate to be revoked": Reader(
         lambda octets: require_key_of(octets, HOLDER), (AcmeProblem,), (AUTHORITY, PRESENTED)

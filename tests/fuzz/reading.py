@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from certwright.core import ocsp
+from certwright.core import der, ocsp
 from certwright.core.keys import KeyAlgorithm, spki
+from certwright.core.outside_lists import issuer_of_list, read_list
 from certwright.protocols.acme.challenges import tls_alpn_01_digest
 from certwright.site.configuration import FILE_NAME, HOME_VARIABLE, PREFIX, Configuration
 from certwright.site.peers import HostNames, Proxies
@@ -87,6 +88,18 @@ def _list() -> bytes:
 
 
 LAST_LIST = _list()
+TO_BE_SIGNED = x509.load_der_x509_crl(LAST_LIST).tbs_certlist_bytes
+
+
+def read_list_of_others(to_be_signed: bytes) -> None:
+    """What an authority has really signed, whatever it is."""
+    algorithm = der.sequence(der.object_identifier("1.3.101.112"))
+    signature = der.tlv(der.BIT_STRING, b"\0" + KEY.sign(to_be_signed))
+    octets = der.sequence(to_be_signed, algorithm, signature)
+    issuer_of_list(octets)
+    found = read_list(octets, AUTHORITY_READ, NOW)
+    found.entries([bytes([number]) for number in range(10)])
+    found.entries([bytes([number, number]) for number in range(100)])
 
 
 def private_key(encoding: Encoding) -> bytes:
