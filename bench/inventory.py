@@ -18,6 +18,7 @@ from random import Random
 from bench._machine import installation, quick, show
 from bench.console import ADMINISTRATOR, CHUNK, MEMBER, OWNERS, TEAMS, percentile, timed
 from certwright.core.query import parse
+from certwright.core.sightings import KnownPlace
 from certwright.operations.context import Context
 from certwright.operations.search_certificates import Search, answered, search
 from certwright.site.configuration import Configuration
@@ -118,14 +119,16 @@ def _one(context: Context, chance: Random, number: int, now: datetime) -> Iterat
 
 def _sighting(context: Context, chance: Random, certificate: int, place: int, now: datetime) -> SightingRow:
     seen = now - timedelta(hours=chance.randrange(300))
+    host = f"10.{place % 97}.{place // 97 % 256}.{place // 24832 % 256}"
+    port = chance.choice((443, 443, 443, 8443))
     return SightingRow(
         id=context.ledger.new_id(),
-        place=secrets.token_bytes(16),
+        place=KnownPlace("", "tls", host, port, "").digest,
         certificate_id=certificate,
         zone="",
         kind="tls",
-        host=f"10.{place % 97}.{place // 97 % 256}.{place // 24832 % 256}",
-        port=chance.choice((443, 443, 443, 8443)),
+        host=host,
+        port=port,
         name="",
         chain=b"",
         facts="{}",

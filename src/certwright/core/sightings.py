@@ -12,7 +12,7 @@ KIND_MAX, HOST_MAX, NAME_MAX, ZONE_MAX = 60, 253, 1024, 60
 CHAIN_MAX = 32
 FACTS_OCTETS_MAX = 64 * 1024
 PROBLEM_MAX = 300
-_DIGEST_OCTETS = 16
+_NEIGHBOURHOOD_OCTETS, _DIGEST_OCTETS = 4, 16
 _DOMAIN = b"certwright place v1\n"
 _SEPARATOR = "\x1f"
 _FACTS = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -30,10 +30,12 @@ class KnownPlace:
 
     @property
     def digest(self) -> bytes:
-        """16 octets by which the place is found again. Fields cannot run into each other: what has passed
-        `check` holds no separator."""
-        text = _SEPARATOR.join((self.zone, self.kind, self.host, str(self.port), self.name))
-        return hashlib.sha256(_DOMAIN + text.encode()).digest()[:_DIGEST_OCTETS]
+        """20 octets by which the place is found again: 16 that are its own, behind 4 of its neighbourhood,
+        since what is seen together lies in the same part of a network, and so in the same part of an index.
+        Fields cannot run into each other: what has passed `check` holds no separator."""
+        around = _digest(self.zone, self.kind, _neighbourhood(self.host))[:_NEIGHBOURHOOD_OCTETS]
+        itself = _digest(self.zone, self.kind, self.host, str(self.port), self.name)
+        return around + itself[:_DIGEST_OCTETS]
 
     @property
     def location(self) -> str:
@@ -54,6 +56,17 @@ class KnownPlace:
                 raise Malformed(f"the {what} of a place must be at most {most} printable characters")
         if not 0 <= self.port <= 65535:
             raise Malformed(f"{self.port} is no port")
+
+
+def _digest(*fields: str) -> bytes:
+    return hashlib.sha256(_DOMAIN + _SEPARATOR.join(fields).encode()).digest()
+
+
+def _neighbourhood(host: str) -> str:
+    """An address without its last part, a name without its first."""
+    if ":" in host:
+        return host.rpartition(":")[0]
+    return host.rpartition(".")[0] if host[-1:].isdigit() else host.partition(".")[2]
 
 
 def check_chain(chain: tuple[bytes, ...]) -> None:

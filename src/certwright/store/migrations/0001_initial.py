@@ -1051,7 +1051,7 @@ class Migration(migrations.Migration):
             name='Sighting',
             fields=[
                 ('id', certwright.store.fields.IdentifierField(primary_key=True, serialize=False)),
-                ('place', models.BinaryField(help_text='digest of zone, kind, host, port and name, see core/sightings.py')),
+                ('place', models.BinaryField(help_text='see `KnownPlace.digest` in core/sightings.py')),
                 ('zone', models.CharField(help_text='of the network it was seen from, empty for the usual', max_length=60)),
                 ('kind', models.CharField(max_length=60)),
                 ('host', models.CharField(db_index=True, max_length=253)),

@@ -13,7 +13,7 @@ class Sighting(models.Model):
     """A certificate at a place. What a place shows now are its rows without `ended_at`."""
 
     id = IdentifierField()
-    place = models.BinaryField(help_text="digest of zone, kind, host, port and name, see core/sightings.py")
+    place = models.BinaryField(help_text="see `KnownPlace.digest` in core/sightings.py")
     certificate = models.ForeignKey("Certificate", on_delete=models.PROTECT, db_constraint=False)
     zone = models.CharField(max_length=60, help_text="of the network it was seen from, empty for the usual")
     kind = models.CharField(max_length=60)
