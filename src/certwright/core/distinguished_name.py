@@ -207,6 +207,7 @@ def decode_name(encoded: bytes) -> DistinguishedName:
     return DistinguishedName(tuple(rdns))
 
 
+@lru_cache(maxsize=1024)
 def name_text(encoded: bytes) -> str:
     """A Name from DER as RFC 4514 text that any database keeps: issuers are compared by it. Raises
     Malformed."""
@@ -271,7 +272,7 @@ def _text(part: x509.NameAttribute[Any]) -> str:
 # -- RFC 4514 --------------------------------------------------------------------------------------
 
 _SPECIAL = frozenset(',+"\\<>;=')
-_PLAIN = re.compile(r"[A-Za-z0-9*._@:/-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9*._@:/-]+(?: [A-Za-z0-9*._@:/-]+)*")
 
 
 def _escaped(value: str) -> str:
