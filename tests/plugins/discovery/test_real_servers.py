@@ -1,4 +1,5 @@
-"""The network scanner before servers that begin TLS inside of another protocol."""
+"""The network scanner before servers of Debian: those that begin TLS inside of another protocol, and those
+that speak nothing else."""
 
 import asyncio
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.plugins.discovery.looking import sighting
+from tests.real import web_servers
 from tests.real.starttls_servers import SERVERS
 from tests.real.tls_servers import present
 
@@ -34,3 +36,15 @@ def test_tls_begins_and_the_chain_is_seen(protocol: str, name: str, tmp_path: Pa
     assert seen.chain
     assert seen.facts["starttls"] == protocol
     assert seen.facts["proved"] is True
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", web_servers.SERVERS)
+def test_the_chain_of_a_server_that_speaks_tls_alone(name: str, tmp_path: Path) -> None:
+    presented = present(tmp_path / "chain", ("www.example.test",))
+    with web_servers.SERVERS[name](presented) as port:
+        seen = asyncio.run(sighting(f"www.example.test@127.0.0.1:{port}", prove=True))
+    assert seen.problem == ""
+    assert seen.chain == presented.chain
+    assert seen.facts["proved"] is True
+    assert "starttls" not in seen.facts
