@@ -62,6 +62,10 @@ PRACTICE = {
 }
 
 
+FIELDS = {
+    "GET /fields": Wish("/fields"),
+    "PUT /fields/{name}": Wish("/fields/by-any", lambda who: {"title": who, "kind": "text"}),
+}
 PEOPLE = {
     "GET /users": Wish("/users"),
     "POST /users": Wish("/users", lambda who: {"name": f"by-{who}", "service": True}),
@@ -218,6 +222,7 @@ def make_wishes(api: Api, home: Home) -> dict[str, Wish]:
         "POST /grants": Wish("/grants", lambda who: {"holder": f"user:by-{who}", **held}),
         "DELETE /grants": Wish("/grants", query="?holder=user:by-CALLER&role=auditor"),
         **PEOPLE,
+        **FIELDS,
         **PROPOSALS,
         **_audit(event),
     }

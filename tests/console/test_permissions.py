@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from certwright.core.access import GIVEN_ROLES, Actor, Grant
+from certwright.core.custom_fields import CustomField, FieldKind
 from certwright.core.errors import SecondPersonNeeded
 from certwright.core.request import parse_csr
 from certwright.core.rules import RuleSet
@@ -23,6 +24,7 @@ from certwright.core.second_person import Kind, Rule
 from certwright.core.vetting import CheckKind
 from certwright.operations.attestation import CampaignOrder, open_campaign
 from certwright.operations.context import Context
+from certwright.operations.custom_fields import define_field
 from certwright.operations.discovery_runs import DiscoveryOrder
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
 from certwright.operations.evidence import upload_evidence
@@ -68,6 +70,7 @@ EXAMPLES = {
     "passkeys/<int:pk>/": "passkeys/1/",
     "people/of/<str:name>/": "people/of/example/",
     "teams/of/<str:name>/": "teams/of/example/",
+    "fields/of/<str:name>/": "fields/of/cost/",
     "authorities/<str:name>/<int:number>/<str:kind>": "authorities/issuing/1/pem",
     "authorities/<str:name>/": "authorities/issuing/",
     "endpoints/<str:protocol>/<str:name>/": "endpoints/acme/default/",
@@ -126,6 +129,7 @@ def world(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
 
 async def _fill(context: Context) -> dict[str, str]:
     await create_team(context, ADMINISTRATOR, "example", "", "")
+    await define_field(context, ADMINISTRATOR, CustomField("cost", "Cost", FieldKind.NUMBER))
     order = IssueOrder(ADMINISTRATOR, parse_csr(csr("host.example.test").encode()), "issuing", "tls-server")
     certificate = (await issue(context, order)).row.fingerprint.hex()
     [event] = await list_events(context.database, ADMINISTRATOR, EventFilter(), 1)

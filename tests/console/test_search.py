@@ -48,6 +48,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             (models.CertificateTag, [row for one in ALL for row in one.tags]),
             (models.Sighting, [row for one in ALL for row in one.places]),
             (models.Finding, [row for one in ALL for row in one.findings]),
+            (models.CertificateField, [row for one in ALL for row in one.fields]),
         ):
             model.objects.bulk_create([model(**row._asdict()) for row in rows])
         yield made.url
@@ -113,6 +114,15 @@ likely = st.sampled_from(
         *(f"status:{one}" for one in ("live", "expiring", "expired", "revoked", "hold")),
         *("expires<10d", "expires>10d", "expires:2026-06", "expires<2026-05-25", "begins<1y", "issued<5d"),
         *("revoked:none", "revoked<4d", "lifetime>=90d", "lifetime<398d", "finding:weak-key", "finding:none"),
+        *("field.cost:250", "field.cost<300", "field.cost>=-50", "field.cost:any", "field.note:none"),
+        *(
+            "field.audit<7d",
+            "field.audit>=2026-06",
+            "field.audit<=2026",
+            "field.audit>10d",
+            "field.cost>2026",
+        ),
+        *('field.note:"shop*"', "field.note>2020-01-01", "field.audit:2026-06*", "field.nowhere:none"),
         *("gone:no", "at:10.1.0.7", "at:10.1.0.0/16", "at:10.0.0.0/7", "at:10.1.0.0/25", "at:10.1.0.7/32"),
         *(
             "at:0.0.0.0/0",

@@ -130,7 +130,23 @@ def test_any_text_is_read_or_refused_and_stays_the_same(text: str) -> None:
 def test_the_example_of_each_field_is_read(name: str) -> None:
     term = parse(FIELDS[name].example)
     assert isinstance(term, Term)
-    assert term.name == name
+    assert term.name == ("field.ticket" if name == "field" else name)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("field:4711", "there is no field 'field'"),
+        ("field.:1", "there is no field 'field.'"),
+        ("field.a_b:1", "there is no field 'field.a_b'"),
+        ("field.cost<cheap", "field.cost is compared with a whole number, a date as 2026-12-31"),
+        ("field.cost<99999999999y", "a length of time of at most 1000y"),
+        ("field.cost>1234567890123456", "field.cost is compared with a whole number"),
+    ],
+)
+def test_what_cannot_be_asked_of_an_own_field_is_told(text: str, told: str) -> None:
+    with pytest.raises(BadQuery, match=re.escape(told)):
+        parse(text)
 
 
 def test_dates_have_bounds() -> None:

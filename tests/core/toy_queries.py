@@ -10,6 +10,7 @@ from certwright.core.query_fields import (
     FIELDS,
     SPAN_MOST,
     Choice,
+    Compared,
     Days,
     Field,
     KeySize,
@@ -37,6 +38,7 @@ octets = st.builds(
     lambda raw, begins: Octets(raw.hex(), begins), st.binary(min_size=1, max_size=20), st.booleans()
 )
 keys = st.builds(KeySize, st.sampled_from(["rsa", "dsa"]), COMPARISONS, st.integers(1, 99_999))
+compared = (st.integers(-(10**15) + 1, 10**15 - 1) | dates | spans).map(lambda value: Compared(str(value)))
 networks = st.builds(
     lambda number, length: Network(ipaddress.IPv4Network((number, length), strict=False)),
     st.integers(0, 2**32 - 1),
@@ -59,6 +61,10 @@ def terms(draw: st.DrawFn) -> Term:
     field: Field = draw(st.sampled_from(list(FIELDS.values())))
     if field.kind is Kind.CHOICE:
         return Term(field.name, ":", Choice(draw(st.sampled_from(field.choices))))
+    if field.kind is Kind.CUSTOM:
+        name = f"field.{draw(st.sampled_from(['cost', 'audit', 'note', 'a-1']))}"
+        given = draw(presences | patterns | compared)
+        return Term(name, draw(COMPARISONS) if isinstance(given, Compared) else ":", given)
     value = draw(BY_KIND[field.kind])
     if isinstance(value, Span):
         return Term(field.name, draw(COMPARISONS), value)

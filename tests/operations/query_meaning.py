@@ -5,15 +5,32 @@ import operator
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 
 from certwright.core.errors import Malformed
 from certwright.core.names import Identifier, IdentifierKind, parse_identifier, reversed_name
 from certwright.core.query import All, Either, Not, Query, Term, Text, bounds
-from certwright.core.query_fields import Choice, KeySize, Network, Number, Octets, Pattern, Presence, Span
+from certwright.core.query_fields import (
+    CUSTOM,
+    Choice,
+    Compared,
+    Days,
+    KeySize,
+    Network,
+    Number,
+    Octets,
+    Pattern,
+    Presence,
+    Span,
+)
 from certwright.store.discovery_rows import FindingRow, SightingRow
-from certwright.store.rows import CertificateNameRow, CertificateRow, CertificateTagRow
+from certwright.store.rows import (
+    CertificateFieldRow,
+    CertificateNameRow,
+    CertificateRow,
+    CertificateTagRow,
+)
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CHANCE = Random(1)
@@ -40,6 +57,7 @@ class Known:
     tags: list[CertificateTagRow]
     places: list[SightingRow]
     findings: list[FindingRow]
+    fields: list[CertificateFieldRow]
 
 
 def known(number: int) -> Known:
@@ -58,7 +76,18 @@ def known(number: int) -> Known:
     ]
     places = [_place(row.id, number, which) for which in range((0, 0, 1, 3)[number % 4])]
     findings = [_finding(row.id, number, code) for code in ("weak-key", "sha1")[: number % 7 == 0]]
-    return Known(row, names, tags, places, findings)
+    return Known(row, names, tags, places, findings, list(_fields(row.id, number)))
+
+
+def _fields(certificate: int, number: int) -> Iterator[CertificateFieldRow]:
+    if number % 3 == 0:
+        value = number % 40 * 100 - 50
+        yield CertificateFieldRow(certificate, "cost", "number", str(value), value)
+    if number % 4 == 0:
+        day = (NOW + timedelta(days=number % 60 - 30)).date().isoformat()
+        yield CertificateFieldRow(certificate, "audit", "date", day, None)
+    if number % 5 == 0:
+        yield CertificateFieldRow(certificate, "note", "text", ("2026-06-01", "Shop 7")[number % 2], None)
 
 
 def _row(number: int) -> CertificateRow:
@@ -182,8 +211,39 @@ def _begins(text: str, of: Known) -> bool:
     return _lower(of.row.subject).startswith(f"cn={text}")
 
 
+def _custom(term: Term, of: Known) -> bool:
+    value = term.value
+    (there,) = [one for one in of.fields if one.field == term.name.removeprefix(CUSTOM)] or [None]
+    if isinstance(value, Presence):
+        return value.present == (there is not None)
+    if there is None:
+        return False
+    if isinstance(value, Pattern):
+        return _word(value, there.value)
+    assert isinstance(value, Compared)
+    if there.kind == "number" and value.number is not None:
+        return bool(COMPARE[term.operator](int(there.value), value.number))
+    return there.kind == "date" and value.date is not None and _day(term, value.date, there.value)
+
+
+def _day(term: Term, wanted: Days | Span, value: str) -> bool:
+    """By whole days: 30d from now is within the day that then is."""
+    day = date.fromisoformat(value)
+    if isinstance(wanted, Span):
+        last = (NOW + timedelta(seconds=wanted.seconds) - timedelta(microseconds=term.operator == "<")).date()
+        if term.operator in ("<", "<="):
+            return NOW.date() <= day <= last
+        return day > last if term.operator == ">" else day >= last
+    begin, end = wanted.begin.date(), wanted.end.date()
+    if term.operator in ("<", ">="):
+        return bool(COMPARE[term.operator](day, begin))
+    return day < end if term.operator == "<=" else day >= end
+
+
 def _term(term: Term, of: Known) -> bool:
     name, value, row = term.name, term.value, of.row
+    if name.startswith(CUSTOM):
+        return _custom(term, of)
     if isinstance(value, Choice):
         return _choice(name, value.word, of)
     if name in ("at", "place", "zone", "seen"):  # none

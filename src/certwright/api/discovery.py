@@ -214,7 +214,10 @@ def _import_row(row: schemas.ImportedRow) -> ImportRow:
     except (binascii.Error, ValueError):
         octets = b""
     problem = "" if octets else "the field certificate has no base64"
-    return ImportRow(row.number, octets, row.team, row.owner, row.environment, frozenset(row.tags), problem)
+    said = row.team, row.owner, row.environment, frozenset(row.tags)
+    return ImportRow(
+        row.number, octets, *said, problem, {name: text for name, text in row.fields.items() if text}
+    )
 
 
 # -- findings ------------------------------------------------------------------------------------

@@ -175,6 +175,7 @@ class ImportedRow(Body):
     owner: Answers = ""
     environment: Answers = ""
     tags: list[Tag] = Field(default=[], max_length=TAGS_MAX)
+    fields: dict[str, Answers] = Field(default={}, description="The organization's own, by name.")
 
 
 class ImportBody(Body):

@@ -146,7 +146,13 @@ def _assignment(fields: Fields) -> Assignment:
         environment,
         Standing(standing) if standing else None,
         fields.text("reason", ""),
+        _own_fields(fields.inside("fields")),
     )
+
+
+def _own_fields(fields: Fields) -> dict[str, str]:
+    """The organization's own, by name; empty, or null, for what shall be taken away."""
+    return {name: fields.text(name, "") for name in fields.names()}
 
 
 def _moment(fields: Fields, name: str) -> datetime | None:

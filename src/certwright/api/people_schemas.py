@@ -37,6 +37,9 @@ class AssignBody(Body):
     )
     standing: Literal["adopted", "ignored"] | None = Field(None, description="Of a certificate of others.")
     reason: Line | None = Field("", description="Why it is ignored; needed then, and only then.")
+    fields: dict[str, Line | None] = Field(
+        {}, description="The organization's own, by name. Left out: as it is; empty or null: taken away."
+    )
 
 
 class SelectBody(Body):

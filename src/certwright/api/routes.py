@@ -24,6 +24,7 @@ from . import (
     certificates,
     configuration,
     discovery,
+    fields,
     health,
     organizations,
     people,
@@ -88,6 +89,7 @@ def _make_api() -> NinjaAPI:
     api.exception_handler(ValidationError)(answer_invalid)
     for room in (
         certificates,
+        fields,
         discovery,
         health,
         requests,

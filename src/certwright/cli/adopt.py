@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import Session, anywhere
-from .owner import Environment, Owner, Team, assign_named, assign_selected, named
+from .owner import Environment, Owner, OwnField, Team, assign_named, assign_selected, fields_given, named
 
 if TYPE_CHECKING:
     from ..core.responsibility import Assignment
@@ -35,6 +35,7 @@ def adopt(
         list[str] | None, typer.Option("--tag", metavar="WORD", help="Put this tag on; again for more.")
     ] = None,
     environment: Environment = "",
+    own_field: OwnField = None,
     query: Searched = "",
     dry_run: DryRun = False,
 ) -> None:
@@ -46,7 +47,9 @@ def adopt(
     from ..core.standing import Standing
 
     wanted = Assignment(
-        named(team), named(owner), frozenset(tag or ()), frozenset(), named(environment), Standing.ADOPTED
+        *(named(team), named(owner), frozenset(tag or ()), frozenset(), named(environment)),
+        standing=Standing.ADOPTED,
+        fields=fields_given(own_field or []),
     )
     _change(session, certificate or [], query, wanted, dry_run)
 

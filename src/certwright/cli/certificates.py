@@ -217,6 +217,7 @@ def _told(document: Document) -> str:
     names = ("authority", "endpoint", "requester", "team", "owner", "revoked_at", "revocation_reason")
     pairs += [(name.replace("_", " "), str(document[name] or "")) for name in names]
     pairs.append(("tags", ", ".join(document.get("tags", ()))))
+    pairs += [(f"field.{name}", value) for name, value in sorted(document.get("fields", {}).items())]
     pairs += [(name, document[name]) for name in ("standing", "environment")]
     pairs.append(("seen", ", ".join(_place_told(one) for one in document.get("seen", ())[:PLACES_TOLD])))
     return f"{facts(pairs)}\n\n{document['certificate']}".rstrip()

@@ -26,7 +26,9 @@ def import_file(
     session: Session,
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="CSV with a head: certificate, team, owner, environment, tags."),
+        typer.Argument(
+            metavar="FILE", help="CSV with a head: certificate, team, owner, environment, tags, field.NAME."
+        ),
     ],
 ) -> None:
     """Take in a table of certificates from another manager.
@@ -81,6 +83,7 @@ def _body(row: ImportRow) -> Document:
         "owner": row.owner,
         "environment": row.environment,
         "tags": sorted(row.tags),
+        "fields": dict(row.fields),
     }
 
 

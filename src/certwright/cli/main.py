@@ -46,6 +46,7 @@ COMMANDS = {
     "practice": ("practice", "app", "Certificate policy and certification practice statement."),
     "organization": ("organization", "app", "Organizations and their vetting."),
     "owner": ("owner", "app", "Who answers for certificates."),
+    "field": ("field", "app", "Fields of your own that certificates have."),
     "attestation": ("attestation", "app", "Whether certificates are needed still."),
     "user": ("people", "users", "Accounts of people and services."),
     "team": ("people", "teams", "Teams, which answer for certificates together."),

@@ -29,6 +29,10 @@ Owner = Annotated[
 Environment = Annotated[
     str, typer.Option("--environment", metavar="WORD", help="What they are used in; - for not said.")
 ]
+OwnField = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="NAME=VALUE", help="Fill in your own field; NAME= empties it."),
+]
 Filter = Annotated[str, typer.Option(metavar="NAME", help="All of those.")]
 
 
@@ -49,6 +53,7 @@ def assign(
         list[str] | None, typer.Option("--untag", metavar="WORD", help="Take this tag off.")
     ] = None,
     environment: Environment = "",
+    own_field: OwnField = None,
     authority: Annotated[
         str, typer.Option("--of-authority", metavar="NAME", help="All of this authority.")
     ] = "",
@@ -87,8 +92,9 @@ def assign(
         raise Malformed("give either certificates or filters that select them")
     if certificate and dry_run:
         raise Malformed("--dry-run is for filters; certificates that are named are as many as you name")
+    tags = frozenset(tag or ()), frozenset(untag or ())
     wanted = Assignment(
-        named(team), named(owner), frozenset(tag or ()), frozenset(untag or ()), named(environment)
+        named(team), named(owner), *tags, named(environment), fields=fields_given(own_field or [])
     )
     if certificate:
         assign_named(session, certificate, wanted)
@@ -100,11 +106,22 @@ def named(text: str) -> str | None:
     return None if not text else "" if text == NOBODY else text
 
 
+def fields_given(pairs: list[str]) -> dict[str, str]:
+    """Raises Malformed."""
+    from ..core.errors import Malformed
+
+    for pair in pairs:
+        if "=" not in pair:
+            raise Malformed(f"--field {pair[:80]!r} has no value; write --field NAME=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 def _body(wanted: Assignment) -> Document:
     texts = {"team": wanted.team, "owner": wanted.owner, "environment": wanted.environment}
     texts |= {"standing": wanted.standing, "reason": wanted.reason or None}
     tags = {"tagged": sorted(wanted.tagged), "untagged": sorted(wanted.untagged)}
-    return {key: value for key, value in (texts | tags).items() if value is not None and value != []}
+    said = texts | tags | {"fields": dict(wanted.fields)}
+    return {key: value for key, value in said.items() if value is not None and value not in ([], {})}
 
 
 def assign_named(session: Session, certificates: list[str], wanted: Assignment) -> None:

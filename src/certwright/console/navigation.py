@@ -40,6 +40,7 @@ PAGES = (
     Page(_("Authorities"), "authorities", (Verb.VIEW,)),
     Page(_("Endpoints"), "endpoints", (Verb.VIEW,)),
     Page(_("Profiles"), "profiles", (Verb.VIEW,)),
+    Page(_("Own fields"), "own_fields", (Verb.MANAGE_OWNERS,)),
     Page(_("Audit log"), "audit", (Verb.VIEW_AUDIT,)),
     Page(_("Settings"), "settings", (Verb.VIEW_AUDIT,)),
     Page(_("People"), "people", (Verb.MANAGE_ACCESS,)),

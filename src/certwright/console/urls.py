@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from .certificates import keeping, one, views
+from .certificates import keeping, one, own_fields, views
 from .views import home
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -28,6 +28,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("certificates/chosen/", views.act_on_chosen, name="certificates_chosen"),
     path("certificates/views/", views.views, name="certificate_views"),
     path("certificates/export.<str:kind>", views.export, name="certificates_export"),
+    path("fields/", own_fields.own_fields, name="own_fields"),
+    path("fields/new/", own_fields.new_own_field, name="new_own_field"),
+    path("fields/of/<str:name>/", own_fields.own_field, name="own_field"),
     path("certificates/<str:reference>/", one.certificate, name="certificate"),
     path("certificates/<str:reference>/download/<str:kind>", one.download, name="certificate_download"),
     path("certificates/<str:reference>/assign/", keeping.keep, {"what": "assign"}, name="certificate_assign"),

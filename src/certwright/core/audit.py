@@ -165,6 +165,9 @@ class EventKind(Described):
     )
     CERTIFICATE_TAGGED = "certificate.tagged", "Tags were put on a certificate, or taken off."
     CERTIFICATE_PLACED = "certificate.placed", "It was said what environment a certificate is used in."
+    CERTIFICATE_DESCRIBED = "certificate.described", "Fields of a certificate were filled in or emptied."
+    FIELD_DEFINED = "field.defined", "A field for certificates was defined."
+    FIELD_CHANGED = "field.changed", "A field for certificates was changed, retired or brought back."
     CERTIFICATE_ADOPTED = (
         "certificate.adopted",
         "A certificate of others is one that we answer for from now on.",

@@ -1,19 +1,21 @@
 """Certificates from other managers as a table: CSV (RFC 4180) with a head, one certificate a row.
 
 The column `certificate` has it in PEM or as DER in base64; `team`, `owner`, `environment` and `tags` (words
-with spaces between them) say who answers for it and what it is used in. Other columns are passed over.
+with spaces between them) say who answers for it and what it is used in, a column `field.NAME` what is in a
+field of the organization's own. Other columns are passed over.
 """
 
 import base64
 import binascii
 import csv
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from .errors import Malformed
 
 COLUMNS = ("certificate", "team", "owner", "environment", "tags")
+FIELD = "field."
 ROWS_MAX = 100_000
 CELL_CHARACTERS_MAX = 100_000
 _PEM = re.compile(r"-----BEGIN (?:TRUSTED )?CERTIFICATE-----(.*?)-----END", re.DOTALL)
@@ -31,6 +33,7 @@ class ImportRow:
     environment: str = ""
     tags: frozenset[str] = frozenset()
     problem: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_import(text: str) -> Iterator[ImportRow]:
@@ -67,6 +70,11 @@ def _row(number: int, cells: dict[str, str]) -> ImportRow:
         cells.get("owner", "").strip(),
         cells.get("environment", "").strip(),
         frozenset(cells.get("tags", "").split()),
+        fields={
+            name.removeprefix(FIELD): cell.strip()
+            for name, cell in cells.items()
+            if name.startswith(FIELD) and cell.strip()
+        },
     )
 
 

@@ -15,7 +15,19 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from .errors import BadQuery
-from .query_fields import FIELDS, SYNONYMS, Days, Field, Span, Unreadable, Value, escaped, read_value
+from .query_fields import (
+    FIELDS,
+    SYNONYMS,
+    Compared,
+    Days,
+    Field,
+    Span,
+    Unreadable,
+    Value,
+    escaped,
+    field_named,
+    read_value,
+)
 
 CHARACTERS_MAX, TERMS_MAX, DEPTH_MAX = 1000, 40, 8
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_.-]{0,59})(:|<=|>=|<|>)")
@@ -45,7 +57,9 @@ class Term:
 
     @property
     def field(self) -> Field:
-        return FIELDS[self.name]
+        found = field_named(self.name)
+        assert found is not None
+        return found
 
     def __str__(self) -> str:
         return f"{self.name}{self.operator}{self.value}"
@@ -88,8 +102,10 @@ def _within(part: Query, *composed: type[Query]) -> str:
 
 def bounds(term: Term, now: datetime) -> list[tuple[str, datetime]]:
     """Between which moments a date must be, as comparisons that all hold. A span is a distance from now: into
-    the future for what ends, into the past for what has happened."""
-    value, operator = term.value, term.operator
+    the future for what ends, into the past for what has happened. Of what is compared with a number alone,
+    none at all."""
+    value = term.value.date if isinstance(term.value, Compared) else term.value
+    operator = term.operator
     if isinstance(value, Days):
         if operator == ":":
             return [(">=", value.begin), ("<", value.end)]
@@ -176,7 +192,7 @@ def _term(text: str, named: re.Match[str]) -> tuple[_Token, int]:
 
 
 def _known(name: str, column: int) -> Field:
-    field = FIELDS.get(SYNONYMS.get(name.lower(), name.lower()))
+    field = field_named(name)
     if field is not None:
         return field
     near = get_close_matches(name.lower(), [*FIELDS, *SYNONYMS], 1)

@@ -6,10 +6,11 @@ docs/reference/search.md shows the same table to people; a test compares the two
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from .custom_fields import NAME, WHOLE
 from .documents import duration
 from .standing import Standing
 from .wording import gettext_noop as _
@@ -148,6 +149,27 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What a field of the organization's own is compared with: a number, a date or a distance from now. Which
+    of them it is depends on the field: 2026 is a number and a year."""
+
+    text: str
+
+    @property
+    def number(self) -> int | None:
+        return int(self.text) if WHOLE.fullmatch(self.text) else None
+
+    @property
+    def date(self) -> "Days | Span | None":
+        if match := _SPAN.fullmatch(self.text):
+            return Span(int(match[1]) * _SECONDS[match[2]])
+        return Days(self.text) if _is_date(self.text) else None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     word: str
 
@@ -155,7 +177,7 @@ class Choice:
         return self.word
 
 
-Value = Presence | Pattern | Octets | KeySize | Days | Span | Network | Number | Choice
+Value = Presence | Pattern | Octets | KeySize | Days | Span | Network | Number | Choice | Compared
 
 
 # -- fields --------------------------------------------------------------------------------------
@@ -173,9 +195,10 @@ class Kind(StrEnum):
     NUMBER = "number"
     HOST = "host"
     CHOICE = "choice"
+    CUSTOM = "custom"
 
 
-COMPARED = (Kind.DATE, Kind.LENGTH, Kind.NUMBER)
+COMPARED = (Kind.DATE, Kind.LENGTH, Kind.NUMBER, Kind.CUSTOM)
 """Kinds that take `<`, `<=`, `>` and `>=`."""
 
 
@@ -218,6 +241,7 @@ _ALL = (
     Field("issued", Kind.DATE, _("when we issued it, or first saw it"), "issued<7d"),
     Field("revoked", Kind.DATE, _("when it was revoked or put on hold"), "revoked:any"),
     Field("lifetime", Kind.LENGTH, _("from its begin to its end"), "lifetime>398d"),
+    Field("field", Kind.CUSTOM, _("the organization's own field of this name"), "field.ticket:4711"),
     Field("finding", Kind.WORD, _("something is wrong with it"), "finding:any"),
     Field("gone", Kind.CHOICE, _("it was somewhere, and is nowhere now"), "gone:yes", (YES, NO)),
     Field("at", Kind.HOST, _("host, address or network"), "at:10.1.0.0/16", of_place=True),
@@ -227,7 +251,17 @@ _ALL = (
     Field("seen", Kind.DATE, _("when it was last seen there"), "seen<7d", of_place=True),
 )
 FIELDS = {field.name: field for field in _ALL}
+CUSTOM = "field."
 SYNONYMS = {"name": "san", "env": "environment", "host": "at", "ends": "expires", "kind": "place"}
+
+
+def field_named(name: str) -> Field | None:
+    """The field that a query means by a name, in either case; those of the organization's own are all those
+    that there may be."""
+    name = name.lower()
+    if name.startswith(CUSTOM) and NAME.fullmatch(name.removeprefix(CUSTOM)):
+        return replace(FIELDS["field"], name=name, ahead=True)
+    return FIELDS.get(SYNONYMS.get(name, name)) if name != "field" else None
 
 
 def read_value(field: Field, operator: str, parts: tuple[str, ...], quoted: bool) -> Value:
@@ -237,7 +271,7 @@ def read_value(field: Field, operator: str, parts: tuple[str, ...], quoted: bool
     text = "*".join(parts).strip().lower()
     if operator == ":" and text in ("any", "none") and not quoted and field.kind in _MAY_BE_NONE:
         return Presence(text == "any")
-    if field.kind in (Kind.WORD, Kind.TEXT):
+    if field.kind in (Kind.WORD, Kind.TEXT) or (field.kind is Kind.CUSTOM and operator == ":"):
         return Pattern(parts)
     value = _READERS[field.kind](field, operator, text)
     if isinstance(value, Span) and operator == ":":
@@ -245,7 +279,7 @@ def read_value(field: Field, operator: str, parts: tuple[str, ...], quoted: bool
     return value
 
 
-_MAY_BE_NONE = (Kind.WORD, Kind.TEXT, Kind.HOST, Kind.DATE)
+_MAY_BE_NONE = (Kind.WORD, Kind.TEXT, Kind.HOST, Kind.DATE, Kind.CUSTOM)
 
 
 def _octets(field: Field, operator: str, text: str) -> Value:
@@ -307,6 +341,17 @@ def _host(field: Field, operator: str, text: str) -> Value:
         ) from None
 
 
+def _compared(field: Field, operator: str, text: str) -> Value:
+    value = Compared(text)
+    if _SPAN.fullmatch(text):
+        _span(field, operator, text)
+    elif value.number is None and value.date is None:
+        raise Unreadable(
+            f"{field.name} is compared with a whole number, a date as 2026-12-31, or 30d from now"
+        )
+    return value
+
+
 def _choice(field: Field, operator: str, text: str) -> Value:
     if text not in field.choices:
         raise Unreadable(f"{field.name} is one of {', '.join(field.choices)}")
@@ -321,4 +366,5 @@ _READERS: dict[Kind, Callable[[Field, str, str], Value]] = {
     Kind.NUMBER: _number,
     Kind.HOST: _host,
     Kind.CHOICE: _choice,
+    Kind.CUSTOM: _compared,
 }

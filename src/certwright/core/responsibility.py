@@ -7,8 +7,8 @@ they have a role.
 """
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from .access import Actor, Role, Subject, Verb, check_tag, covers, may, require
 from .errors import Conflict, Forbidden, Malformed
@@ -24,7 +24,8 @@ ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 class Assignment:
     """What shall be. `team` and `owner` None leave what is there, empty text takes it away; tags of `tagged`
     are put on, those of `untagged` are taken off. `environment` is as `team`. Others' certificates are
-    adopted or ignored by `standing`; to ignore one takes a `reason`."""
+    adopted or ignored by `standing`; to ignore one takes a `reason`. `fields` are the organization's own, by
+    name; an empty text takes away what is there."""
 
     team: str | None = None
     owner: str | None = None
@@ -33,6 +34,7 @@ class Assignment:
     environment: str | None = None
     standing: Standing | None = None
     reason: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> bool:
@@ -42,12 +44,14 @@ class Assignment:
     @property
     def describes(self) -> bool:
         """Does it say what the certificate is to us, or what it is used in?"""
-        return self.environment is not None or self.standing is not None
+        return self.environment is not None or self.standing is not None or bool(self.fields)
 
     def check(self) -> None:
         """Raises Malformed for one that says nothing, contradicts itself, or has a word that is no tag."""
         if not (self.names or self.tagged or self.untagged or self.describes):
-            raise Malformed("there is nothing to assign; give a team, an owner, a tag or an environment")
+            raise Malformed(
+                "there is nothing to assign; give a team, an owner, a tag, an environment or a field"
+            )
         self._check_standing()
         for tag in sorted(self.tagged | self.untagged):
             check_tag(tag)

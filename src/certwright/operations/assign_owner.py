@@ -1,5 +1,6 @@
-"""Say who answers for certificates: their team, their owner, their tags, what they are used in; adopt or
-ignore those that were found. Of some by name, or of all that a filter selects.
+"""Say who answers for certificates: their team, owner and tags, what they are used in, what is in the
+organization's own fields; adopt or ignore those that were found. Of some by name, or of all that a filter
+selects.
 
 A filter is worked off chunk by chunk in the order of identifiers, each chunk one ledger commit. Doing it
 again changes nothing that is as it shall be, so whoever was interrupted begins anew, or goes on after `next`.
@@ -7,18 +8,20 @@ Every row stands under its version: what somebody else does to it at the same mo
 lost.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..core.access import Actor, Subject, Verb
 from ..core.audit import Event, EventKind, JsonValue
+from ..core.custom_fields import CustomField, field_named, number_of
 from ..core.errors import Conflict, Forbidden, Malformed, Moved, TooLarge
 from ..core.responsibility import Assignment, assigned, require_to_assign, standing_after
 from ..core.standing import Standing
 from ..store.ledger import Change
-from ..store.rows import CertificateRow, CertificateTagRow
+from ..store.rows import CertificateFieldRow, CertificateRow, CertificateTagRow
 from .context import Context
+from .custom_fields import all_fields
 from .find_certificate import find_certificate, subject_of
 from .list_certificates import CertificateFilter, filter_condition, scope_condition
 from .manage_teams import members_of
@@ -49,8 +52,11 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class _Tagged:
+    """`fields` are those that are wished for, as they are."""
+
     row: CertificateRow
     subject: Subject
+    fields: Mapping[str, CertificateFieldRow]
 
 
 async def assign_owner(
@@ -58,9 +64,9 @@ async def assign_owner(
 ) -> list[CertificateRow]:
     """All of these certificates (fingerprints or serials, at most REFERENCES_MAX) or none; their rows after.
 
-    Raises Malformed, TooLarge, NotFound for a certificate, team or account, Forbidden, and Conflict for a
-    disabled account, to adopt or ignore what we have issued, or when others change the same certificates all
-    the time.
+    Raises Malformed, TooLarge, NotFound for a certificate, team, account or field, Forbidden, and Conflict
+    for a disabled account, to adopt or ignore what we have issued, or when others change the same
+    certificates all the time.
     """
     if len(references) > REFERENCES_MAX:
         raise TooLarge(f"at most {REFERENCES_MAX} certificates at a time; give a filter for more")
@@ -84,9 +90,9 @@ async def _decide(
     rows = [await find_certificate(context.database, actor, reference) for reference in references]
     unique = list({row.id: row for row in rows}.values())
     change, after = judge.change(), dict[int, CertificateRow]()
-    for one in await _with_tags(context, unique):
+    for one in await _with_tags(context, unique, wanted.fields):
         subject = await judge.permit(one)
-        after[one.row.id] = judge.record(change, one, subject)
+        after[one.row.id] = judge.record(change, one, subject) or one.row
     await tell_new_owner(context, actor, change)
     return change, [after[row.id] for row in rows]
 
@@ -131,7 +137,7 @@ async def _chunk(
     for _ in range(ATTEMPTS):
         judge = await _Judge.of(walk.context, walk.actor, wanted)
         rows = await walk.rows(size + 1)
-        told, change = await judge.all(await _with_tags(walk.context, rows[:size]))
+        told, change = await judge.all(await _with_tags(walk.context, rows[:size], wanted.fields))
         tells = not walk.told and await tell_new_owner(walk.context, walk.actor, change)
         try:
             if change.replaced and not rehearse:
@@ -190,10 +196,13 @@ class _Judge:
     revision: int
     now: datetime
     colleagues: dict[str, list[str]]
+    fields: Mapping[str, tuple[CustomField, str]]
+    """Those that are wished for, with the value in the form in which it is kept, or empty."""
 
     @classmethod
     async def of(cls, context: Context, actor: Actor, wanted: Assignment) -> "_Judge":
-        """Raises NotFound for a team or account that there is not, Conflict for a disabled account."""
+        """Raises NotFound for a team, account or field that there is not, Conflict for a disabled account,
+        Malformed for what cannot be in a field."""
         snapshot = context.snapshot
         if wanted.team and wanted.team not in snapshot.teams:
             await context.snapshots.look_again()
@@ -201,8 +210,13 @@ class _Judge:
             snapshot.team(wanted.team)
         if wanted.owner:
             await require_in_use(context, wanted.owner)
+        fields = {}
+        if wanted.fields:
+            known = await all_fields(context.database)
+            named = [(field_named(known, name), text) for name, text in wanted.fields.items()]
+            fields = {field.name: (field, field.read(text) if text else "") for field, text in named}
         person = snapshot.user_actor(actor.user, actor.source) if actor.user else actor
-        return cls(context, actor, person, wanted, snapshot.revision, context.clock(), {})
+        return cls(context, actor, person, wanted, snapshot.revision, context.clock(), {}, fields)
 
     def change(self) -> Change:
         return Change(revision=self.revision)
@@ -213,7 +227,7 @@ class _Judge:
         for one in found:
             try:
                 subject = await self.permit(one)
-                changed = self.record(change, one, subject) != one.row or subject != one.subject
+                changed = self.record(change, one, subject) is not None
             except (Forbidden, Conflict):
                 told.append("refused")
                 continue
@@ -234,17 +248,18 @@ class _Judge:
             self.colleagues[team] = await members_of(self.context.database, known) if known else []
         return self.colleagues[team]
 
-    def record(self, change: Change, one: _Tagged, after: Subject) -> CertificateRow:
-        """Add to a change what makes the row so; the row after it. Raises Conflict."""
+    def record(self, change: Change, one: _Tagged, after: Subject) -> CertificateRow | None:
+        """Add to a change what makes the row so; the row after it, None if it is so. Raises Conflict."""
         row, before = one.row, one.subject
         new = row._replace(
             team=after.team, owner=after.owner, standing=standing_after(row.standing, self.wanted)
         )
         if self.wanted.environment is not None:
             new = new._replace(environment=self.wanted.environment)
-        if after == before and new == row:
-            return row
-        change.replaced.append((row, new))  # its version grows with its tags too
+        described = self._fill_in(change, one)
+        if after == before and new == row and not described:
+            return None
+        change.replaced.append((row, new))  # its version grows with its tags and fields too
         change.inserted += [CertificateTagRow(row.id, tag) for tag in sorted(after.tags - before.tags)]
         change.removed += [CertificateTagRow(row.id, tag) for tag in sorted(before.tags - after.tags)]
         if (after.team, after.owner) != (before.team, before.owner):
@@ -255,8 +270,27 @@ class _Judge:
             tags: dict[str, JsonValue] = {"tagged": sorted(after.tags - before.tags)}
             tags["untagged"] = sorted(before.tags - after.tags)
             change.events.append(self._event(EventKind.CERTIFICATE_TAGGED, row, tags))
+        if described:
+            change.events.append(self._event(EventKind.CERTIFICATE_DESCRIBED, row, {"fields": described}))
         change.events += self._described(row, new)
         return new
+
+    def _fill_in(self, change: Change, one: _Tagged) -> dict[str, JsonValue]:
+        """Add to a change what its fields shall say; which they are, before and after."""
+        told: dict[str, JsonValue] = {}
+        for name, (field, value) in self.fields.items():
+            there = one.fields.get(name)
+            if value == (there.value if there else ""):
+                continue
+            told[name] = {"value": value, "before": there.value if there else ""}
+            row = CertificateFieldRow(one.row.id, name, field.kind.value, value, number_of(field.kind, value))
+            if there and not value:
+                change.removed.append(there)
+            elif there:
+                change.replaced.append((there, row))
+            else:
+                change.inserted.append(row)
+        return told
 
     def _described(self, row: CertificateRow, new: CertificateRow) -> Iterator[Event]:
         if new.environment != row.environment:
@@ -274,16 +308,25 @@ class _Judge:
         return Event(kind, self.now, self.actor.name, self.actor.source, subject, detail)
 
 
-async def _with_tags(context: Context, rows: Sequence[CertificateRow]) -> list[_Tagged]:
-    """Read after the rows: whoever changes a row's tags changes its version in the same commit, so that tags
-    which are newer than their row do not get past the ledger."""
+async def _with_tags(
+    context: Context, rows: Sequence[CertificateRow], names: Collection[str]
+) -> list[_Tagged]:
+    """With these fields too. Read after the rows: whoever changes a row's tags or fields changes its version
+    in the same commit, so that those which are newer than their row do not get past the ledger."""
     tags: dict[int, set[str]] = {row.id: set() for row in rows}
+    fields: dict[int, dict[str, CertificateFieldRow]] = {row.id: {} for row in rows}
     for start in range(0, len(rows), CHUNK):
         some = [row.id for row in rows[start : start + CHUNK]]
         marks = ",".join("?" * len(some))
         for one in await context.database.select(CertificateTagRow, f'"certificate_id" IN ({marks})', *some):
             tags[one.certificate_id].add(one.tag)
-    return [_Tagged(row, subject_of(row, frozenset(tags[row.id]))) for row in rows]
+        for there in (
+            await context.database.select(CertificateFieldRow, f'"certificate_id" IN ({marks})', *some)
+            if names
+            else ()
+        ):
+            fields[there.certificate_id][there.field] = there
+    return [_Tagged(row, subject_of(row, frozenset(tags[row.id])), fields[row.id]) for row in rows]
 
 
 def _contended() -> Conflict:

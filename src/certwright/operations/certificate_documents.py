@@ -56,7 +56,11 @@ def issued_document(issued: Issued) -> dict[str, Any]:
 
 def details_document(details: CertificateDetails) -> dict[str, Any]:
     """All there is to say of a stored certificate."""
-    names = {"names": [str(name) for name in details.names], "tags": sorted(details.tags)}
+    names = {
+        "names": [str(name) for name in details.names],
+        "tags": sorted(details.tags),
+        "fields": dict(details.fields),
+    }
     places = {
         "issuer_fingerprint": details.issuer.fingerprint.hex() if details.issuer else None,
         "replaces_fingerprint": details.replaced.fingerprint.hex() if details.replaced else None,

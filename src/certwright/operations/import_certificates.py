@@ -90,7 +90,7 @@ async def _take(
 
 
 async def _assign(context: Context, actor: Actor, row: ImportRow, imported: Imported) -> None:
-    if not (row.team or row.owner or row.environment or row.tags):
+    if not (row.team or row.owner or row.environment or row.tags or row.fields):
         return
     digest = hashlib.sha256(row.certificate).digest()
     condition, values = among("fingerprint", [digest])
@@ -102,6 +102,7 @@ async def _assign(context: Context, actor: Actor, row: ImportRow, imported: Impo
         tagged=row.tags,
         environment=row.environment or None,
         standing=Standing.ADOPTED if adopts else None,
+        fields=row.fields,
     )
     try:
         await assign_owner(context, actor, [digest.hex()], wanted)

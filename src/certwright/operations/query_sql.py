@@ -7,15 +7,19 @@ that NOT turns it round. Letters are the same in either case as far as they are 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from ..core.custom_fields import FieldKind
 from ..core.errors import Malformed
 from ..core.names import IdentifierKind, parse_identifier
 from ..core.query import All, Either, Not, Query, Term, Text, bounds
 from ..core.query_fields import (
+    CUSTOM,
     YES,
     Choice,
+    Compared,
     KeySize,
+    Kind,
     Network,
     Number,
     Octets,
@@ -34,6 +38,7 @@ _DATES = {"expires": "not_after", "begins": "not_before", "issued": "issued_at"}
 _SIGHTING = 'SELECT 1 FROM "sighting" s WHERE s."certificate_id" = "certificate"."id"'
 _NAME = 'SELECT 1 FROM "certificate_name" n WHERE n."certificate_id" = "certificate"."id"'
 _TAG = 'SELECT 1 FROM "certificate_tag" t WHERE t."certificate_id" = "certificate"."id"'
+_FIELD = 'SELECT 1 FROM "certificate_field" v WHERE v."certificate_id" = "certificate"."id"'
 _FINDING = 'SELECT 1 FROM "finding" f WHERE f."certificate_id" = "certificate"."id" AND f."closed_at" IS NULL'
 _OURS = 'SELECT g."id" FROM "authority_generation" g'
 _FOREIGN = """"standing" <> 'issued'"""
@@ -98,6 +103,9 @@ class QuerySql:
                 places = [part for part in query.parts if _of_a_place(part)]
                 others = [self.condition(part) for part in query.parts if part not in places]
                 return all_of(*others, *([self._place(places)] if places else []))
+        if query.field.kind is Kind.CUSTOM:
+            found, absent = self._custom(query), query.value == Presence(present=False)
+            return Sql(f"{'NOT ' if absent else ''}EXISTS ({_FIELD} AND ({found.text}))", found.values)
         return self._place([query]) if _of_a_place(query) else self._term(query)
 
     def _term(self, term: Term) -> Sql:
@@ -152,6 +160,25 @@ class QuerySql:
         if self.sqlite:
             return Sql(f"{column} >= ? AND {column} < ?", (text, text + _LAST))
         return Sql(f"{column} LIKE ?", (re.sub(r"([\\%_])", r"\\\1", text) + "%",))
+
+    def _custom(self, term: Term) -> Sql:
+        """Of a row of `certificate_field`. What is compared is compared as what the field is."""
+        named, value = Sql('v."field" = ?', (term.name.removeprefix(CUSTOM),)), term.value
+        if isinstance(value, Presence):
+            return named
+        if isinstance(value, Pattern):
+            return all_of(named, self._word('v."value"', value))
+        assert isinstance(value, Compared)
+        ways = []
+        if value.number is not None:
+            ways.append(Sql(f'v."number" IS NOT NULL AND v."number" {term.operator} ?', (value.number,)))
+        if value.date is not None:
+            days = [
+                Sql(f'v."value" {operator} ?', (_day(moment, operator),))
+                for operator, moment in bounds(term, self.now)
+            ]
+            ways.append(all_of(Sql('v."kind" = ?', (FieldKind.DATE.value,)), *days))
+        return all_of(named, any_of(*ways))
 
     def _choice(self, name: str, word: str) -> Sql:
         if name == "standing":
@@ -332,6 +359,9 @@ class QuerySql:
                 every = [self._ways(part) for part in query.parts]
                 found = [ways for ways in every if ways is not None]
                 return [way for ways in found for way in ways] if len(found) == len(every) else None
+            case Term() if query.field.kind is Kind.CUSTOM:
+                absent = query.value == Presence(present=False)
+                return None if absent else [_identifiers("certificate_field", "v", self._custom(query))]
             case Term():
                 return self._ways_of_term(query)
         return None
@@ -393,6 +423,13 @@ def _exists(table: str, value: object, where: Callable[[Pattern], Sql]) -> Sql:
 
 def _of_sighting(where: Sql) -> tuple[str, tuple[object, ...]]:
     return where.text.replace('"last_seen_at"', 's."last_seen_at"'), where.values
+
+
+def _day(moment: datetime, operator: str) -> str:
+    """A moment as days are compared with it: its own is before it once it has begun, and not yet past."""
+    day = moment.astimezone(UTC)
+    begun = day != day.replace(hour=0, minute=0, second=0, microsecond=0)
+    return (day + timedelta(days=1) if begun and operator == "<" else day).date().isoformat()
 
 
 def _has_beginning(value: object) -> bool:

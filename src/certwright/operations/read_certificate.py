@@ -1,6 +1,7 @@
 """Read all there is to say of one certificate."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..core.access import Actor, Verb, may
 from ..core.names import Identifier, IdentifierKind
@@ -8,6 +9,7 @@ from ..store.databases import Database
 from ..store.discovery_rows import SightingRow
 from ..store.rows import CertificateNameRow, CertificateRow
 from ..store.snapshot import Snapshot
+from .custom_fields import all_fields, values_of
 from .find_certificate import certificate_der, find_certificate, read_subject, tags_of
 
 SEEN_MAX = 200
@@ -19,7 +21,8 @@ class CertificateDetails:
     """`served` is what a server sends after the certificate: DER, issuer first, without the root. `seen` are
     places, first those where it is now, at most SEEN_MAX; `issuer` is the certificate of others whose key has
     signed this one, `replaced` the one before it in its line and `successors` those after it, at most
-    SUCCESSORS_MAX: all of them where the actor may see them."""
+    SUCCESSORS_MAX: all of them where the actor may see them. `fields` are those of the organization's own
+    that are filled in, by name."""
 
     row: CertificateRow
     names: tuple[Identifier, ...]
@@ -30,6 +33,7 @@ class CertificateDetails:
     issuer: CertificateRow | None
     replaced: CertificateRow | None = None
     successors: tuple[CertificateRow, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 async def read_certificate(
@@ -45,9 +49,9 @@ async def read_certificate(
     issuer = await _visible(database, actor, "id", row.issuer_certificate)
     replaced = await _visible(database, actor, "id", row.replaces)
     successors = await _visible(database, actor, "replaces", row.id)
-    return CertificateDetails(
-        row, names, der, served, tags, seen, _first(issuer), _first(replaced), successors
-    )
+    fields = (await values_of(database, [row.id], await all_fields(database))).get(row.id, {})
+    above, before = _first(issuer), _first(replaced)
+    return CertificateDetails(row, names, der, served, tags, seen, above, before, successors, fields)
 
 
 async def _seen(database: Database, identifier: int) -> tuple[SightingRow, ...]:

@@ -11,6 +11,7 @@ from .rows import (
     AcmeAuthorizationRow,
     AuditCheckpointRow,
     AuditWriterRow,
+    CertificateFieldRow,
     CertificateTagRow,
     CounterRow,
     CrlShardRow,
@@ -51,6 +52,7 @@ _KEYS: dict[type[Row], tuple[tuple[str, ...], str]] = {
     AuditWriterRow: (("id",), "sequenced"),
     AuditCheckpointRow: (("size",), "note"),
     CertificateTagRow: (("certificate_id", "tag"), "tag"),
+    CertificateFieldRow: (("certificate_id", "field"), "value"),
 }
 _BY_VERSION = (("id",), "version")
 

@@ -203,6 +203,25 @@ class CertificateTagRow(NamedTuple):
     tag: str
 
 
+class CertificateFieldRow(NamedTuple):
+    certificate_id: int
+    field: str
+    kind: str
+    value: str
+    number: int | None
+
+
+class CustomFieldRow(NamedTuple):
+    id: int
+    name: str
+    title: str
+    kind: str
+    choices: str
+    help: str
+    retired_at: datetime | None
+    version: int
+
+
 class IssuanceIntentRow(NamedTuple):
     id: int
     generation_id: int

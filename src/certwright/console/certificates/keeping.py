@@ -19,6 +19,7 @@ from ..acting import actor_of, run
 from ..errors import told
 from ..login.fresh import recently_authenticated
 from .one import Read, read_one, title_of
+from .own_fields import differing, initial, inputs
 
 DONE = {
     "assign": _("It is so from now on."),
@@ -46,7 +47,10 @@ class KeepingForm(forms.Form):
             None if (given := self.cleaned_data[name].strip()) == getattr(row, name) else given
             for name in ("team", "owner", "environment")
         )
-        return Assignment(team, owner, tags - read.tags, read.tags - tags, environment, standing)
+        fields = differing(self.cleaned_data, read.details.fields)
+        return Assignment(
+            *(team, owner, tags - read.tags, read.tags - tags, environment, standing), fields=fields
+        )
 
 
 class IgnoringForm(forms.Form):
@@ -70,7 +74,10 @@ def keep(request: HttpRequest, reference: str, what: str) -> HttpResponse:
         raise NotFound("only certificates of others are adopted or ignored")
     made = IgnoringForm if what == "ignore" else KeepingForm
     there = {name: getattr(row, name) for name in ("owner", "team", "environment")}
-    form = made(request.POST or None, initial=there | {"tags": " ".join(sorted(read.tags))})
+    there |= {"tags": " ".join(sorted(read.tags))} | initial(read.details.fields)
+    form = made(request.POST or None, initial=there)
+    if what != "ignore":
+        form.fields |= inputs(read.fields.values())
     for field in form.fields.values():
         field.widget.attrs |= {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
     context: dict[str, Any] = {"row": row, "title": title_of(read.details), "what": what, "form": form}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from ...core.access import Actor, Subject, Verb
+from ...core.custom_fields import CustomField
 from ...core.errors import CertwrightError, NotFound, SecondPersonNeeded
 from ...core.extensions import PURPOSES
 from ...core.pem import pem
@@ -18,6 +19,7 @@ from ...core.revocation import REASONS_TO_ASK_FOR, Reason, parse_reason
 from ...core.standing import Standing
 from ...operations.bridge import bridge
 from ...operations.context import Context
+from ...operations.custom_fields import all_fields
 from ...operations.find_certificate import subject_of
 from ...operations.list_events import EventFilter, event_document, list_events
 from ...operations.read_certificate import CertificateDetails, read_certificate
@@ -46,6 +48,7 @@ class Read:
     events: list[dict[str, Any]] | None
     verbs: frozenset[Verb]
     findings: list[dict[str, Any]]
+    fields: dict[str, CustomField]
 
 
 async def _read(context: Context, actor: Actor, reference: str) -> Read:
@@ -59,7 +62,8 @@ async def _read(context: Context, actor: Actor, reference: str) -> Read:
         events = [event_document(one) for one in reversed(rows)]
     verbs = open_verbs(actor, (Verb.RENEW, Verb.REVOKE, Verb.MANAGE_OWNERS), subject)
     findings = await findings_of(context, actor, row.id)
-    return Read(details, details.tags, subject, events, verbs, findings)
+    fields = await all_fields(context.database)
+    return Read(details, details.tags, subject, events, verbs, findings, fields)
 
 
 def read_one(request: HttpRequest, reference: str) -> Read:
@@ -92,6 +96,7 @@ def _told(read: Read) -> dict[str, Any]:
         "findings": read.findings,
         "chain": _chain(read),
         "history": _history(row, read, now),
+        "own_fields": [(read.fields[name], value) for name, value in read.details.fields.items()],
         "fields": decoded(read.details.der),
         "pem": pem(read.details.der).decode(),
         "may": _permitted(read.verbs) & _possible(read, now),

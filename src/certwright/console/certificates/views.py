@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...core.errors import BadQuery, Malformed, NotFound
+from ...core.import_rows import FIELD
 from ...core.query import Text
 from ...core.query_fields import FIELDS
 from ...core.responsibility import Assignment
@@ -22,9 +23,10 @@ from ...core.tables import csv_line
 from ...operations.assign_owner import assign_owner
 from ...operations.bill_of_materials import bill_pieces, read_query
 from ...operations.bridge import bridge
+from ...operations.custom_fields import list_fields
 from ...operations.revoke_chosen import revoke_chosen
 from ...operations.save_view import list_views, remove_view, save_view
-from ...store.models import Certificate, CertificateName
+from ...store.models import Certificate, CertificateField, CertificateName
 from ..acting import actor_of, run
 from ..errors import told
 from ..login.fresh import recently_authenticated
@@ -127,8 +129,9 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     if kind not in ("csv", "json", "cbom.json"):
         raise NotFound("a list is given out as csv, json or cbom.json")
     wanted, actor, now = filters_of(request.GET).wanted(), actor_of(request), bridge().context.clock()
-    pages = (map(_exported, with_names(rows)) for rows in everything(actor, wanted, now))
-    lines, media = (_csv(pages), "text/csv") if kind == "csv" else (_json(pages), "application/json")
+    fields = [one.name for one in run(request, list_fields) if not one.retired]
+    pages = (_exported(rows, fields) for rows in everything(actor, wanted, now))
+    lines, media = (_csv(pages, fields), "text/csv") if kind == "csv" else (_json(pages), "application/json")
     if kind == "cbom.json":
         lines = bill_pieces(actor, read_query(str(wanted.query)))
     response = StreamingHttpResponse(lines, content_type=f"{media}; charset=utf-8")
@@ -136,7 +139,17 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     return response
 
 
-def _exported(row: Certificate) -> dict[str, Any]:
+def _exported(rows: list[Certificate], fields: list[str]) -> Iterator[dict[str, Any]]:
+    identifiers = [row.pk for row in rows]
+    found = CertificateField.objects.filter(certificate_id__in=identifiers, field__in=fields)
+    values: dict[int, dict[str, str]] = {}
+    for certificate, field, value in found.values_list("certificate_id", "field", "value"):
+        values.setdefault(certificate, {})[f"{FIELD}{field}"] = value
+    own = {f"{FIELD}{name}": "" for name in fields}
+    return (_row(row) | own | values.get(row.pk, {}) for row in with_names(rows))
+
+
+def _row(row: Certificate) -> dict[str, Any]:
     given: dict[str, Any] = {name: getattr(row, name, None) for name in EXPORT_COLUMNS}
     given |= {name: bytes(getattr(row, name)).hex() for name in ("fingerprint", "serial")}
     for name, value in given.items():
@@ -145,14 +158,15 @@ def _exported(row: Certificate) -> dict[str, Any]:
     return given | {"status": status(row)}
 
 
-def _csv(pages: Iterable[Iterable[dict[str, Any]]]) -> Iterator[str]:
-    yield csv_line(EXPORT_COLUMNS)
+def _csv(pages: Iterable[Iterable[dict[str, Any]]], fields: list[str]) -> Iterator[str]:
+    columns = (*EXPORT_COLUMNS, *(f"{FIELD}{name}" for name in fields))
+    yield csv_line(columns)
     for rows in pages:
-        yield "".join(csv_line(_cells(row)) for row in rows)
+        yield "".join(csv_line(_cells(row, columns)) for row in rows)
 
 
-def _cells(row: dict[str, Any]) -> Iterator[str]:
-    for name in EXPORT_COLUMNS:
+def _cells(row: dict[str, Any], columns: Iterable[str]) -> Iterator[str]:
+    for name in columns:
         value = row[name]
         yield " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
 

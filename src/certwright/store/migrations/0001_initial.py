@@ -595,6 +595,37 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='CustomField',
+            fields=[
+                ('id', certwright.store.fields.IdentifierField(primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=40, unique=True)),
+                ('title', models.CharField(max_length=100)),
+                ('kind', models.CharField(help_text='for ever', max_length=10)),
+                ('choices', models.TextField(help_text='JSON list, for the kind of that name')),
+                ('help', models.TextField()),
+                ('retired_at', models.DateTimeField(help_text='since when it is shown nowhere', null=True)),
+                ('version', models.BigIntegerField()),
+            ],
+            options={
+                'db_table': 'custom_field',
+            },
+        ),
+        migrations.CreateModel(
+            name='CertificateField',
+            fields=[
+                ('pk', models.CompositePrimaryKey('certificate_id', 'field', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('field', models.CharField(max_length=40)),
+                ('kind', models.CharField(help_text='of the field', max_length=10)),
+                ('value', models.TextField(help_text='in the form that core/custom_fields.py reads')),
+                ('number', models.BigIntegerField(help_text='the value, where it is a number', null=True)),
+                ('certificate', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='store.certificate')),
+            ],
+            options={
+                'db_table': 'certificate_field',
+                'indexes': [models.Index(fields=['field', 'value', 'certificate'], name='certificate_field_value'), models.Index(condition=models.Q(('number__isnull', False)), fields=['field', 'number', 'certificate'], name='certificate_field_number')],
+            },
+        ),
+        migrations.CreateModel(
             name='Crl',
             fields=[
                 ('id', certwright.store.fields.IdentifierField(primary_key=True, serialize=False)),

@@ -19,9 +19,11 @@ from .authorities import Authority, AuthorityGeneration, OcspSigner
 from .certificates import (
     Certificate,
     CertificateBody,
+    CertificateField,
     CertificateName,
     CertificateTag,
     CompromisedKey,
+    CustomField,
     IssuanceIntent,
 )
 from .configuration import Counter, Endpoint, Installation, Policy, PolicyReplay, Profile
@@ -56,6 +58,7 @@ __all__ = [
     "BreakGlass",
     "Certificate",
     "CertificateBody",
+    "CertificateField",
     "CertificateName",
     "CertificateRequest",
     "CertificateTag",
@@ -63,6 +66,7 @@ __all__ = [
     "Counter",
     "Crl",
     "CrlShard",
+    "CustomField",
     "DiscoveryRun",
     "DiscoveryScope",
     "Endpoint",

@@ -131,6 +131,46 @@ class CertificateTag(models.Model):
         indexes = [models.Index(fields=["tag", "certificate"], name="certificate_tag_tag")]
 
 
+class CustomField(models.Model):
+    """A field of its own that an organization gives its certificates."""
+
+    id = IdentifierField()
+    name = models.CharField(max_length=40, unique=True)
+    title = models.CharField(max_length=100)
+    kind = models.CharField(max_length=10, help_text="for ever")
+    choices = models.TextField(help_text="JSON list, for the kind of that name")
+    help = models.TextField()
+    retired_at = models.DateTimeField(null=True, help_text="since when it is shown nowhere")
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "custom_field"
+
+
+class CertificateField(models.Model):
+    """What a certificate has in a field of the organization's own."""
+
+    pk = models.CompositePrimaryKey("certificate_id", "field")
+    certificate = models.ForeignKey(
+        Certificate, on_delete=models.PROTECT, db_constraint=False, db_index=False
+    )
+    field = models.CharField(max_length=40)
+    kind = models.CharField(max_length=10, help_text="of the field")
+    value = models.TextField(help_text="in the form that core/custom_fields.py reads")
+    number = models.BigIntegerField(null=True, help_text="the value, where it is a number")
+
+    class Meta:
+        db_table = "certificate_field"
+        indexes = [
+            models.Index(fields=["field", "value", "certificate"], name="certificate_field_value"),
+            models.Index(
+                fields=["field", "number", "certificate"],
+                condition=models.Q(number__isnull=False),
+                name="certificate_field_number",
+            ),
+        ]
+
+
 class IssuanceIntent(models.Model):
     """Written before a signature that cannot be taken back: in a module, or of an authority certificate."""
 
