@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from certwright.plugins.discovery.ct_log import source
 from certwright.plugins.discovery.ct_log.source import CtLogSource
 from certwright.plugins.discovery.ct_log.static import DATA_OCTETS_MAX
 from certwright.ports import Progress, Scope, Sighting
@@ -70,6 +72,10 @@ def test_only_our_names_are_kept_and_precertificates_told_apart(known: Presented
     assert log.asked == ["/log/checkpoint", "/log/tile/0/000.p/6", f"/log{DATA}", issuer]
 
 
+def test_a_log_with_an_rsa_key(known: Presented) -> None:
+    assert len(look(made_static(key=rsa.generate_private_key(65537, 2048)), known)[0]) == 3
+
+
 def test_several_tiles_are_gone_through(known: Presented) -> None:
     log = large(
         600, n0=logged("a.example.com"), n255=logged("b.example.com"), n599=prelogged("c.example.com")
@@ -103,8 +109,8 @@ def test_a_run_that_was_cut_short_goes_on_where_it_was(known: Presented) -> None
     async def run() -> list[tuple[str, list[str]]]:
         events: list[Sighting | Progress] = []
         async with served(log, known.whole, known.key):
-            source = CtLogSource(settings_of(log, known))
-            events = [event async for event in source.look(Scope((log.url,)))]
+            look_at = CtLogSource(settings_of(log, known)).look
+            events = [event async for event in look_at(Scope((log.url,)))]
         cursors = [(at, one.cursor) for at, one in enumerate(events) if isinstance(one, Progress)]
         return [
             (cursor, [one.place.name for one in events[:at] if isinstance(one, Sighting)])
@@ -207,6 +213,26 @@ class SlowLog(FakeStaticLog):
             self.asked.append(target)
             return response(b"", 429, "Retry-After: 0")
         return super().respond(target)
+
+
+@pytest.mark.parametrize(("kind", "page"), [(FakeLog, "get-entries"), (FakeStaticLog, "/tile/data/")])
+def test_a_log_that_never_answers_is_asked_so_often_and_no_more(
+    known: Presented, monkeypatch: pytest.MonkeyPatch, kind: type[FakeLog], page: str
+) -> None:
+    monkeypatch.setattr(source, "TRIES", 2)
+    log = made(kind)
+    answer = log.respond
+
+    def respond(target: str) -> bytes:
+        told = answer(target)
+        return response(b"", 429, "Retry-After: 0") if page in target else told
+
+    monkeypatch.setattr(log, "respond", respond)
+    (found,), last = look(log, known)
+    assert found.problem == "the server answers with status 429, 2 times"
+    assert len([one for one in log.asked if page in one]) == 2
+    monkeypatch.undo()
+    assert {one.place: one.chain for one in look(log, known, last.mark)[0]} == expected(log)
 
 
 # -- the checkpoint ------------------------------------------------------------------------------

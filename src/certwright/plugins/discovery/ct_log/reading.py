@@ -66,12 +66,16 @@ class LogReader(Protocol):
         """DER of what is told to be the issuer's certificate; empty where nothing is."""
 
 
-def is_absent(status: int) -> bool:
-    """Whether a status says that there is no such thing: object stores say forbidden, too."""
-    return (
-        HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-        and status != HTTPStatus.TOO_MANY_REQUESTS
-    )
+ABSENT = frozenset(
+    {
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.GONE,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+    }
+)
+"""Statuses by which servers say that there is no such thing: object stores forbid it."""
 
 
 def octets_of(text: str, what: str) -> bytes:

@@ -26,7 +26,7 @@ from ...calls import verifying_context
 from ...resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
 from ..looking import one_line, place_name, with_signs_of_life
 from ..service import Asking, Unanswered, service_url
-from .reading import Entry, LogReader, Mark, is_absent, octets_of
+from .reading import ABSENT, Entry, LogReader, Mark, octets_of
 from .rfc6962 import Rfc6962Log
 from .static import StaticLog
 
@@ -164,12 +164,12 @@ class _Look:
         try:
             return static, await static.head()
         except Unanswered as error:
-            if not is_absent(error.status):
+            if error.status not in ABSENT:
                 raise
         try:
             return other, await other.head()
         except Unanswered as error:
-            if not is_absent(error.status):
+            if error.status not in ABSENT:
                 raise
             detail = f"it has neither a checkpoint nor ct/v1/get-sth, and answers with status {error.status}"
             raise Unanswered(detail, error.status) from error
@@ -247,7 +247,7 @@ async def _issuer(log: LogReader, entry: Entry) -> tuple[bytes, str]:
     except IntegrityError as error:
         return b"", error.detail
     except Unanswered as error:
-        if not is_absent(error.status):
+        if error.status not in ABSENT:
             raise
         return b"", f"the log does not have the issuer's certificate: {error.detail}"
 

@@ -36,7 +36,7 @@ from ....protocols.ct.tiles import (
     width_of,
 )
 from ..service import Asking, Unanswered
-from .reading import Entry, Mark, is_absent
+from .reading import ABSENT, Entry, Mark
 
 SMALL_OCTETS_MAX = 256 * 1024
 """Of a checkpoint, which 16 signatures must fit, of a tile of hashes, and of an issuer's certificate."""
@@ -142,7 +142,7 @@ class StaticLog:
         try:
             return await self._asking.octets(self._url, tile.path, octets_max), tile.width
         except Unanswered as error:
-            if tile.width == WIDTH or not is_absent(error.status):
+            if tile.width == WIDTH or error.status not in ABSENT:
                 raise
         whole = Tile(tile.level, tile.number)
         return await self._asking.octets(self._url, whole.path, octets_max), WIDTH
