@@ -178,6 +178,7 @@ async def served(log: FakeLog, chain: Path, key: Path) -> AsyncIterator[None]:
         first = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[0]
         writer.write(log.respond(first.split(" ")[1]))
         await writer.drain()
+        await reader.read()  # what is drained may be on its way still; who has it all hangs up
 
     async with servers.server(answer, tls=context) as port:
         log.port = port
