@@ -57,6 +57,7 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.acme.certificate_keys import require_key_of
     from certwright.protocols.acme.jwk import jwk_of
     from certwright.protocols.acme.problems import AcmeProblem
+    from certwright.protocols.ct import tiles
     from certwright.protocols.ct.messages import read_entry
     from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
@@ -71,6 +72,8 @@ from tests.core.toy_audit_log import LOG, NEWEST
 from tests.fuzz.changed import changed
 from tests.fuzz.reading import AUTHORITY, KEY, LAST_LIST, NOW, PRESENTED, Encoding, Read, of_json, of_text
 from tests.plugins.discovery import fake_ct_log
+from tests.plugins.discovery.fake_static_log import FakeStaticLog
+from tests.protocols.ct import known as known_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +226,14 @@ LOG_ENTRIES = (
     fake_ct_log.entry(PRESENTED, AUTHORITY),
     fake_ct_log.pre_entry(PRESENTED, PRESENTED, AUTHORITY, AUTHORITY),
 )
+
+
+def read_entries_of_a_tile(octets: bytes) -> None:
+    for leaf in tiles.read_data_tile(octets):
+        tiles.read_leaf_index(leaf.extensions)
+
+
+DATA_TILE = FakeStaticLog([*LOG_ENTRIES, *LOG_ENTRIES]).tile("/tile/data/000.p/4") or b""
 PEM_OF_AUTHORITY = x509.load_der_x509_certificate(AUTHORITY).public_bytes(Encoding.PEM)
 PEM_OF_LIST = x509.load_der_x509_crl(LAST_LIST).public_bytes(Encoding.PEM)
 ISSUE = json.dumps({"csr": "AAAA", "profile": "tls-server", "days": 90, "replaces": "ab"}).encode()
@@ -396,6 +407,12 @@ READERS |= {
     "TLS in the clear": Reader(looks.read_in_the_clear, (TlsFault,), (looks.IN_THE_CLEAR,)),
     "TLS 1.3": Reader(looks.read_encrypted, (TlsFault,), (looks.ENCRYPTED,)),
     "entry of a log": Reader(read_log_entry, (Malformed,), tuple(map(in_one, LOG_ENTRIES))),
+    "checkpoint of a log": Reader(
+        lambda octets: tiles.read_checkpoint(octets, known_log.KEY),
+        (Malformed, TooLarge, IntegrityError),
+        (known_log.SIGNED.encode(),),
+    ),
+    "data tile of a log": Reader(read_entries_of_a_tile, (Malformed,), (DATA_TILE,)),
     "words before TLS": Reader(looks.read_starttls, (TlsFault,), (looks.ANSWERS,)),
 }
 TABLE = list(READERS.items())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -22,6 +23,7 @@ from certwright.store.rows import CertificateRow
 from tests.operations.approving import rules
 from tests.operations.test_judge_health import ONLY_OURS
 from tests.plugins.discovery.fake_ct_log import FakeLog, entry, pre_entry, precertificate, served
+from tests.plugins.discovery.fake_static_log import FakeStaticLog
 from tests.real.databases import Database
 from tests.real.pki import ADMINISTRATOR, MovableClock, Secrets, found, opened
 from tests.real.tls_servers import present
@@ -43,14 +45,17 @@ def to_be_signed(name: str) -> x509.CertificateBuilder:
     )
 
 
-def test_a_name_of_ours_from_an_authority_that_is_not_allowed(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FakeLog, FakeStaticLog])
+def test_a_name_of_ours_from_an_authority_that_is_not_allowed(
+    database: Database, tmp_path: Path, kind: type[FakeLog]
+) -> None:
     """The precertificate and the certificate are kept as two, and are one to whoever counts keys."""
     server = present(tmp_path / "log", ("localhost",))
     final = to_be_signed("x.example.test")
     poisoned, tbs = precertificate(final, ELSEWHERE.key)
     whole = final.sign(ELSEWHERE.key, hashes.SHA256()).public_bytes(Encoding.DER)
     stranger = ELSEWHERE.sign("y", None, "y.test")
-    log = FakeLog(
+    log = kind(
         [
             entry(stranger, ELSEWHERE.certificate),
             pre_entry(poisoned, tbs, ELSEWHERE.certificate),

@@ -7,6 +7,8 @@ is Ed25519 (RFC 8032) over the text up to and including the newline before the e
 
 Our logs are signed under their own name: the name of the key is the origin. Public keys travel as
 one line, `name+keyid+base64(0x01 || key)`, the form that other readers of signed notes take.
+
+Logs of others are read with `read_note` and `parse_text`; who signs in another way verifies for itself.
 """
 
 import base64
@@ -72,8 +74,7 @@ class VerifierKey:
     @property
     def identifier(self) -> bytes:
         """Key ID, 4 octets (C2SP signed-note, Ed25519 signatures)."""
-        named = self.name.encode() + b"\n" + _ED25519 + self.public
-        return hashlib.sha256(named).digest()[:_KEY_ID_OCTETS]
+        return key_identifier(self.name, _ED25519, self.public)
 
     def text(self) -> str:
         """The key as one line: name, key ID in hex, type and key in base64."""
@@ -81,10 +82,17 @@ class VerifierKey:
 
 
 @dataclass(frozen=True, slots=True)
-class _Signature:
+class NoteSignature:
+    """One line below a note: who signed by which key, an `identifier` of 4 octets; not yet verified."""
+
     name: str
     identifier: bytes
     value: bytes
+
+
+def key_identifier(name: str, kind: bytes, public: bytes) -> bytes:
+    """Key ID, 4 octets, of a key whose kind of signature is this octet (C2SP signed-note)."""
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:_KEY_ID_OCTETS]
 
 
 def parse_verifier_key(line: str) -> VerifierKey:
@@ -127,7 +135,7 @@ def parse(note: str) -> Checkpoint:
 
     Raises Malformed when it cannot be read.
     """
-    return parse_text(_split(note)[0])
+    return parse_text(read_note(note)[0])
 
 
 def surplus(checkpoints: Sequence[tuple[int, datetime]], now: datetime) -> list[int]:
@@ -167,7 +175,7 @@ def open_note(note: str, keys: Sequence[VerifierKey]) -> tuple[str, tuple[Verifi
     Signatures of unknown keys are passed over, as C2SP signed-note wants. Raises Malformed when the
     note cannot be read, IntegrityError when a known key's signature is false or there is none.
     """
-    text, signatures = _split(note)
+    text, signatures = read_note(note)
     known = {(key.name, key.identifier): key for key in keys}
     signers = []
     for signature in signatures:
@@ -181,15 +189,16 @@ def open_note(note: str, keys: Sequence[VerifierKey]) -> tuple[str, tuple[Verifi
     return text, tuple(signers)
 
 
-def _verify_signature(key: VerifierKey, signature: _Signature, text: str) -> None:
+def _verify_signature(key: VerifierKey, signature: NoteSignature, text: str) -> None:
     try:
         Ed25519PublicKey.from_public_bytes(key.public).verify(signature.value, text.encode())
     except (InvalidSignature, ValueError) as error:
         raise IntegrityError(f"the signature of {key.name!r} does not match the note's text") from error
 
 
-def _split(note: str) -> tuple[str, list[_Signature]]:
-    """Text and signatures of a note. The last empty line parts them."""
+def read_note(note: str) -> tuple[str, list[NoteSignature]]:
+    """Text and signatures of a note, none of them verified. The last empty line parts them. Raises Malformed,
+    TooLarge."""
     if len(note) > NOTE_OCTETS_MAX or len(_utf8(note)) > NOTE_OCTETS_MAX:
         raise TooLarge(f"the signed note is larger than {NOTE_OCTETS_MAX} octets")
     if _CONTROL.search(note) or not note.endswith("\n"):
@@ -203,14 +212,14 @@ def _split(note: str) -> tuple[str, list[_Signature]]:
     return text + "\n", [_signature(line) for line in lines]
 
 
-def _signature(line: str) -> _Signature:
+def _signature(line: str) -> NoteSignature:
     fields = line.split(" ")
     if len(fields) != 3 or fields[0] != "\u2014":
         raise Malformed(f"{line[:80]!r} is not a signature line: dash, name, base64, a space between them")
     data = _from_base64(fields[2], "signature")
     if len(data) <= _KEY_ID_OCTETS:
         raise Malformed("a signature of the note is too short")
-    return _Signature(_checked_name(fields[1]), data[:_KEY_ID_OCTETS], data[_KEY_ID_OCTETS:])
+    return NoteSignature(_checked_name(fields[1]), data[:_KEY_ID_OCTETS], data[_KEY_ID_OCTETS:])
 
 
 def parse_text(text: str) -> Checkpoint:

@@ -141,14 +141,15 @@ def _octets(asked: Call) -> bytes:
 
 async def persistent(way: Way, once: Callable[[], Awaitable[T]]) -> T:
     """What `once` gives; where it raises NotNow, again after a while that doubles, `tries` times in all.
-    Raises Unreached."""
+    Raises StillNotNow."""
     random = Random()  # noqa: S311 - spreads, hides nothing
     for number in range(way.tries):
         try:
             return await once()
         except NotNow as wait:
             if number + 1 == way.tries:
-                raise Unreached("connection", f"{wait.why}, {way.tries} times") from None
+                often = f", {way.tries} times" if way.tries > 1 else ""
+                raise StillNotNow("connection", f"{wait.why}{often}") from None
             longest = min(DELAY_SECONDS_MAX, way.delay_seconds * 2**number)
             await asyncio.sleep(max(min(wait.seconds, DELAY_SECONDS_MAX), longest * random.uniform(0.5, 1)))
     raise AssertionError("unreachable")
@@ -161,6 +162,10 @@ class NotNow(Exception):
         super().__init__(why)
         self.why = why
         self.seconds = seconds
+
+
+class StillNotNow(Unreached):
+    """It was left alone for long enough, and is still not ready."""
 
 
 def wait_asked_for(answer: Answer) -> float:

@@ -24,6 +24,7 @@ from tests.plugins import servers
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 FAILED = "an answer that cannot be given"
+TIME = 1_790_000_000_000
 
 
 def vector(data: bytes, octets: int = 3) -> bytes:
@@ -85,13 +86,15 @@ def b64(data: bytes) -> str:
 @dataclass
 class FakeLog:
     """`page` is how many entries it gives at most, `more` how many more than it is asked for; `size` and
-    `root` are told instead of the true ones. Where more than `at_once` entries are asked for, it fails."""
+    `root` are told instead of the true ones. Where more than `at_once` entries are asked for, or any from
+    `fails_from` on, it fails."""
 
     entries: list[tuple[bytes, bytes]]
     key: Key = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     page: int = 2
     more: int = 0
     at_once: int = 1000
+    fails_from: int = 1_000_000
     size: int | None = None
     root: bytes = b""
     asked: list[str] = field(default_factory=list)
@@ -105,24 +108,37 @@ class FakeLog:
     def spki(self) -> str:
         return b64(self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
+    @property
+    def leaves(self) -> list[bytes]:
+        return list(map(self.leaf, range(len(self.entries))))
+
+    def leaf(self, index: int) -> bytes:
+        return self.entries[index][0]
+
+    def respond(self, target: str) -> bytes:
+        """The whole response."""
+        told = self.answer(target)
+        status = 404 if told is None else 500 if told == FAILED else 200
+        return response(json.dumps(told).encode(), status)
+
     def answer(self, target: str) -> Any:
         self.asked.append(target)
         parts = urlsplit(target)
         given = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        leaves = [leaf for leaf, _ in self.entries]
+        leaves = self.leaves
         match parts.path.removeprefix("/log/ct/v1/"):
             case "get-sth":
-                return self._head(leaves)
+                return self._head()
             case "get-sth-consistency":
                 proof = subproof(int(given["first"]), leaves[: int(given["second"])])
                 return {"consistency": list(map(b64, proof))}
             case "get-entries":
                 start, end = int(given["start"]), int(given["end"])
-                if end - start >= self.at_once:
+                if end - start >= self.at_once or start >= self.fails_from:
                     return FAILED
                 end = min(end + 1, start + self.page) + self.more
-                rows = self.entries[start:end]
-                return {"entries": [{"leaf_input": b64(a), "extra_data": b64(b)} for a, b in rows]}
+                rows = zip(leaves[start:end], self.entries[start:end], strict=True)
+                return {"entries": [{"leaf_input": b64(a), "extra_data": b64(b)} for a, (_, b) in rows]}
             case "get-proof-by-hash":
                 digest = base64.b64decode(given["hash"])
                 index = [hashlib.sha256(b"\0" + one).digest() for one in leaves].index(digest)
@@ -130,30 +146,40 @@ class FakeLog:
                 return {"leaf_index": index, "audit_path": list(map(b64, path))}
         return None
 
-    def _head(self, leaves: list[bytes]) -> Any:
-        size = len(leaves) if self.size is None else self.size
-        root, time = self.root or mth(leaves), 1_790_000_000_000
-        text = b"\0\1" + time.to_bytes(8, "big") + size.to_bytes(8, "big") + root
+    def _head(self) -> Any:
+        size, root = self.told()
+        told = {"tree_size": size, "timestamp": TIME, "sha256_root_hash": b64(root)}
+        return told | {"tree_head_signature": b64(self.signature(size, root))}
+
+    def told(self) -> tuple[int, bytes]:
+        """Size and root of the tree head."""
+        size = len(self.entries) if self.size is None else self.size
+        return size, self.root or mth(self.leaves[:size])
+
+    def signature(self, size: int, root: bytes) -> bytes:
+        """A TreeHeadSignature."""
+        text = b"\0\1" + TIME.to_bytes(8, "big") + size.to_bytes(8, "big") + root
         if isinstance(self.key, rsa.RSAPrivateKey):
-            signature = b"\4\1" + vector(self.key.sign(text, padding.PKCS1v15(), hashes.SHA256()), 2)
-        else:
-            signature = b"\4\3" + vector(self.key.sign(text, ec.ECDSA(hashes.SHA256())), 2)
-        told = {"tree_size": size, "timestamp": time, "sha256_root_hash": b64(root)}
-        return told | {"tree_head_signature": b64(signature)}
+            return b"\4\1" + vector(self.key.sign(text, padding.PKCS1v15(), hashes.SHA256()), 2)
+        return b"\4\3" + vector(self.key.sign(text, ec.ECDSA(hashes.SHA256())), 2)
+
+
+def response(body: bytes, status: int = 200, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 @asynccontextmanager
-async def served(log: FakeLog, chain: Path, key: Path) -> AsyncIterator[FakeLog]:
+async def served(log: FakeLog, chain: Path, key: Path) -> AsyncIterator[None]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[0]
-        told = log.answer(first.split(" ")[1])
-        octets, status = json.dumps(told).encode(), 500 if told == FAILED else 200
-        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(octets)}\r\n\r\n".encode() + octets)
+        writer.write(log.respond(first.split(" ")[1]))
         await writer.drain()
+        await reader.read()  # what is drained may be on its way still; who has it all hangs up
 
     async with servers.server(answer, tls=context) as port:
         log.port = port
-        yield log
+        yield

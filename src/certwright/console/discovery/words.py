@@ -92,7 +92,10 @@ SETTINGS = {
     ),
     ("vault", "certificates_max"): (gettext_lazy("Certificates, at most"), ""),
     ("vault", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
-    ("ct-log", "targets"): ("", gettext_lazy("Its address, up to /ct/v1: https://ct.example.org/2027.")),
+    ("ct-log", "targets"): (
+        "",
+        gettext_lazy("Its address, the one to monitor it by if it has two: https://ct.example.org/2027."),
+    ),
     ("ct-log", "key"): (
         gettext_lazy("The log's public key"),
         gettext_lazy("In base64, as log lists have it."),

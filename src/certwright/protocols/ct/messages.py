@@ -16,7 +16,9 @@ from ...core.merkle import HASH_OCTETS, SIZE_MAX
 
 LogKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 X509_ENTRY, PRECERT_ENTRY = 0, 1
-_CERTIFICATE_LENGTH = 3
+LEAF_BEGINS = b"\0\0"
+"""Of a MerkleTreeLeaf: version 1, and that a TimestampedEntry follows."""
+CERTIFICATE_LENGTH = 3
 _SHA256, _RSA, _ECDSA = 4, 1, 3
 _TREE_HEAD = b"\x00\x01"
 MILLISECONDS_MAX = 2**64 - 1
@@ -47,17 +49,17 @@ class TreeHead:
     root: bytes
 
 
-class _Octets:
-    """Reads from the front. Raises Malformed where they end too early."""
+class Octets:
+    """Reads from the front; `at` is how far it is. Raises Malformed where they end too early."""
 
     def __init__(self, data: bytes, what: str) -> None:
-        self._data, self._what, self._at = data, what, 0
+        self._data, self._what, self.at = data, what, 0
 
     def take(self, count: int) -> bytes:
-        taken = self._data[self._at : self._at + count]
+        taken = self._data[self.at : self.at + count]
         if len(taken) != count:
             raise Malformed(f"{self._what}: ends too early, at octet {len(self._data)}")
-        self._at += count
+        self.at += count
         return taken
 
     def number(self, octets: int) -> int:
@@ -67,30 +69,43 @@ class _Octets:
         """With its length in front, of so many octets."""
         return self.take(self.number(octets))
 
+    def since(self, start: int) -> bytes:
+        """What was taken from there on."""
+        return self._data[start : self.at]
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self.at
+
     def finish(self) -> None:
-        if self._at != len(self._data):
-            raise Malformed(f"{self._what}: extra octets after octet {self._at}")
+        if self.at != len(self._data):
+            raise Malformed(f"{self._what}: extra octets after octet {self.at}")
+
+
+def take_timestamped(octets: Octets) -> tuple[int, bytes, bytes]:
+    """Takes a TimestampedEntry (RFC 6962 section 3.4): its type; the certificate, or what the leaf has of a
+    precertificate; and its extensions. Raises Malformed."""
+    octets.take(8)
+    kind = octets.number(2)
+    if kind not in (X509_ENTRY, PRECERT_ENTRY):
+        raise Malformed(f"the leaf has an entry of the unknown type {kind}")
+    if kind == PRECERT_ENTRY:
+        octets.take(HASH_OCTETS)
+    return kind, octets.vector(CERTIFICATE_LENGTH), octets.vector(2)
 
 
 def read_entry(leaf_input: bytes, extra_data: bytes) -> Logged:
     """An entry of get-entries (RFC 6962 sections 3.4 and 4.6). Raises Malformed."""
-    leaf = _Octets(leaf_input, "the leaf")
-    if leaf.take(2) != b"\0\0":
+    leaf = Octets(leaf_input, "the leaf")
+    if leaf.take(2) != LEAF_BEGINS:
         raise Malformed("the leaf is none of version 1")
-    leaf.take(8)
-    kind = leaf.number(2)
-    if kind not in (X509_ENTRY, PRECERT_ENTRY):
-        raise Malformed(f"the leaf has an entry of the unknown type {kind}")
-    if kind == PRECERT_ENTRY:
-        leaf.take(HASH_OCTETS)
-    logged = leaf.vector(_CERTIFICATE_LENGTH)
-    leaf.vector(2)
+    kind, logged, _ = take_timestamped(leaf)
     leaf.finish()
-    extra = _Octets(extra_data, "the extra data")
-    precertificate = extra.vector(_CERTIFICATE_LENGTH) if kind == PRECERT_ENTRY else b""
-    chain = extra.vector(_CERTIFICATE_LENGTH)
+    extra = Octets(extra_data, "the extra data")
+    precertificate = extra.vector(CERTIFICATE_LENGTH) if kind == PRECERT_ENTRY else b""
+    chain = extra.vector(CERTIFICATE_LENGTH)
     extra.finish()
-    issuer = _Octets(chain, "the chain").vector(_CERTIFICATE_LENGTH) if chain else b""
+    issuer = Octets(chain, "the chain").vector(CERTIFICATE_LENGTH) if chain else b""
     if not logged or (kind == PRECERT_ENTRY and not precertificate):
         raise Malformed("the entry holds no certificate")
     return Logged(precertificate, logged, issuer) if kind == PRECERT_ENTRY else Logged(logged, b"", issuer)
@@ -116,7 +131,7 @@ def verify_tree_head(key: LogKey, head: TreeHead, signature: bytes) -> None:
         raise Malformed("the tree head has a size or a time that none can have")
     if len(head.root) != HASH_OCTETS:
         raise Malformed(f"the tree head's root must be {HASH_OCTETS} octets")
-    signed = _Octets(signature, "the tree head's signature")
+    signed = Octets(signature, "the tree head's signature")
     algorithms, value = (signed.number(1), signed.number(1)), signed.vector(2)
     signed.finish()
     text = _TREE_HEAD + head.timestamp.to_bytes(8, "big") + head.size.to_bytes(8, "big") + head.root

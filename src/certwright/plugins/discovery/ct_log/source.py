@@ -1,41 +1,39 @@
-"""A Certificate Transparency log of RFC 6962: what was logged for the names that a scope gives.
+"""A Certificate Transparency log: what was logged for the names that a scope gives.
 
 A run begins where the one before it came to, and reads so many entries at most. The tree head is verified by
-the log's key and continues that of the run before; an entry that is kept is shown to be in the tree.
+the log's key and continues that of the run before; an entry that is kept is shown to be in the tree. Which of
+the two interfaces a log has is found out: its tree is the same by either.
 """
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
-from ...core import der
-from ...core.egress import DEFAULT_POLICY, EgressPolicy, Url
-from ...core.errors import IntegrityError, Malformed
-from ...core.merkle import HASH_OCTETS, SIZE_MAX, leaf_hash, verify_consistency, verify_inclusion
-from ...core.names import dns_name_under, normalize_dns
-from ...core.told_status import has_issued
-from ...core.unreadable import UNREADABLE
-from ...ports import Place, Progress, Scope, Sighting
-from ...protocols.ct.messages import Logged, TreeHead, read_entry, read_log_key, verify_tree_head
-from ..calls import verifying_context
-from ..resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
-from .looking import one_line, place_name, with_signs_of_life
-from .service import Asking, Unanswered, service_url, text_of
+from ....core import der
+from ....core.egress import DEFAULT_POLICY, EgressPolicy, Url
+from ....core.errors import IntegrityError, Malformed, TooLarge
+from ....core.names import dns_name_under, normalize_dns
+from ....core.told_status import has_issued
+from ....core.unreadable import UNREADABLE
+from ....ports import Place, Progress, Scope, Sighting
+from ....protocols.ct.messages import Logged, TreeHead, read_log_key
+from ...calls import verifying_context
+from ...resolver import SYSTEM_RESOLVER, Resolver, ResolverSettings
+from ..looking import one_line, place_name, with_signs_of_life
+from ..service import Asking, Unanswered, service_url
+from .reading import ABSENT, Entry, LogReader, Mark, octets_of
+from .rfc6962 import Rfc6962Log
+from .static import StaticLog
 
 KIND = "ct"
 Event = Sighting | Progress
-PAGE = 256
-PROOF_MAX = 64
+TRIES = 6
+"""Of each request, where the log says that it is asked too much; with the pauses of `plugins/calls.py`."""
 END = "end"
 _CURSOR = re.compile(r"([0-9]{1,19}) ([0-9]{1,19})")
 _START = re.compile(r"end|[0-9]{1,18}")
@@ -60,7 +58,7 @@ class CtLogSettings:
 
     def __post_init__(self) -> None:
         if self.key:
-            read_log_key(_octets(self.key, "the log's key"))
+            read_log_key(octets_of(self.key, "the log's key"))
         for name in self.names:
             normalize_dns(name)
         verifying_context(self.trust)
@@ -68,28 +66,6 @@ class CtLogSettings:
             raise Malformed("the ct-log source's start must be an index, or end")
         if not self.entries_max > 0 or not self.seconds > 0:
             raise Malformed("the ct-log source's entries_max and seconds must be greater than 0")
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """The tree head that was believed last, and the next entry to read."""
-
-    size: int
-    root: bytes
-    next: int
-
-    def text(self) -> str:
-        return json.dumps({"size": self.size, "root": self.root.hex(), "next": self.next})
-
-    @classmethod
-    def read(cls, text: str) -> "_Mark | None":
-        """None for what is no mark."""
-        try:
-            given = json.loads(text)
-            mark = cls(int(given["size"]), bytes.fromhex(given["root"]), int(given["next"]))
-        except (ValueError, KeyError, TypeError):
-            return None
-        return mark if 0 <= mark.next <= mark.size <= SIZE_MAX and len(mark.root) == HASH_OCTETS else None
 
 
 def _now() -> datetime:
@@ -122,7 +98,7 @@ class _Plan:
     url: Url | None
     exclude: tuple[str, ...]
     after: tuple[int, int] | None
-    since: _Mark | None
+    since: Mark | None
 
 
 def _plan(settings: CtLogSettings, scope: Scope) -> _Plan:
@@ -137,7 +113,7 @@ def _plan(settings: CtLogSettings, scope: Scope) -> _Plan:
         raise Malformed(f"{scope.after[:100]!r} is no cursor of this source")
     after = (int(cursor[1]), int(cursor[2])) if cursor else None
     exclude = tuple(normalize_dns(line) for line in scope.exclude)
-    return _Plan(next(iter(urls), None), exclude, after, _Mark.read(scope.since))
+    return _Plan(next(iter(urls), None), exclude, after, Mark.read(scope.since))
 
 
 class _Look:
@@ -149,7 +125,7 @@ class _Look:
         self._clock = clock
         self._names = tuple(normalize_dns(one) for one in settings.names)
         resolver, context = Resolver(settings.resolver), verifying_context(settings.trust)
-        self._asking = Asking(settings.policy, resolver, context, {}, settings.seconds)
+        self._asking = Asking(settings.policy, resolver, context, {}, settings.seconds, TRIES)
         self._next, self._end = plan.after or (0, 0)
         self._first = self._next
 
@@ -161,18 +137,42 @@ class _Look:
         return Progress(done, 0, f"{self._next} {self._end}", mark, whole=False)
 
     async def _work(self) -> AsyncGenerator[Event]:
-        url, mark = self._plan.url, ""
+        url, head, mark = self._plan.url, None, ""
         if url is not None and (self._plan.after is None or self._next < self._end):
             try:
-                head = await self._head(url)
-                self._bound(head)
-                async for event in self._entries(url, head):
+                log, believed = await self._log(url)
+                await log.continues(believed, self._plan.since)
+                self._bound(believed)
+                head = believed
+                async for event in self._entries(url, log, head):
                     yield event
-                mark = _Mark(head.size, head.root, self._next).text()
-            except (Unanswered, IntegrityError, Malformed) as error:
+                mark = self._mark(head)
+            except (Unanswered, IntegrityError, Malformed, TooLarge) as error:
+                if head is not None and isinstance(error, Unanswered):
+                    mark = self._mark(head)
                 self._next = self._end
-                yield Sighting(self._place(url), self._clock(), problem=one_line(error.detail))
+                yield self._problem(url, error.detail)
         yield self._progress(mark)
+
+    def _mark(self, head: TreeHead) -> str:
+        return Mark(head.size, head.root, self._next).text()
+
+    async def _log(self, url: Url) -> tuple[LogReader, TreeHead]:
+        """By the interface that it has, with its present tree head. Raises what a LogReader raises."""
+        key = read_log_key(octets_of(self._settings.key, "the log's key"))
+        static, other = StaticLog(self._asking, url, key), Rfc6962Log(self._asking, url, key)
+        try:
+            return static, await static.head()
+        except Unanswered as error:
+            if error.status not in ABSENT:
+                raise
+        try:
+            return other, await other.head()
+        except Unanswered as error:
+            if error.status not in ABSENT:
+                raise
+            detail = f"it has neither a checkpoint nor ct/v1/get-sth, and answers with status {error.status}"
+            raise Unanswered(detail, error.status) from error
 
     def _bound(self, head: TreeHead) -> None:
         """From where to where the run reads. A run that was cut short keeps its end."""
@@ -185,73 +185,50 @@ class _Look:
         self._first = self._next
         self._end = min(head.size, self._next + self._settings.entries_max)
 
-    async def _head(self, url: Url) -> TreeHead:
-        """The tree head, verified, which continues the one before."""
-        told = await self._asking.json(url, "/ct/v1/get-sth")
-        size, timestamp = _number(told, "tree_size"), _number(told, "timestamp")
-        head = TreeHead(size, timestamp, _octets(text_of(told, "sha256_root_hash"), "the tree head's root"))
-        key = read_log_key(_octets(self._settings.key, "the log's key"))
-        verify_tree_head(key, head, _octets(text_of(told, "tree_head_signature"), "its signature"))
-        since = self._plan.since
-        if since is not None:
-            proof: tuple[bytes, ...] = ()
-            if 0 < since.size < head.size:
-                target = f"/ct/v1/get-sth-consistency?first={since.size}&second={head.size}"
-                proof = _hashes(await self._asking.json(url, target), "consistency")
-            verify_consistency(since.size, since.root, head.size, head.root, proof)
-        return head
-
-    async def _entries(self, url: Url, head: TreeHead) -> AsyncGenerator[Event]:
+    async def _entries(self, url: Url, log: LogReader, head: TreeHead) -> AsyncGenerator[Event]:
         while self._next < self._end:
-            rows = await self._page(url)
-            for index, row in enumerate(rows, self._next):
-                sighting = await self._sighting(url, head, index, row)
-                if sighting is not None:
+            following = self._next
+            for entry in await log.page(head, self._next, self._end):
+                async for sighting in self._sightings(url, log, head, entry):
                     yield sighting
-            self._next += len(rows)
+                following = entry.index + 1
+            self._next = following
             yield self._progress()
 
-    async def _page(self, url: Url) -> list[Any]:
-        """The next entries; half as many where an answer cannot be had, down to one: they may be huge."""
-        count = min(PAGE, self._end - self._next)
-        while True:
-            last = self._next + count - 1
-            try:
-                told = await self._asking.json(url, f"/ct/v1/get-entries?start={self._next}&end={last}")
-            except Unanswered:
-                if count == 1:
-                    raise
-                count = (count + 1) // 2
-                continue
-            return _entry_rows(told, count)
-
-    async def _sighting(self, url: Url, head: TreeHead, index: int, row: Any) -> Sighting | None:
-        """None for what has none of the names, or cannot be read."""
-        leaf = _octets(text_of(row, "leaf_input"), "a leaf")
+    async def _sightings(
+        self, url: Url, log: LogReader, head: TreeHead, entry: Entry
+    ) -> AsyncGenerator[Sighting]:
+        """Of what has one of the names; and what is wrong with the log at this entry."""
+        name = f"{url.target}#{entry.index}"
+        if entry.problem:
+            yield self._problem(url, entry.problem, name)
         try:
-            logged = read_entry(leaf, _octets(text_of(row, "extra_data"), "extra data"))
-            if not any(map(self._wanted, _names(logged))):
-                return None
+            logged = self._ours(entry)
         except (Malformed, UnsupportedAlgorithm, *UNREADABLE):
-            if not any(name.encode() in leaf.lower() for name in self._names):
-                return None
-            problem = "an entry that cannot be read has octets of one of the names"
-            return Sighting(self._place(url, f"{url.target}#{index}"), self._clock(), problem=problem)
-        await self._prove(url, head, leaf)
+            if any(one.encode() in entry.leaf.lower() for one in self._names):
+                yield self._problem(url, "an entry that cannot be read has octets of one of the names", name)
+            return
+        if logged is None:
+            return
+        await log.prove(head, entry)
+        issuer, problem = await _issuer(log, entry)
+        if problem:
+            yield self._problem(url, problem, name)
         chain: tuple[bytes, ...] = (logged.certificate,)
-        if logged.issuer and has_issued(logged.issuer, logged.certificate):
-            chain += (logged.issuer,)
+        if issuer and has_issued(issuer, logged.certificate):
+            chain += (issuer,)
         facts = {"entry": "precertificate" if logged.is_precertificate else "certificate"}
-        return Sighting(self._place(url, f"{url.target}#{index}"), self._clock(), chain, dict(facts))
+        yield Sighting(self._place(url, name), self._clock(), chain, dict(facts))
 
-    async def _prove(self, url: Url, head: TreeHead, leaf: bytes) -> None:
-        """The leaf is in the tree. Raises IntegrityError, Unanswered."""
-        digest = leaf_hash(leaf)
-        asked = quote(base64.b64encode(digest).decode(), safe="")
-        told = await self._asking.json(url, f"/ct/v1/get-proof-by-hash?hash={asked}&tree_size={head.size}")
-        verify_inclusion(
-            digest, _number(told, "leaf_index"), head.size, _hashes(told, "audit_path"), head.root
-        )
+    def _problem(self, url: Url, detail: str, name: str = "") -> Sighting:
+        return Sighting(self._place(url, name), self._clock(), problem=one_line(detail))
+
+    def _ours(self, entry: Entry) -> Logged | None:
+        """What was logged, where it has one of the names. Raises Malformed, UnsupportedAlgorithm, and what is
+        in UNREADABLE, for what cannot be read."""
+        if entry.logged is None:
+            raise Malformed("the entry cannot be read")
+        return entry.logged if any(map(self._wanted, _names(entry.logged))) else None
 
     def _wanted(self, name: str) -> bool:
         return any(dns_name_under(name, one) for one in self._names) and not any(
@@ -260,6 +237,19 @@ class _Look:
 
     def _place(self, url: Url, name: str = "") -> Place:
         return Place(KIND, str(url.host), url.port, place_name(name))
+
+
+async def _issuer(log: LogReader, entry: Entry) -> tuple[bytes, str]:
+    """The issuer's certificate; or why it is not to be had, which is no reason to keep silent about an entry.
+    Raises Unanswered where it may be had later."""
+    try:
+        return await log.issuer(entry), ""
+    except IntegrityError as error:
+        return b"", error.detail
+    except Unanswered as error:
+        if error.status not in ABSENT:
+            raise
+        return b"", f"the log does not have the issuer's certificate: {error.detail}"
 
 
 def _names(logged: Logged) -> Iterator[str]:
@@ -297,39 +287,3 @@ def _same(precertificate: x509.Certificate, inside: x509.Certificate) -> None:
 
 _AUTHORITY_KEY = x509.ObjectIdentifier("2.5.29.35")
 """A precertificate signing certificate has a key of its own (RFC 6962 section 3.2)."""
-
-
-def _entry_rows(told: Any, count: int) -> list[Any]:
-    """Raises Unanswered."""
-    rows = told.get("entries") if isinstance(told, dict) else None
-    if not isinstance(rows, list) or not 0 < len(rows) <= count:
-        raise Unanswered("it gives no entries, or more than it was asked for")
-    return rows
-
-
-def _octets(text: str, what: str) -> bytes:
-    """Raises Malformed."""
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Malformed(f"{what} is no base64") from error
-
-
-def _hashes(told: Any, name: str) -> tuple[bytes, ...]:
-    """Raises Malformed."""
-    rows = told.get(name) if isinstance(told, dict) else None
-    if (
-        not isinstance(rows, list)
-        or len(rows) > 2 * PROOF_MAX
-        or not all(isinstance(one, str) for one in rows)
-    ):
-        raise Malformed(f"the log's answer has no {name}")
-    return tuple(_octets(one, name) for one in rows)
-
-
-def _number(told: Any, name: str) -> int:
-    """Raises Malformed."""
-    value = told.get(name) if isinstance(told, dict) else None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SIZE_MAX:
-        raise Malformed(f"the log's answer has no {name} that can be")
-    return value

@@ -1,0 +1,1 @@
+"""Certificate Transparency logs, by either of their interfaces."""
