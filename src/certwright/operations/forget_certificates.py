@@ -20,7 +20,14 @@ DELETE FROM "certificate" WHERE "standing" IN (?, ?) AND "id" IN (
   ORDER BY "id" LIMIT {CHUNK}
 ) RETURNING "id"
 """
-_WITH_THEM = ("certificate_body", "certificate_name", "certificate_tag", "finding", "sighting")
+_WITH_THEM = (
+    "certificate_body",
+    "certificate_name",
+    "certificate_tag",
+    "finding",
+    "outside_answer",
+    "sighting",
+)
 
 
 async def forget_certificates(context: Context, kept: timedelta = FOUND_KEPT) -> int:

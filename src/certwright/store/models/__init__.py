@@ -26,7 +26,15 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Policy, PolicyReplay, Profile
 from .console import Overview, SavedView
-from .discovery import DiscoveryRun, DiscoveryScope, Finding, HealthScore, OutsideList, Sighting
+from .discovery import (
+    DiscoveryRun,
+    DiscoveryScope,
+    Finding,
+    HealthScore,
+    OutsideAnswer,
+    OutsideList,
+    Sighting,
+)
 from .people import ApiToken, RoleGrant, Team, TeamMember, TokenUse, User
 from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
@@ -80,6 +88,7 @@ __all__ = [
     "OcspSigner",
     "Organization",
     "Outbox",
+    "OutsideAnswer",
     "OutsideList",
     "Overview",
     "PerspectiveResult",
