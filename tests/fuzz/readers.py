@@ -60,7 +60,7 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.ct.messages import read_entry
     from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
-    from tests.fuzz import looks, reading, status_of_others
+    from tests.fuzz import answers_of_others, looks, reading
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption
@@ -396,8 +396,10 @@ READERS |= {
     "TLS in the clear": Reader(looks.read_in_the_clear, (TlsFault,), (looks.IN_THE_CLEAR,)),
     "TLS 1.3": Reader(looks.read_encrypted, (TlsFault,), (looks.ENCRYPTED,)),
     "entry of a log": Reader(read_log_entry, (Malformed,), tuple(map(in_one, LOG_ENTRIES))),
-    "CRL of others": Reader(status_of_others.read_a_list, (Malformed,), (LAST_LIST, PEM_OF_LIST)),
-    "OCSP answer of others": Reader(status_of_others.read_an_answer, (Malformed,), status_of_others.ANSWERS),
+    "answer of others": Reader(answers_of_others.read_an_answer, (Malformed,), answers_of_others.ANSWERS),
+    "signed answer of others": Reader(
+        answers_of_others.read_a_signed_answer, (Malformed,), answers_of_others.TO_BE_SIGNED
+    ),
     "words before TLS": Reader(looks.read_starttls, (TlsFault,), (looks.ANSWERS,)),
 }
 TABLE = list(READERS.items())

@@ -38,11 +38,12 @@ FAILED, FAILED_MAX = timedelta(minutes=15), timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A URL at which a certificate says that OCSP answers about it."""
+    """A URL at which a certificate says that OCSP answers about it, and when the certificate ends."""
 
     certificate: int
     issuer: int
     url: str
+    ends: datetime
 
 
 async def answer_rows(context: Context, named: Sequence[Named]) -> list[Row]:
@@ -69,6 +70,7 @@ def _new_row(context: Context, named: Named) -> OutsideAnswerRow:
         issuer_id=named.issuer,
         url=named.url,
         server=_server(named.url),
+        ends_at=named.ends,
         next_check_at=context.clock(),
         checked_at=None,
         this_update=None,
@@ -166,8 +168,8 @@ async def check_answer(context: Context, row: OutsideAnswerRow) -> OutsideAnswer
     condition, values = among("certificate_id", [row.certificate_id, row.issuer_id])
     bodies = await context.database.select(CertificateBodyRow, condition, *values)
     ders = {one.certificate_id: one.der for one in bodies}
-    settled = not certificates or _is_settled(certificates[0], context.clock())
-    if settled or ders.keys() != {row.certificate_id, row.issuer_id}:
+    settled = not certificates or _is_settled(certificates[0])
+    if settled or row.ends_at <= context.clock() or ders.keys() != {row.certificate_id, row.issuer_id}:
         await _commit(context, Change(removed=[row]))
         return None
     look = await _look(context, row, ders)
@@ -190,10 +192,10 @@ async def _commit(context: Context, change: Change) -> bool:
     return True
 
 
-def _is_settled(certificate: CertificateRow, now: datetime) -> bool:
-    """It has ended, it is revoked for good, or it has turned out to be ours."""
+def _is_settled(certificate: CertificateRow) -> bool:
+    """It is revoked for good, or has turned out to be ours."""
     revoked = certificate.revocation_reason not in (None, Reason.CERTIFICATE_HOLD)
-    return revoked or certificate.not_after <= now or certificate.generation_id is not None
+    return revoked or certificate.generation_id is not None
 
 
 async def _look(context: Context, row: OutsideAnswerRow, ders: Mapping[int, bytes]) -> _Look:

@@ -248,7 +248,7 @@ async def _status_rows(
     ]
     lists = [(issuer, url) for _, issuer, decoded in signed for url in decoded.lists]
     answers = [
-        Named(identifier, issuer, url)
+        Named(identifier, issuer, url, decoded.not_after)
         for identifier, issuer, decoded in signed
         if decoded.not_after > now
         for url in decoded.answers

@@ -90,6 +90,7 @@ class OutsideAnswerRow(NamedTuple):
     issuer_id: int
     url: str
     server: str
+    ends_at: datetime
     next_check_at: datetime
     checked_at: datetime | None
     this_update: datetime | None

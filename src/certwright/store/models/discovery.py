@@ -135,6 +135,7 @@ class OutsideAnswer(models.Model):
     issuer_id = models.BigIntegerField(db_index=True, help_text="identifier of the authority's certificate")
     url = models.TextField()
     server = models.TextField(db_index=True, help_text="scheme, host and port, empty for a bad URL")
+    ends_at = models.DateTimeField(db_index=True, help_text="with the certificate; then nobody is asked")
     next_check_at = models.DateTimeField(db_index=True)
     checked_at = models.DateTimeField(null=True)
     this_update = models.DateTimeField(null=True, help_text="of the last answer that was really given")

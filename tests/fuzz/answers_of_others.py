@@ -1,6 +1,7 @@
-"""What others say of their certificates, for `readers`: CRLs and OCSP answers, good ones and changed ones.
+"""OCSP answers of others, for `readers`: good ones and changed ones.
 
-Whatever is changed of what is signed is refused: what is read all the same says what was said.
+Whatever is changed of what is signed is refused: what is read all the same says what was said. What an
+authority signs may be anything.
 """
 
 from datetime import timedelta
@@ -11,15 +12,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from certwright.core import der
 from certwright.core.outside_answers import question, read_answer
-from certwright.core.outside_lists import read_list
 from certwright.core.revocation import Reason
 from certwright.core.told_status import ToldStatus
 from tests.fuzz.reading import AUTHORITY, AUTHORITY_READ, KEY, NAME, NOW, PRESENTED
 
 ASKED = question(PRESENTED, AUTHORITY)
 HELD = ToldStatus(NOW, Reason.CERTIFICATE_HOLD)
-LISTED = 7
 
 
 def _responder() -> x509.Certificate:
@@ -66,6 +66,14 @@ def read_an_answer(octets: bytes) -> None:
     assert found.this_update == NOW
 
 
-def read_a_list(octets: bytes) -> None:
-    found = read_list(octets, AUTHORITY_READ, NOW)
-    assert found.entries([LISTED.to_bytes(1, "big")])
+TO_BE_SIGNED = tuple(ocsp.load_der_ocsp_response(one).tbs_response_bytes for one in ANSWERS[:3])
+
+
+def read_a_signed_answer(to_be_signed: bytes) -> None:
+    """What an authority has really signed, whatever it is."""
+    algorithm = der.sequence(der.object_identifier("1.3.101.112"))
+    basic = der.sequence(to_be_signed, algorithm, der.bit_string(KEY.sign(to_be_signed)))
+    kind = der.object_identifier("1.3.6.1.5.5.7.48.1.1")
+    response = der.tlv(0xA0, der.sequence(kind, der.octet_string(basic)))
+    found = read_answer(der.sequence(bytes.fromhex("0a0100"), response), ASKED, NOW)
+    assert found.this_update <= found.next_update
