@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from certwright.core.request import AuthorityTerms
 from tests.changed import changed
 from tests.core.toy_chain import Outside, Wish, constraints, outside, revocation_list
 from tests.core.toy_pipeline import profile, request
+from tests.real.weak_signatures import weakly_signed
 
 
 def check(one: Outside, later: timedelta = timedelta(0)) -> x509.Certificate:
@@ -36,7 +38,8 @@ def refusal(act: Callable[[], object]) -> list[str]:
     return codes
 
 
-ROOT = outside("CN=Root")
+ROOT_KEY = ec.generate_private_key(ec.SECP256R1())
+ROOT = outside("CN=Root", key=ROOT_KEY)
 PERMITTED = Wish(
     constraints=constraints(
         (x509.RFC822Name("Corp.Example"), x509.DNSName("corp.example")),
@@ -237,6 +240,10 @@ POINT = x509.IssuingDistributionPoint(
         (
             lambda: revocation_list(ROOT, 1, revoked=(7, 8)),
             "names 2 certificates, which cannot be carried on yet",
+        ),
+        (
+            lambda: weakly_signed(revocation_list(ROOT, 1), ROOT_KEY),
+            "is signed with ecdsa-with-SHA1, which is not believed",
         ),
         (lambda: revocation_list(outside("CN=Root"), 1), "not signed with the authority's key"),
         (lambda: revocation_list(outside("CN=Else", key=ROOT.key), 1), "and in its name"),

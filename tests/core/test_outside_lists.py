@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from certwright.core.decoded import decode
 from certwright.core.errors import Malformed
-from certwright.core.outside_lists import FEW, URLS_MAX, Entry, list_urls, read_list
+from certwright.core.outside_lists import FEW, Entry, read_list
 from certwright.core.pem import pem
 from certwright.core.revocation import Reason
+from certwright.core.status_urls import URLS_MAX, list_urls
 from tests.real.toy_chains import BEGIN, ToyAuthority
 
 CORP = ToyAuthority("Corp")

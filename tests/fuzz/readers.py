@@ -61,7 +61,7 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.ct.messages import read_entry
     from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
-    from tests.fuzz import looks, reading
+    from tests.fuzz import answers_of_others, looks, reading
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption
@@ -413,6 +413,10 @@ READERS |= {
         (known_log.SIGNED.encode(),),
     ),
     "data tile of a log": Reader(read_entries_of_a_tile, (Malformed,), (DATA_TILE,)),
+    "answer of others": Reader(answers_of_others.read_an_answer, (Malformed,), answers_of_others.ANSWERS),
+    "signed answer of others": Reader(
+        answers_of_others.read_a_signed_answer, (Malformed,), answers_of_others.TO_BE_SIGNED
+    ),
     "words before TLS": Reader(looks.read_starttls, (TlsFault,), (looks.ANSWERS,)),
 }
 TABLE = list(READERS.items())

@@ -23,6 +23,7 @@ from certwright.operations.check_outside_lists import (
     check_outside_lists,
 )
 from certwright.operations.context import Context
+from certwright.operations.forget_certificates import forget_certificates
 from certwright.operations.take_sightings import Look, take_sightings
 from certwright.ports import Place, Sighting
 from certwright.site.configuration import Configuration
@@ -263,6 +264,26 @@ def test_an_issuer_of_anybodys_names_a_bounded_number_of_lists(database: Databas
             many = [CORP.sign("a", list_url=f"{lists.url}?{start + number}") for number in range(170)]
             await seen(context, *many)
         assert len(await context.database.select(OutsideListRow, "1 = 1")) == LISTS_OF_ISSUER
+
+    run(database, tmp_path, body)
+
+
+def test_an_issuer_that_has_left_the_inventory_holds_up_no_other(database: Database, tmp_path: Path) -> None:
+    """What has signed itself may sign others without being an authority, and may have ended long ago."""
+
+    async def body(context: Context, clock: MovableClock, lists: Publisher) -> None:
+        begin = clock() - timedelta(days=900)
+        passing = ToyAuthority("Passing")
+        passing.certificate = passing.sign("Passing", passing.key, begin=begin, days=9)
+        below = passing.sign("below", list_url=f"{lists.url}?below")
+        place = Place("tls", "192.0.2.99", 443)
+        await take_sightings(context, Look(1), [Sighting(place, clock(), (below, passing.certificate))])
+        await seen(context, CORP.sign("a", list_url=lists.url))
+        assert len(await context.database.select(OutsideListRow, "1 = 1")) == 2
+        assert await forget_certificates(context) == 1
+        lists.body = CORP.list(at=clock())
+        assert await check_outside_lists(context) == 2
+        assert ((await the_list(context)).problem, len(lists.asked)) == ("", 1)
 
     run(database, tmp_path, body)
 

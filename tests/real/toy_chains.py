@@ -1,12 +1,13 @@
 """Certificates of others: authorities and what they have issued, made in a line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import CRLEntryExtensionOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, CRLEntryExtensionOID, NameOID
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -35,8 +36,11 @@ class ToyAuthority:
         begin: datetime = BEGIN,
         days: int = 90,
         list_url: str = "",
+        answer_url: str = "",
+        extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
     ) -> bytes:
-        """A certificate in DER for a common name and DNS names; `list_url` is where it says its CRL is."""
+        """A certificate in DER for a common name and DNS names; `list_url` is where it says its CRL is,
+        `answer_url` who answers by OCSP. Further extensions are critical or not."""
         builder = (
             x509.CertificateBuilder()
             .subject_name(_named(name))
@@ -53,6 +57,12 @@ class ToyAuthority:
         if list_url:
             point = x509.DistributionPoint([x509.UniformResourceIdentifier(list_url)], None, None, None)
             builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+        if answer_url:
+            place = x509.UniformResourceIdentifier(answer_url)
+            access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)
+            builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
+        for value, critical in extensions:
+            builder = builder.add_extension(value, critical)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
     def list(

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 
 from cryptography import x509
 
@@ -19,7 +18,7 @@ from .distinguished_name import name_text
 from .errors import CertwrightError, Malformed, Refused
 from .general_names import decode_general_name, read_general_name
 from .names import Identifier, IdentifierKind
-from .outside_lists import list_urls
+from .status_urls import answer_urls, list_urls
 from .unreadable import UNREADABLE
 
 DER_OCTETS_MAX = 4 * 1024 * 1024
@@ -91,7 +90,7 @@ class Fault(StrEnum):
 class Decoded:
     """One certificate. `issuer` and `subject` are RFC 4514 text, `serial` the content octets of the INTEGER;
     `names` are kind and value, at most NAMES_MAX of `names_count`, in normal form where they have one;
-    `lists` URLs of the CRLs that cover it."""
+    `lists` URLs of the CRLs that cover it, `answers` those at which OCSP answers about it."""
 
     fingerprint: bytes
     issuer: str
@@ -107,6 +106,7 @@ class Decoded:
     names_count: int
     faults: tuple[Fault, ...]
     lists: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
     @property
     def names_itself(self) -> bool:
@@ -122,7 +122,7 @@ def decode(certificate: bytes) -> Decoded:
         parsed = x509.load_der_x509_certificate(certificate)
         signature = parsed.signature_algorithm_oid.dotted_string
         not_before, not_after = parsed.not_valid_before_utc, parsed.not_valid_after_utc
-        serial, issuer_der, subject_der, spki = _fields(parsed.tbs_certificate_bytes)
+        serial, issuer_der, subject_der, spki = fields_of(parsed.tbs_certificate_bytes)
     except UNREADABLE as error:
         raise Malformed("these octets are no certificate (RFC 5280 section 4.1)") from error
     issuer, subject = name_text(issuer_der), name_text(subject_der)
@@ -143,13 +143,13 @@ def decode(certificate: bytes) -> Decoded:
         names_count=extensions.names_count,
         faults=(*key_faults, *extensions.faults),
         lists=extensions.lists,
+        answers=extensions.answers,
     )
 
 
-@lru_cache(maxsize=1024)
-def _fields(tbs: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+def fields_of(tbs: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     """Serial number, issuer, subject and SubjectPublicKeyInfo as they stand there (RFC 5280 section 4.1),
-    whatever they are: negative serial numbers and keys of no known kind exist too."""
+    whatever they are: negative serial numbers and keys of no known kind exist too. Raises Malformed."""
     fields = der.Reader(tbs, "TBSCertificate").inside()
     if fields.peek() == _VERSION:
         fields.element()
@@ -194,6 +194,7 @@ class _Extensions:
     faults: tuple[Fault, ...] = ()
     authority: bool = False
     lists: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
 
 def _extensions(parsed: x509.Certificate, one_name: bool) -> _Extensions:
@@ -208,6 +209,8 @@ def _extensions(parsed: x509.Certificate, one_name: bool) -> _Extensions:
                 read.authority = extension.value.ca
             elif isinstance(extension.value, x509.CRLDistributionPoints):
                 read.lists = list_urls(extension.value)
+            elif isinstance(extension.value, x509.AuthorityInformationAccess):
+                read.answers = answer_urls(extension.value)
     except UNREADABLE:
         return _Extensions(faults=(Fault.EXTENSIONS,))
     read.names, read.names_count = tuple(_identifiers(names[:NAMES_MAX])), len(names)

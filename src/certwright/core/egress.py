@@ -30,18 +30,24 @@ class Unreached(CertwrightError):
     """A stranger's server was not reached, was not allowed, or did not keep to its protocol.
 
     `problem` is the ACME error type that fits (RFC 8555 section 6.7); `addresses` were tried, `trail` holds
-    the URLs that were asked, in order.
+    the URLs that were asked, in order. `answered`: there was an answer, and it is of no use.
     """
 
     status = 502
 
     def __init__(
-        self, problem: str, detail: str, addresses: tuple[str, ...] = (), trail: tuple[str, ...] = ()
+        self,
+        problem: str,
+        detail: str,
+        addresses: tuple[str, ...] = (),
+        trail: tuple[str, ...] = (),
+        answered: bool = False,
     ) -> None:
         super().__init__(detail)
         self.problem = problem
         self.addresses = addresses
         self.trail = trail
+        self.answered = answered
 
 
 def shown(text: str) -> str:

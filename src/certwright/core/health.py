@@ -146,13 +146,15 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "status.unreachable",
             Severity.WARNING,
-            "The CRL of an authority could not be fetched for an hour: who looks learns of no revocation.",
+            "For an hour no CRL of an authority, or no OCSP answer about the certificate, could be had that "
+            "can be believed: who looks learns of no revocation.",
             "Look whether its server answers at that address, and whether it may be reached from here.",
         ),
         Kind(
             "status.stale",
             Severity.WARNING,
-            "The newest CRL of an authority is past its next update: clients may refuse all, or take all.",
+            "The newest CRL of an authority, or the newest OCSP answer about the certificate, is past its "
+            "next update: clients may refuse all, or take all.",
             "Have the authority publish a new one.",
         ),
         Kind(
@@ -242,8 +244,9 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusList:
-    """Where an authority of others publishes its CRL, and what came of looking there."""
+class StatusSource:
+    """Where an authority of others says what is revoked, a CRL or who answers by OCSP, and what came of
+    looking there."""
 
     url: str
     next_update: datetime | None
@@ -254,12 +257,11 @@ class StatusList:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A certificate and what the inventory knows around it. `shared` is how many others have its key;
-    `successor_since` when the newest certificate that replaces it was issued; `lists` are its own as an
-    authority; `logged` that a log of Certificate Transparency has it. `automated` says that a program asked
-    for it, which asks again; `passed_over` is a place that was asked by its name a day or more after it was
-    issued and presents an older one, where it was never seen itself, empty for none; `refused_by` is the name
-    of a rule that does not allow its authority, empty for
-    none."""
+    `successor_since` when the newest certificate that replaces it was issued; `status` its own CRLs as an
+    authority, and who answers about itself; `logged` that a log of Certificate Transparency has it.
+    `automated` says that a program asked for it, which asks again; `passed_over` is a place that was asked by
+    its name a day or more after it was issued and presents an older one, where it was never seen itself,
+    empty for none; `refused_by` is the name of a rule that does not allow its authority, empty for none."""
 
     fingerprint: bytes
     subject: str
@@ -278,7 +280,7 @@ class Judged:
     compromised: bool = False
     shared: int = 0
     successor_since: datetime | None = None
-    lists: tuple[StatusList, ...] = ()
+    status: tuple[StatusSource, ...] = ()
     seen: tuple[Seen, ...] = ()
     logged: bool = False
     automated: bool = False
@@ -328,7 +330,7 @@ def _of_certificate(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
     if one.revoked or (ended and not one.seen) or one.standing == Standing.IGNORED:
         return
     yield from _of_key(one)
-    yield from _of_lists(one, now)
+    yield from _of_status(one, now)
     if one.path.by_us and one.standing == Standing.FOUND:
         yield "certificate.unrecorded", f"{one.issuer} has signed it, and it is not on our record"
     if one.is_authority and not one.served:
@@ -352,18 +354,18 @@ def _of_key(one: Judged) -> Iterator[tuple[str, str]]:
         yield "key.shared", f"{one.shared} other certificates have its key"
 
 
-def _of_lists(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
+def _of_status(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:
     """The first of each is told: a finding has one line."""
-    failing = [each for each in one.lists if each.failing_since and now - each.failing_since >= UNREACHABLE]
-    stale = [each for each in one.lists if each.next_update is not None and each.next_update < now]
+    failing = [each for each in one.status if each.failing_since and now - each.failing_since >= UNREACHABLE]
+    stale = [each for each in one.status if each.next_update is not None and each.next_update < now]
     if failing:
         yield "status.unreachable", f"{failing[0].url}: {failing[0].problem}{_more(failing)}"
     if stale and stale[0].next_update is not None:
         yield "status.stale", f"{stale[0].url}: due on {_day(stale[0].next_update)}{_more(stale)}"
 
 
-def _more(lists: list[StatusList]) -> str:
-    return f" (and {len(lists) - 1} more)" if len(lists) > 1 else ""
+def _more(sources: list[StatusSource]) -> str:
+    return f" (and {len(sources) - 1} more)" if len(sources) > 1 else ""
 
 
 def _of_end(one: Judged, now: datetime) -> Iterator[tuple[str, str]]:

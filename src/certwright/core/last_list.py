@@ -4,6 +4,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from .errors import Malformed, Reason, Refused
+from .strangers_signatures import disbelief
 from .unreadable import UNREADABLE
 
 NUMBER_MAX = 1 << 52
@@ -23,6 +24,8 @@ def number_of_last_list(content: bytes, authority: x509.Certificate) -> int:
         raise Malformed(f"the revocation list cannot be read: {error}") from error
     number = next((value.crl_number for value, _ in extensions if isinstance(value, x509.CRLNumber)), 0)
     partial = any(critical for _, critical in extensions)
+    if weak := disbelief(crl):
+        raise _refused(weak)
     if issuer != authority.subject or not _is_signed_by(crl, authority):
         raise _refused("is not signed with the authority's key and in its name")
     if partial:

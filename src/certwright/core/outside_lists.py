@@ -1,4 +1,4 @@
-"""CRLs of other authorities (RFC 5280 section 5): where they are, and what they say of their certificates.
+"""CRLs of other authorities (RFC 5280 section 5): which are believed, and what they say of certificates.
 
 A list is believed when it is signed by the key that has signed the certificates, and speaks for that
 authority alone. What it says is revoked is revoked, however old the list is; what it does not say is another
@@ -14,13 +14,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from . import der
 from .distinguished_name import name_text
-from .egress import URL_OCTETS_MAX
 from .errors import Malformed
 from .pem import der_of_list
 from .revocation import Reason
+from .strangers_signatures import disbelief
 from .unreadable import UNREADABLE
 
-URLS_MAX = 4
 AHEAD = timedelta(minutes=5)
 """How far an authority's clock may be ahead of ours."""
 FEW = 64
@@ -84,23 +83,6 @@ _REASONS = {
 }
 
 
-def list_urls(points: x509.CRLDistributionPoints) -> tuple[str, ...]:
-    """Where the list is that covers a certificate: http and https alone, at most URLS_MAX (section 4.2.1.13).
-    Lists of another issuer, or for some reasons only, are not among them."""
-    names = [
-        name.value
-        for point in points
-        if point.reasons is None and point.crl_issuer is None
-        for name in point.full_name or ()
-        if isinstance(name, x509.UniformResourceIdentifier)
-    ]
-    return tuple([url for url in names if _may_be_asked(url)][:URLS_MAX])
-
-
-def _may_be_asked(url: str) -> bool:
-    return url.startswith(("http://", "https://")) and len(url) <= URL_OCTETS_MAX and url.isprintable()
-
-
 def issuer_of_list(octets: bytes) -> str:
     """Whose list it says that it is, as RFC 4514 text (section 5.1.2.3). Raises Malformed."""
     try:
@@ -118,12 +100,15 @@ def read_list(octets: bytes, issuer: x509.Certificate, now: datetime) -> Outside
     """A complete list of this issuer, DER or PEM. Raises Malformed for one that is not to be believed."""
     try:
         parsed = x509.load_der_x509_crl(der_of_list(octets))
+        weak = disbelief(parsed)
         signed = parsed.issuer == issuer.subject and parsed.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
         begins, ends = parsed.last_update_utc, parsed.next_update_utc
         scope = _scope(parsed)
         number = _number(parsed)
     except (UnsupportedAlgorithm, *UNREADABLE) as error:
         raise Malformed("what is there is no CRL that can be read") from error
+    if weak:
+        raise Malformed(f"the CRL that is there {weak}")
     if not signed:
         raise Malformed("the CRL that is there is not signed by the authority")
     if scope:

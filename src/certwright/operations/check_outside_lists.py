@@ -14,7 +14,7 @@ from cryptography import x509
 
 from ..core.decoded import decode
 from ..core.egress import Unreached
-from ..core.errors import Conflict, Forbidden, IntegrityError, Malformed
+from ..core.errors import Conflict, Forbidden, Malformed
 from ..core.outside_lists import Entry, OutsideList, read_list
 from ..core.revocation import Reason
 from ..core.sightings import problem_line
@@ -86,8 +86,13 @@ class _Look:
 
 
 async def check_list(context: Context, row: OutsideListRow) -> None:
-    """Fetch one list and take in what it says. Whatever is wrong with it stands in its row."""
-    look = await _look(context, row)
+    """Fetch one list and take in what it says. Whatever is wrong with it stands in its row, which goes when
+    its issuer has left the inventory. Raises Unavailable."""
+    bodies = await context.database.select(CertificateBodyRow, '"certificate_id" = ?', row.issuer_id)
+    if not bodies:
+        await context.ledger.commit(Change(removed=[row]))
+        return
+    look = await _look(context, row, bodies[0].der)
     changed: list[int] = []
     if look.found is not None:
         try:
@@ -118,11 +123,8 @@ def _next(look: _Look, now: datetime) -> datetime:
     return now + USUAL if due is None else min(max(due, now + OFTEN), now + USUAL)
 
 
-async def _look(context: Context, row: OutsideListRow) -> _Look:
-    bodies = await context.database.select(CertificateBodyRow, '"certificate_id" = ?', row.issuer_id)
-    if not bodies:
-        raise IntegrityError(f"certificate {row.issuer_id} has no octets on record")
-    issuer = x509.load_der_x509_certificate(bodies[0].der)
+async def _look(context: Context, row: OutsideListRow, der: bytes) -> _Look:
+    issuer = x509.load_der_x509_certificate(der)
     try:
         octets = await context.fetch_list(row.url)
         found = await asyncio.to_thread(read_list, octets, issuer, context.clock())

@@ -39,7 +39,7 @@ def no_source(name: str, settings: Mapping[str, Any]) -> DiscoverySource:
     raise Unavailable(f"nothing can be looked for from here by {name}")
 
 
-FetchList = Callable[[str], Awaitable[bytes]]
+Fetch = Callable[[str], Awaitable[bytes]]
 """The octets at a URL. Raises Unreached, Forbidden, Malformed, Unavailable."""
 
 
@@ -53,8 +53,8 @@ class Context:
     """One per event loop. `random` gives that many octets from the system's source; `key_lists` those that
     were supplied, read when first they are asked for; `find_caa` looks CAA records up; `open_source` makes
     sources of discovery; `anchors` are those of others that are trusted here; `fetch_list` gets
-    their CRLs; `services` are the
-    `https://host[:port]` by which clients reach us, the usual one first."""
+    their CRLs, `fetch_answer` their OCSP answers; `services` are the `https://host[:port]` by which clients
+    reach us, the usual one first."""
 
     database: Database
     ledger: Ledger
@@ -67,7 +67,8 @@ class Context:
     find_caa: FindCaa = nobody_to_ask
     open_source: OpenSource = no_source
     anchors: Callable[[], Anchors] = Anchors
-    fetch_list: FetchList = nowhere
+    fetch_list: Fetch = nowhere
+    fetch_answer: Fetch = nowhere
     services: tuple[str, ...] = ()
     vetting: VettingSettings = field(default_factory=VettingSettings)
     token_uses: TokenUses = field(default_factory=TokenUses)

@@ -22,7 +22,7 @@ DELETE FROM "certificate" WHERE "standing" IN (?, ?) AND "id" IN (
 """
 _WITH_THEM = (
     *("certificate_body", "certificate_name", "certificate_tag", "certificate_field"),
-    *("finding", "sighting"),
+    *("finding", "outside_answer", "sighting"),
 )
 
 

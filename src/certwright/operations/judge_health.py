@@ -8,17 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from ..core.extensions import PURPOSES
-from ..core.health import INSTALLED, Finding, Judged, Link, Path, Seen, StatusList, judge
+from ..core.health import INSTALLED, Finding, Judged, Link, Path, Seen, StatusSource, judge
 from ..core.names import Identifier, IdentifierKind
 from ..core.rules_authorities import AuthorityRule, authority_rules, refusing_rule
 from ..core.rules_facts import StoredFacts
 from ..core.standing import Standing
 from ..store.among import among
 from ..store.databases import Database, moment_of
-from ..store.discovery_rows import OutsideListRow, SightingRow
+from ..store.discovery_rows import OutsideAnswerRow, OutsideListRow, SightingRow
 from ..store.rows import CertificateRow, CompromisedKeyRow
 from .apply_rules import rules_in_force
 from .context import Context
+from .lists_that_work import WITHOUT_LIST
 from .passed_over import passed_over
 
 PATH_MAX = 16
@@ -134,7 +135,7 @@ class _Around:
     same_key: dict[bytes, int] = field(default_factory=dict)
     in_line: dict[int, list[bytes]] = field(default_factory=dict)
     successors: dict[int, datetime] = field(default_factory=dict)
-    lists: dict[int, list[StatusList]] = field(default_factory=dict)
+    status: dict[int, list[StatusSource]] = field(default_factory=dict)
     passed_over: dict[int, str] = field(default_factory=dict)
 
 
@@ -152,6 +153,7 @@ async def _load(
         else:
             around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
     await _load_lists(database, [row.id for row in rows if row.is_authority], around)
+    await _load_answers(database, [row.id for row in rows], around, now)
     await _load_line(database, rows, authorities, around)
     await _load_keys(database, rows, around)
     unseen = [row for row in rows if _may_wait(context, row, around, now)]
@@ -178,8 +180,21 @@ async def _load_lists(database: Database, authorities: list[int], around: _Aroun
         return
     condition, values = among("issuer_id", authorities)
     for row in await database.select(OutsideListRow, f'{condition} ORDER BY "id"', *values):
-        one = StatusList(row.url, row.next_update, row.failing_since, row.problem)
-        around.lists.setdefault(row.issuer_id, []).append(one)
+        one = StatusSource(row.url, row.next_update, row.failing_since, row.problem)
+        around.status.setdefault(row.issuer_id, []).append(one)
+
+
+async def _load_answers(database: Database, certificates: list[int], around: _Around, now: datetime) -> None:
+    """Those that count. One that has ended is told once nothing newer was found, for nobody looks as long as
+    there is a list that works."""
+    condition, values = among("certificate_id", certificates)
+    rows = await database.select(OutsideAnswerRow, f"{condition} AND {WITHOUT_LIST}", *values, now)
+    for row in sorted(rows, key=lambda row: row.id):
+        ends = row.next_update
+        if ends is not None and row.checked_at is not None and row.checked_at < ends:
+            ends = None
+        one = StatusSource(row.url, ends, row.failing_since, row.problem)
+        around.status.setdefault(row.certificate_id, []).append(one)
 
 
 async def _load_line(
@@ -254,7 +269,7 @@ def _judged(row: CertificateRow, around: _Around, authorities: Authorities) -> J
         compromised=row.spki_sha256 in around.compromised,
         shared=_others(row, around),
         successor_since=around.successors.get(row.id),
-        lists=tuple(around.lists.get(row.id, ())),
+        status=tuple(around.status.get(row.id, ())),
         seen=tuple(around.seen.get(row.id, ())),
         logged=row.id in around.logged,
         automated=row.endpoint.startswith("acme/") or row.requester.startswith("system:"),

@@ -22,6 +22,7 @@ from ..store.changed_rows import Mark
 from ..store.discovery_rows import SightingRow
 from ..store.ledger import Change
 from ..store.rows import CertificateBodyRow, CertificateNameRow, CertificateRow, Row
+from .check_outside_answers import Named, answer_rows
 from .check_outside_lists import list_rows
 from .context import Context
 from .lineage import note_lineage
@@ -232,13 +233,30 @@ async def _certificate_rows(
         for position, name in enumerate(one.decoded.names):
             reversed_value = reversed_name(name)
             rows.append(CertificateNameRow(one.identifier, position, name.kind, name.value, reversed_value))
-    named = [
-        (issuers[one.identifier], url)
+    return rows + await _status_rows(context, unlinked, issuers, chunk.now)
+
+
+async def _status_rows(
+    context: Context, unlinked: list[Unlinked], issuers: Mapping[int, int], now: datetime
+) -> list[Row]:
+    """Where the status of certificates that others have signed is looked up. After their end nobody answers
+    about them any more."""
+    signed = [
+        (one.identifier, issuer, one.decoded)
         for one in unlinked
-        if issuers.get(one.identifier, one.identifier) != one.identifier
-        for url in one.decoded.lists
+        if (issuer := issuers.get(one.identifier, one.identifier)) != one.identifier
     ]
-    return rows + await list_rows(context, named) if named else rows
+    lists = [(issuer, url) for _, issuer, decoded in signed for url in decoded.lists]
+    answers = [
+        Named(identifier, issuer, url, decoded.not_after)
+        for identifier, issuer, decoded in signed
+        if decoded.not_after > now
+        for url in decoded.answers
+    ]
+    return [
+        *(await list_rows(context, lists) if lists else []),
+        *(await answer_rows(context, answers) if answers else []),
+    ]
 
 
 def _found(identifier: int, decoded: Decoded, issuer: int | None, now: datetime) -> CertificateRow:

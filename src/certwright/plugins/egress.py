@@ -103,8 +103,8 @@ class Journey:
         """What is being done, and which problem it is if that takes too long."""
         self.doing, self.problem = doing, problem
 
-    def failed(self, detail: str, problem: str = "connection") -> Unreached:
-        return Unreached(problem, detail, self.tried(), tuple(self.trail))
+    def failed(self, detail: str, problem: str = "connection", answered: bool = False) -> Unreached:
+        return Unreached(problem, detail, self.tried(), tuple(self.trail), answered)
 
     def out_of_time(self, limits: Limits) -> Unreached:
         return self.failed(f"no result within {limits.total_seconds:g} s: still {self.doing}", self.problem)
@@ -246,8 +246,9 @@ async def _follow(egress: Egress, purpose: Purpose, url: Url, journey: Journey) 
         try:
             url = redirect(url, answer.headers.get("location", ""))
         except (Malformed, Forbidden) as error:
-            raise journey.failed(f"redirect from {shown(str(url.host))}: {error.detail}") from error
-    raise journey.failed(f"more than {egress.limits.redirects} redirects")
+            detail = f"redirect from {shown(str(url.host))}: {error.detail}"
+            raise journey.failed(detail, answered=True) from error
+    raise journey.failed(f"more than {egress.limits.redirects} redirects", answered=True)
 
 
 async def _get(egress: Egress, purpose: Purpose, url: Url, journey: Journey) -> ResponseReader:
@@ -265,7 +266,8 @@ async def _get(egress: Egress, purpose: Purpose, url: Url, journey: Journey) -> 
     try:
         await exchange.whole
     except CertwrightError as error:
-        raise journey.failed(f"the answer from {journey.place} cannot be used: {error.detail}") from error
+        detail = f"the answer from {journey.place} cannot be used: {error.detail}"
+        raise journey.failed(detail, answered=True) from error
     finally:
         transport.abort()
     return reader

@@ -16,5 +16,7 @@ class Egress(Table):
     allow: Networks = Field((), description="Networks to open although they are private or reserved.")
     deny: Networks = Field((), description="Networks never to reach. Wins over everything.")
     status_ports: Ports = Field(
-        (80, 443, 8080), max_length=32, description="Ports at which CRLs of other authorities are fetched."
+        (80, 443, 8080),
+        max_length=32,
+        description="Ports at which CRLs and OCSP answers of others are fetched.",
     )

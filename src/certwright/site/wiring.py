@@ -33,7 +33,7 @@ from ..store.snapshot import Snapshots
 from .configuration import Configuration
 from .discovery import source_opener, trusted_anchors
 from .key_lists import read_key_lists
-from .outside import caa_finder, egress_policy, list_fetcher, resolver_settings
+from .outside import answer_fetcher, caa_finder, egress_policy, list_fetcher, resolver_settings
 from .secret_files import read_secret_file
 
 PASSPHRASE_PARAMETERS = "key-encryption-parameters"  # noqa: S105 - a file's name
@@ -130,6 +130,7 @@ async def open_context(
                 open_source=source_opener(configuration),
                 anchors=cache(partial(trusted_anchors, configuration)),
                 fetch_list=list_fetcher(configuration),
+                fetch_answer=answer_fetcher(configuration),
                 services=configuration.service_urls,
                 vetting=vetting_settings(configuration),
             )

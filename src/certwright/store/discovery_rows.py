@@ -84,6 +84,22 @@ class OutsideListRow(NamedTuple):
     version: int
 
 
+class OutsideAnswerRow(NamedTuple):
+    id: int
+    certificate_id: int
+    issuer_id: int
+    url: str
+    server: str
+    ends_at: datetime
+    next_check_at: datetime
+    checked_at: datetime | None
+    this_update: datetime | None
+    next_update: datetime | None
+    problem: str
+    failing_since: datetime | None
+    version: int
+
+
 class FindingRow(NamedTuple):
     id: int
     code: str

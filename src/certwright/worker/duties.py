@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ..operations.break_glass import end_expired_break_glass
+from ..operations.check_outside_answers import check_outside_answers
 from ..operations.check_outside_lists import check_outside_lists
 from ..operations.context import Context
 from ..operations.count_certificates import count_certificates
@@ -104,6 +105,7 @@ class Duties:
             Task("overview", 10.0, self.count, "overview", bound=600.0),
             Task("discovery", 2.0, self.discover, f"discovery/{self._at.zone}", bound=DISCOVERY_SECONDS),
             Task("outside-lists", 30.0, self.look_at_lists, "outside-lists", bound=3600.0),
+            Task("outside-answers", 30.0, self.look_at_answers, "outside-answers", bound=3600.0),
             Task("health", 60.0, self.judge, "health", bound=3600.0),
         ]
         if self._at.post is not None:
@@ -205,6 +207,9 @@ class Duties:
 
     async def look_at_lists(self) -> None:
         await check_outside_lists(self._context)
+
+    async def look_at_answers(self) -> None:
+        await check_outside_answers(self._context)
 
     async def judge(self) -> None:
         """Every certificate, for time alone changes what is wrong; what is seen is judged when it is seen."""

@@ -1205,6 +1205,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='OutsideAnswer',
+            fields=[
+                ('id', certwright.store.fields.IdentifierField(primary_key=True, serialize=False)),
+                ('issuer_id', models.BigIntegerField(db_index=True, help_text="identifier of the authority's certificate")),
+                ('url', models.TextField()),
+                ('server', models.TextField(db_index=True, help_text='scheme, host and port, empty for a bad URL')),
+                ('ends_at', models.DateTimeField(db_index=True, help_text='with the certificate; then nobody is asked')),
+                ('next_check_at', models.DateTimeField(db_index=True)),
+                ('checked_at', models.DateTimeField(null=True)),
+                ('this_update', models.DateTimeField(help_text='of the last answer that was really given', null=True)),
+                ('next_update', models.DateTimeField(null=True)),
+                ('problem', models.TextField(help_text='why nothing could be learnt at the last look, in one line')),
+                ('failing_since', models.DateTimeField(null=True)),
+                ('version', models.BigIntegerField()),
+                ('certificate', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, to='store.certificate')),
+            ],
+            options={
+                'db_table': 'outside_answer',
+                'constraints': [models.UniqueConstraint(fields=('certificate', 'url'), name='outside_answer_place')],
+            },
+        ),
+        migrations.CreateModel(
             name='OutsideList',
             fields=[
                 ('id', certwright.store.fields.IdentifierField(primary_key=True, serialize=False)),

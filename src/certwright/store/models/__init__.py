@@ -28,7 +28,15 @@ from .certificates import (
 )
 from .configuration import Counter, Endpoint, Installation, Policy, PolicyReplay, Profile
 from .console import Overview, SavedView
-from .discovery import DiscoveryRun, DiscoveryScope, Finding, HealthScore, OutsideList, Sighting
+from .discovery import (
+    DiscoveryRun,
+    DiscoveryScope,
+    Finding,
+    HealthScore,
+    OutsideAnswer,
+    OutsideList,
+    Sighting,
+)
 from .people import ApiToken, RoleGrant, Team, TeamMember, TokenUse, User
 from .practice import PracticeStatement, PracticeText
 from .requests import ApprovalDecision, ApprovalDelegation, CertificateRequest, RequestApprover
@@ -84,6 +92,7 @@ __all__ = [
     "OcspSigner",
     "Organization",
     "Outbox",
+    "OutsideAnswer",
     "OutsideList",
     "Overview",
     "PerspectiveResult",

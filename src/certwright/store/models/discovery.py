@@ -127,6 +127,28 @@ class OutsideList(models.Model):
         constraints = [models.UniqueConstraint(fields=["issuer_id", "url"], name="outside_list_place")]
 
 
+class OutsideAnswer(models.Model):
+    """Who answers by OCSP about a certificate of another authority, and when last that one was asked."""
+
+    id = IdentifierField()
+    certificate = models.ForeignKey("Certificate", on_delete=models.PROTECT, db_constraint=False)
+    issuer_id = models.BigIntegerField(db_index=True, help_text="identifier of the authority's certificate")
+    url = models.TextField()
+    server = models.TextField(db_index=True, help_text="scheme, host and port, empty for a bad URL")
+    ends_at = models.DateTimeField(db_index=True, help_text="with the certificate; then nobody is asked")
+    next_check_at = models.DateTimeField(db_index=True)
+    checked_at = models.DateTimeField(null=True)
+    this_update = models.DateTimeField(null=True, help_text="of the last answer that was really given")
+    next_update = models.DateTimeField(null=True)
+    problem = models.TextField(help_text="why nothing could be learnt at the last look, in one line")
+    failing_since = models.DateTimeField(null=True)
+    version = models.BigIntegerField()
+
+    class Meta:
+        db_table = "outside_answer"
+        constraints = [models.UniqueConstraint(fields=["certificate", "url"], name="outside_answer_place")]
+
+
 class Finding(models.Model):
     """Something that is wrong with a certificate, or with it at a place. Opens, is acknowledged or accepted
     for a time, and closes by itself when the fact is gone."""
