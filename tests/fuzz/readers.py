@@ -66,6 +66,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption
 
 from tests.core.stores.made import PASSWORD, chain, jks, key_pem, p12, pem
+from tests.core.stores.signed import (
+    NESTED,
+    archive,
+    compound_file,
+    portable_executable,
+    signed_data,
+    signer_info,
+    zip64,
+)
 from tests.core.toy_audit_log import KEY as LOG_KEY
 from tests.core.toy_audit_log import LOG, NEWEST
 from tests.fuzz.changed import changed
@@ -281,6 +290,14 @@ def read_configurations(text: str) -> None:
 
 
 STORED = chain()
+MAKER_CMS = signed_data(STORED.ders, signer_info(STORED.server, [(NESTED, certs_only(STORED.ders))]))
+SIGNED = (
+    MAKER_CMS,
+    portable_executable(MAKER_CMS),
+    compound_file(MAKER_CMS),
+    archive(("META-INF/A.RSA", MAKER_CMS), ("a", bytes(9))),
+    zip64(archive(("META-INF/A.RSA", MAKER_CMS), packed=False)),
+)
 STORES = (
     pem(*STORED.ders) + key_pem(STORED.server.key, PASSWORD),
     STORED.server.der,
@@ -299,6 +316,7 @@ CONFIGURATIONS = (
 
 READERS = {
     "store": Reader(read_a_store, (), STORES),
+    "signed file": Reader(read_a_store, (), SIGNED),
     "configuration of a server": Reader(of_text(read_configurations), (), CONFIGURATIONS),
     "CAA value": Reader(
         of_text(read_caa), (Refused,), (b"pki.example; accounturi=https://pki.example/acme/1", b";")

@@ -147,10 +147,12 @@ async def _load(
     for identifier, kind, value in await database.query(names, *values):
         around.names.setdefault(identifier, []).append(Identifier(IdentifierKind(kind), value))
     for one in await database.select(SightingRow, f"{condition} AND {_THERE}", *values):
+        seen = seen_of(one)
         if one.kind == LOG:  # it says that the certificate was issued, not that it is used there
             around.logged.add(one.certificate_id)
-        else:
-            around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
+        elif "role" not in seen.facts or "key" in seen.facts:
+            # what was signed stays so: nobody puts another certificate there, but a key is worth a look
+            around.seen.setdefault(one.certificate_id, []).append(seen)
     await _load_lists(database, [row.id for row in rows if row.is_authority], around)
     await _load_line(database, rows, authorities, around)
     await _load_keys(database, rows, around)

@@ -14,7 +14,9 @@ from ...core.errors import Malformed
 from ...core.server_configurations.loading import Served
 from ...core.server_configurations.reading import check_software, read_configuration
 from ...core.stores.outline import outline
+from ...core.stores.parts import Part, Reading
 from ...core.stores.reading import read_store
+from ...core.stores.signed_files import MAGIC_OCTETS, signed_file
 from ...core.stores.values import Entry, Store, StoredKey, StoreFormat
 from ...ports import Place, Progress, Scope, Sighting
 from .configurations import RemoteFiles
@@ -217,33 +219,50 @@ class Look:
         """What is in a file; or why that is not known, where a certificate must be in it."""
         must = seen.path in self._walk.named or seen.path.rpartition(".")[2].lower() in MUST_HOLD
         try:
-            octets = await self._octets(seen)
-            store = await asyncio.to_thread(read_store, octets, self._passwords)
+            store = await self._store(seen)
         except Unreadable as error:
             return None, error.detail if must else ""
         if must and store is None:
-            return None, "no certificate or key in it can be read" if octets else "it is empty"
+            return None, "no certificate or key in it can be read" if seen.size else "it is empty"
         return store if must or not _is_about_pem(store) else None, ""
 
-    async def _octets(self, seen: Seen) -> bytes:
+    async def _store(self, seen: Seen) -> Store | None:
+        """Of a large file, only what it is signed with."""
         if seen.kind is not Kind.FILE:
             raise Unreadable(seen.problem or "it is no file")
-        limit, seconds = self._manner.octets_max, self._manner.seconds
-        if seen.size > limit:
-            raise Unreadable(f"it has {seen.size} octets; files of at most {limit} are read")
+        seconds = self._manner.seconds
         try:
             async with asyncio.timeout(seconds):
-                octets = await self._files.read(seen.path, limit)
+                if seen.size > self._manner.octets_max:
+                    return await self._signed(seen)
+                octets = await self._octets(seen)
         except TimeoutError as error:
             raise Unreadable(f"not read within {seconds:g} s") from error
+        return await asyncio.to_thread(read_store, octets, self._passwords)
+
+    async def _octets(self, seen: Seen) -> bytes:
+        limit = self._manner.octets_max
+        octets = await self._files.read(seen.path, limit)
         if len(octets) > limit:
             raise Unreadable(f"it has more than {limit} octets")
         return octets
+
+    async def _signed(self, seen: Seen) -> Store | None:
+        head = await self._files.read_at(seen.path, 0, MAGIC_OCTETS)
+        if (reading := signed_file(head, seen.size)) is None:
+            limit = self._manner.octets_max
+            raise Unreadable(f"it has {seen.size} octets; files of at most {limit} are read")
+        octets: bytes | None = None
+        while isinstance(found := await asyncio.to_thread(_further, reading, octets), Part):
+            octets = await self._files.read_at(seen.path, *found)
+        return found
 
     def _sighting(self, seen: Seen, store: Store, entry: Entry) -> Sighting | None:
         facts: dict[str, JsonValue] = {"format": str(store.format)}
         if store.intact:
             facts["intact"] = True
+        if entry.role:
+            facts["role"] = str(entry.role)
         holder = _KeyFile(seen, entry.key) if entry.key else None
         serves = [one for one in self._served.get(seen.path, ()) if _is_meant(one, entry)]
         if serves:
@@ -292,6 +311,15 @@ async def with_signs_of_life(
             step.cancel()
             await asyncio.wait({step})
         await work.aclose()
+
+
+def _further(reading: Reading[Store | None], octets: bytes | None) -> Part | Store | None:
+    """The part that a reading wants next, once it has what it wanted before; or what it has found."""
+    try:
+        return next(reading) if octets is None else reading.send(octets)
+    except StopIteration as end:
+        store: Store | None = end.value
+        return store
 
 
 def _is_meant(served: Served, entry: Entry) -> bool:
