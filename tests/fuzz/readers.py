@@ -304,6 +304,7 @@ STORES = (
     certs_only(STORED.ders),
     p12(encryption=NoEncryption()),
     jks(STORED.root.der),
+    b'"' + pem(*STORED.ders).replace(b"\n", b'\\r\\n" +\n  "') + b"// " + key_pem(STORED.server.key),
 )
 CONFIGURATIONS = (
     b"http { server { listen 443 ssl; ssl_certificate a.pem; include /x; } }",
