@@ -7,6 +7,7 @@ crash when a reader raises anything but the errors that the table allows it, or 
 more than one short line.
 """
 
+import gzip
 import json
 import os
 import sys
@@ -25,6 +26,7 @@ with atheris.instrument_imports(include=["certwright"]):
         checkpoint,
         egress,
         envelope,
+        image_manifests,
         last_list,
         merkle,
         moments,
@@ -48,7 +50,10 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.core.profile_document import parse_subtree
     from certwright.core.server_configurations.reading import READERS as SOFTWARE
     from certwright.core.server_configurations.reading import read_configuration
+    from certwright.core.stores.parts import Part
     from certwright.core.stores.reading import read_store
+    from certwright.core.stores.tar_file import Walk, members
+    from certwright.core.stores.unpacking import unpacked
     from certwright.plugins import resolver
     from certwright.plugins.keys import pkcs11, pkcs11_wire
     from certwright.plugins.validators.tls_alpn_01 import judge_certificate
@@ -60,7 +65,7 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.ct.messages import read_entry
     from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
-    from tests.fuzz import looks, reading
+    from tests.fuzz import looks, reading, tarball
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption
@@ -268,6 +273,28 @@ def read_a_store(octets: bytes) -> None:
         assert "\n" not in entry.problem
 
 
+def read_a_tar(octets: bytes) -> None:
+    def walk() -> Walk:
+        yield from members((yield from unpacked(0, len(octets))), lambda member: member.size <= len(octets))
+
+    going, handed = walk(), None
+    for _ in range(100_000):
+        try:
+            step = going.send(handed)
+        except StopIteration:
+            return
+        handed = octets[step.offset : step.offset + step.length] if isinstance(step, Part) else None
+    raise AssertionError("it does not end")
+
+
+def read_a_manifest(octets: bytes) -> None:
+    document = image_manifests.read_document(octets)
+    image_manifests.references_in(document)
+    image_manifests.image_of(document, ())
+    for configuration, names, layers in image_manifests.saved_images(document):
+        image_manifests.saved_image(names, layers, {"rootfs": {"diff_ids": [configuration]}})
+
+
 class Alone:
     """A configuration of one file."""
 
@@ -406,6 +433,8 @@ READERS = {
     "settings in variables": Reader(reading.read_variables, (Malformed,), (VARIABLES,), quotes=True),
 }
 READERS |= {
+    "tar": Reader(read_a_tar, (Malformed, TooLarge), (tarball.GNU, tarball.PAX, gzip.compress(tarball.PAX))),
+    "image": Reader(read_a_manifest, (Malformed, TooLarge), tarball.MANIFESTS),
     "target": Reader(
         of_text(read_target),
         (Malformed,),

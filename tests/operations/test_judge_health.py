@@ -112,12 +112,15 @@ def test_what_a_log_has_for_our_name_of_an_authority_that_a_rule_does_not_allow(
 
 
 def test_what_was_signed_is_no_place_at_which_a_certificate_is_used(database: Database) -> None:
-    """Nobody puts another certificate into a program that was given out; the same file in clear is judged."""
+    """Nobody puts another certificate into a program that was given out, or into a layer that another hides.
+    A file that somebody may use is judged."""
 
     async def body(context: Context, clock: MovableClock) -> None:
         leaf = ToyAuthority("Elsewhere").sign("x", None, "x.example.test", days=5)
-        for facts, expected in (({"format": "pe", "role": "signer"}, False), ({"format": "pem"}, True)):
-            name = f"/srv/{facts['format']}"
+        for number, (facts, expected) in enumerate(
+            (({"role": "signer"}, False), ({"hidden": "deleted"}, False), ({"format": "pem"}, True))
+        ):
+            name = f"/srv/{number}"
             sighting = Sighting(Place("file", "m.example.test", 0, name), BEGIN, (leaf,), facts)
             await take_sightings(context, Look(1), [sighting])
             await check_health(context)
