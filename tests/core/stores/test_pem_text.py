@@ -1,5 +1,6 @@
 """PEM in programs: certificates and keys that somebody has written into them."""
 
+import base64
 import json
 from collections.abc import Callable
 
@@ -73,6 +74,30 @@ def test_what_is_written_into_a_program_is_read(form: str, kind: str) -> None:
     store = read_store(FORMS[form](octets.decode()).encode(), (PASSWORD,))
     assert store is not None
     assert store.entries == (expected,)
+
+
+SECRET = """
+apiVersion: v1
+kind: Secret
+type: kubernetes.io/tls
+data:
+  tls.crt: {}
+  tls.key: "{}"
+  other: LS0tLS1CRUdJTi{}
+"""
+
+
+def test_base64_of_pem_is_read_as_manifests_have_it() -> None:
+    parts = (pem(*CHAIN.ders), key_pem(KEY), b"no end")
+    store = read_store(SECRET.format(*(base64.b64encode(one).decode() for one in parts)).encode())
+    assert store is not None
+    assert store.entries == (Entry(chain=CHAIN.ders, key=StoredKey(CHAIN.digest)),)
+
+
+@pytest.mark.parametrize("text", [b"LS0tLS1CRUdJTi", b"LS0tLS1CRUdJTi=", b"LS0tLS1CRUdJTiA" * 50_000])
+def test_base64_that_begins_as_pem_and_goes_on_as_nothing_is_none(text: bytes) -> None:
+    store = read_store(text)
+    assert store is None or not store.entries
 
 
 SPEAKING = r"""

@@ -3,11 +3,14 @@
 Every step is linear in what it is given.
 """
 
+import base64
 import re
 
 UNWRAPPED_OCTETS_MAX = 1024 * 1024
 """Of one block; nobody writes more into a program by hand."""
 PREFIX_OCTETS_MAX = 64
+_ENCODED_BEGIN = b"LS0tLS1CRUdJTi"
+_ENCODED = re.compile(_ENCODED_BEGIN + rb"[A-Za-z0-9+/]*={0,2}")
 _PLAIN = re.compile(rb"[A-Za-z0-9+/=\s]*")
 _QUOTE = re.compile(rb"[\"'`]")
 _SIGN = re.compile(rb"[!#-&(-/:-@\[-_{-~]+")
@@ -15,6 +18,15 @@ _NEVER_MEANT = b"!#%*-;>|"
 """With these signs comments begin, and neither base64 nor the headers of PEM do."""
 _ESCAPE = re.compile(rb"(?:\\+|&#)(?:([nrt]|1[03];|x0?[ADad];)|u00([0-9A-Fa-f]{2})|x([0-9A-Fa-f]{2}))?")
 _ENDS = {b"r": b"\r", b"13;": b"\r", b"xD;": b"\r", b"xd;": b"\r", b"x0D;": b"\r", b"x0d;": b"\r"}
+
+
+def decoded(octets: bytes) -> bytes:
+    """The octets and, behind them, what stands there in base64 and begins as PEM does: manifests of
+    Kubernetes and kubeconfigs have such."""
+    if _ENCODED_BEGIN not in octets:
+        return octets
+    found = (base64.b64decode(text[: len(text) // 4 * 4]) for text in _ENCODED.findall(octets))
+    return b"\n".join((octets, *found))
 
 
 def unwrapped(before: bytes, inside: bytes) -> bytes:

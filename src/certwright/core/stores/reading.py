@@ -15,6 +15,7 @@ from .encryption import Password, passwords_of
 from .outline import outline
 from .parts import Reading, read_parts
 from .pem_bundle import is_pem, read_pem
+from .pem_text import decoded
 from .private_keys import read_encrypted, read_plain
 from .signatures import is_signed, read_signature
 from .signed_data import is_cms, read_cms
@@ -41,7 +42,8 @@ def _read(octets: bytes, passwords: Sequence[Password], effort: Effort) -> Store
         if octets[:1] == b"\x30" and (store := _read_der(octets, passwords, effort)) is not None:
             return store
         format_ = StoreFormat.PEM
-        return read_pem(octets, passwords, effort) if is_pem(octets) else None
+        text = decoded(octets)
+        return read_pem(text, passwords, effort) if is_pem(text) else None
     except CertwrightError as error:
         return Store(format_ or StoreFormat.DER, (Entry(problem=error.detail),))
 
