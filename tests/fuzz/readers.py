@@ -7,6 +7,7 @@ crash when a reader raises anything but the errors that the table allows it, or 
 more than one short line.
 """
 
+import gzip
 import json
 import os
 import sys
@@ -25,6 +26,7 @@ with atheris.instrument_imports(include=["certwright"]):
         checkpoint,
         egress,
         envelope,
+        image_manifests,
         last_list,
         merkle,
         moments,
@@ -48,7 +50,10 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.core.profile_document import parse_subtree
     from certwright.core.server_configurations.reading import READERS as SOFTWARE
     from certwright.core.server_configurations.reading import read_configuration
+    from certwright.core.stores.parts import Part
     from certwright.core.stores.reading import read_store
+    from certwright.core.stores.tar_file import Walk, members
+    from certwright.core.stores.unpacking import unpacked
     from certwright.plugins import resolver
     from certwright.plugins.keys import pkcs11, pkcs11_wire
     from certwright.plugins.validators.tls_alpn_01 import judge_certificate
@@ -62,11 +67,21 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
     from tests.fuzz import answers_of_others, looks, reading
+    from tests.fuzz import looks, reading, tarball
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption
 
 from tests.core.stores.made import PASSWORD, chain, jks, key_pem, p12, pem
+from tests.core.stores.signed import (
+    NESTED,
+    archive,
+    compound_file,
+    portable_executable,
+    signed_data,
+    signer_info,
+    zip64,
+)
 from tests.core.toy_audit_log import KEY as LOG_KEY
 from tests.core.toy_audit_log import LOG, NEWEST
 from tests.fuzz.changed import changed
@@ -270,6 +285,28 @@ def read_a_store(octets: bytes) -> None:
         assert "\n" not in entry.problem
 
 
+def read_a_tar(octets: bytes) -> None:
+    def walk() -> Walk:
+        yield from members((yield from unpacked(0, len(octets))), lambda member: member.size <= len(octets))
+
+    going, handed = walk(), None
+    for _ in range(100_000):
+        try:
+            step = going.send(handed)
+        except StopIteration:
+            return
+        handed = octets[step.offset : step.offset + step.length] if isinstance(step, Part) else None
+    raise AssertionError("it does not end")
+
+
+def read_a_manifest(octets: bytes) -> None:
+    document = image_manifests.read_document(octets)
+    image_manifests.references_in(document)
+    image_manifests.image_of(document, ())
+    for configuration, names, layers in image_manifests.saved_images(document):
+        image_manifests.saved_image(names, layers, {"rootfs": {"diff_ids": [configuration]}})
+
+
 class Alone:
     """A configuration of one file."""
 
@@ -292,12 +329,21 @@ def read_configurations(text: str) -> None:
 
 
 STORED = chain()
+MAKER_CMS = signed_data(STORED.ders, signer_info(STORED.server, [(NESTED, certs_only(STORED.ders))]))
+SIGNED = (
+    MAKER_CMS,
+    portable_executable(MAKER_CMS),
+    compound_file(MAKER_CMS),
+    archive(("META-INF/A.RSA", MAKER_CMS), ("a", bytes(9))),
+    zip64(archive(("META-INF/A.RSA", MAKER_CMS), packed=False)),
+)
 STORES = (
     pem(*STORED.ders) + key_pem(STORED.server.key, PASSWORD),
     STORED.server.der,
     certs_only(STORED.ders),
     p12(encryption=NoEncryption()),
     jks(STORED.root.der),
+    b'"' + pem(*STORED.ders).replace(b"\n", b'\\r\\n" +\n  "') + b"// " + key_pem(STORED.server.key),
 )
 CONFIGURATIONS = (
     b"http { server { listen 443 ssl; ssl_certificate a.pem; include /x; } }",
@@ -310,6 +356,7 @@ CONFIGURATIONS = (
 
 READERS = {
     "store": Reader(read_a_store, (), STORES),
+    "signed file": Reader(read_a_store, (), SIGNED),
     "configuration of a server": Reader(of_text(read_configurations), (), CONFIGURATIONS),
     "CAA value": Reader(
         of_text(read_caa), (Refused,), (b"pki.example; accounturi=https://pki.example/acme/1", b";")
@@ -399,6 +446,8 @@ READERS = {
     "settings in variables": Reader(reading.read_variables, (Malformed,), (VARIABLES,), quotes=True),
 }
 READERS |= {
+    "tar": Reader(read_a_tar, (Malformed, TooLarge), (tarball.GNU, tarball.PAX, gzip.compress(tarball.PAX))),
+    "image": Reader(read_a_manifest, (Malformed, TooLarge), tarball.MANIFESTS),
     "target": Reader(
         of_text(read_target),
         (Malformed,),

@@ -111,6 +111,25 @@ def test_what_a_log_has_for_our_name_of_an_authority_that_a_rule_does_not_allow(
     with_installation(database, body)
 
 
+def test_what_was_signed_is_no_place_at_which_a_certificate_is_used(database: Database) -> None:
+    """Nobody puts another certificate into a program that was given out, or into a layer that another hides.
+    A file that somebody may use is judged."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        leaf = ToyAuthority("Elsewhere").sign("x", None, "x.example.test", days=5)
+        for number, (facts, expected) in enumerate(
+            (({"role": "signer"}, False), ({"hidden": "deleted"}, False), ({"format": "pem"}, True))
+        ):
+            name = f"/srv/{number}"
+            sighting = Sighting(Place("file", "m.example.test", 0, name), BEGIN, (leaf,), facts)
+            await take_sightings(context, Look(1), [sighting])
+            await check_health(context)
+            found = await list_findings(context, ADMINISTRATOR, FindingFilter(code="certificate.untrusted"))
+            assert bool(found) is expected
+
+    with_installation(database, body)
+
+
 ONLY_OURS = """
 [[rule]]
 name = "ours"

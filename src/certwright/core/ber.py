@@ -17,16 +17,17 @@ _INDEFINITE = -1
 class _Elements:
     """Walks one BER value and counts what it has seen."""
 
-    def __init__(self, data: bytes, what: str) -> None:
+    def __init__(self, data: bytes, what: str, depth_max: int) -> None:
         self._data = data
         self._what = what
+        self._depth_max = depth_max
         self._left = ELEMENTS_MAX
 
     def definite(self, start: int, end: int, depth: int) -> tuple[bytes, int]:
         """The element at `start`, anew, and where it ends."""
         self._left -= 1
-        if depth > DEPTH_MAX or self._left < 0:
-            raise TooLarge(f"{self._what}: more than {DEPTH_MAX} levels or {ELEMENTS_MAX} elements")
+        if depth > self._depth_max or self._left < 0:
+            raise TooLarge(f"{self._what}: more than {self._depth_max} levels or {ELEMENTS_MAX} elements")
         tag, size, content = self._header(start, end)
         if size == _INDEFINITE:
             if not tag & _CONSTRUCTED:
@@ -71,10 +72,10 @@ class _Elements:
         return tag, size, content
 
 
-def definite(data: bytes, what: str = "value") -> bytes:
+def definite(data: bytes, what: str = "value", depth_max: int = DEPTH_MAX) -> bytes:
     """The value in definite lengths. Raises Malformed for what is no BER or followed by more than white
-    space and zeros, TooLarge past DEPTH_MAX and ELEMENTS_MAX."""
-    found, end = _Elements(data, what).definite(0, len(data), 0)
+    space and zeros, TooLarge past `depth_max` and ELEMENTS_MAX."""
+    found, end = _Elements(data, what, depth_max).definite(0, len(data), 0)
     if data[end:].strip(b"\0 \t\r\n"):
         raise Malformed(f"{what}: extra octets after octet {end}")
     return found

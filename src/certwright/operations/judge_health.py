@@ -25,6 +25,9 @@ from .passed_over import passed_over
 PATH_MAX = 16
 _THERE = """"ended_at" IS NULL AND "kind" NOT IN ('import', 'authority', 'directory')"""
 """What another manager, an authority or a directory has on record is no place at which it is used."""
+_UNUSED = frozenset(("role", "hidden"))
+"""Facts of files that nothing is done with: what was signed stays so, and what a later layer of an image
+deletes or replaces is seen by no container. A key that is there is worth a look all the same."""
 LOG = "ct"
 FINGERPRINT_OCTETS = 32
 
@@ -148,10 +151,11 @@ async def _load(
     for identifier, kind, value in await database.query(names, *values):
         around.names.setdefault(identifier, []).append(Identifier(IdentifierKind(kind), value))
     for one in await database.select(SightingRow, f"{condition} AND {_THERE}", *values):
+        seen = seen_of(one)
         if one.kind == LOG:  # it says that the certificate was issued, not that it is used there
             around.logged.add(one.certificate_id)
-        else:
-            around.seen.setdefault(one.certificate_id, []).append(seen_of(one))
+        elif "key" in seen.facts or seen.facts.keys().isdisjoint(_UNUSED):
+            around.seen.setdefault(one.certificate_id, []).append(seen)
     await _load_lists(database, [row.id for row in rows if row.is_authority], around)
     await _load_answers(database, [row.id for row in rows], around, now)
     await _load_line(database, rows, authorities, around)

@@ -1,5 +1,6 @@
 """Whatever stands in an object of a cluster: it is read or passed over, and what is told can be kept."""
 
+import base64
 import json
 from contextlib import suppress
 from typing import Any
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 
 from certwright.core.errors import CertwrightError
 from certwright.core.sightings import facts_text
-from certwright.plugins.discovery.kubernetes.kinds import HOLDING, INGRESSES, LEARNT
+from certwright.plugins.discovery.kubernetes.kinds import CONFIG_MAPS, HOLDING, INGRESSES, LEARNT
 from certwright.plugins.discovery.kubernetes.kubeconfig import parse_kubeconfig
 from certwright.plugins.discovery.kubernetes.reading import sights_in
 from certwright.plugins.discovery.kubernetes.relations import Relations, name_of
 from tests.core.stores.made import chain, key_pem, pem
+from tests.core.stores.signed import archive, signed_data, signer_info
 from tests.plugins.discovery.cluster import kubeconfig, text
 
 CHAIN = chain()
@@ -105,3 +107,12 @@ def test_any_kubeconfig_is_read_or_refused(value: Any, name: str) -> None:
 def test_any_text_is_a_kubeconfig_or_refused(given_text: str) -> None:
     with suppress(CertwrightError):
         parse_kubeconfig(given_text)
+
+
+def test_a_signed_archive_in_a_configuration_map_says_who_has_signed_it() -> None:
+    cms = signed_data(CHAIN.ders, signer_info(CHAIN.server))
+    jar = archive(("META-INF/TOY.RSA", cms))
+    thing = {"metadata": {"name": "plugins"}, "binaryData": {"toy.jar": base64.b64encode(jar).decode()}}
+    (sight,) = sights_in(CONFIG_MAPS, thing, ())
+    assert (sight.part, sight.chain) == ("#toy.jar#signer", CHAIN.ders)
+    assert sight.facts == {"format": "jar", "role": "signer"}

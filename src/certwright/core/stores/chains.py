@@ -80,21 +80,25 @@ def unique(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def _assembled(certificates: Sequence[FoundCertificate], keys: Sequence[FoundKey]) -> list[Entry]:
-    """Chains with keys, other chains, and keys alone; each by what stands first in the file."""
+def chains_from(certificates: Sequence[FoundCertificate], heads: Sequence[int]) -> dict[int, list[int]]:
+    """Chains, as indexes, by where they begin: at the heads, and wherever none of those before leads."""
     by_subject: defaultdict[bytes, list[int]] = defaultdict(list)
     for index, one in enumerate(certificates):
         by_subject[one.outline.subject].append(index)
-    key_of, alone = _owners(certificates, keys)
-    heads = [index for index in range(len(certificates)) if index in key_of]
     covered: set[int] = set()
-    chains = {}
-    for index in (*heads, *_ends(certificates), *range(len(certificates))):
+    chains = {index: _chain(certificates, by_subject, index) for index in heads}
+    covered.update(*chains.values())
+    for index in (*_ends(certificates), *range(len(certificates))):
         if index not in covered:
             chains[index] = _chain(certificates, by_subject, index)
             covered.update(chains[index])
-        elif index in key_of and index not in chains:
-            chains[index] = _chain(certificates, by_subject, index)
+    return chains
+
+
+def _assembled(certificates: Sequence[FoundCertificate], keys: Sequence[FoundKey]) -> list[Entry]:
+    """Chains with keys, other chains, and keys alone; each by what stands first in the file."""
+    key_of, alone = _owners(certificates, keys)
+    chains = chains_from(certificates, [index for index in range(len(certificates)) if index in key_of])
     entries = [_entry(certificates, chains[index], key_of.get(index)) for index in sorted(chains)]
     entries += [Entry(key.name, key=key.key) for key in alone]
     return [*entries[:1], *(replace(one, name=one.name or _title(one)) for one in entries[1:])]

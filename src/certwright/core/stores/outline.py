@@ -15,9 +15,10 @@ from .values import CERTIFICATE_OCTETS_MAX
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """`der` is the whole certificate; the others are DER too."""
+    """`der` is the whole certificate, `serial` the content of its INTEGER; the others are DER too."""
 
     der: bytes
+    serial: bytes
     issuer: bytes
     subject: bytes
     spki: bytes
@@ -56,11 +57,11 @@ def outline(certificate: bytes) -> Outline:
     parts.finish()
     if fields.peek() == 0xA0:
         fields.element()
-    fields.element(der.INTEGER)
+    serial = fields.content(der.INTEGER)
     fields.element(der.SEQUENCE)
     issuer = fields.whole(der.SEQUENCE)
     _check_validity(fields.inside())
-    return Outline(certificate, issuer, fields.whole(der.SEQUENCE), fields.whole(der.SEQUENCE))
+    return Outline(certificate, serial, issuer, fields.whole(der.SEQUENCE), fields.whole(der.SEQUENCE))
 
 
 def _check_validity(dates: der.Reader) -> None:

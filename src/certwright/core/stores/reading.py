@@ -10,11 +10,16 @@ from .. import ber, der
 from ..errors import CertwrightError
 from ..unreadable import UNREADABLE
 from . import bcfks, java, pkcs12
+from .chains import unique
 from .encryption import Password, passwords_of
 from .outline import outline
+from .parts import Reading, read_parts
 from .pem_bundle import is_pem, read_pem
+from .pem_text import decoded
 from .private_keys import read_encrypted, read_plain
+from .signatures import is_signed, read_signature
 from .signed_data import is_cms, read_cms
+from .signed_files import MAGIC_OCTETS, signed_file
 from .values import OCTETS_MAX, Effort, Entry, Store, StoreFormat
 
 
@@ -28,6 +33,8 @@ def read_store(octets: bytes, passwords: Sequence[str] = ()) -> Store | None:
 
 
 def _read(octets: bytes, passwords: Sequence[Password], effort: Effort) -> Store | None:
+    if (signed := signed_file(octets[:MAGIC_OCTETS], len(octets))) is not None:
+        return _read_signed(octets, signed, passwords, effort)
     format_ = java.format_of(octets)
     try:
         if format_ is not None:
@@ -35,9 +42,25 @@ def _read(octets: bytes, passwords: Sequence[Password], effort: Effort) -> Store
         if octets[:1] == b"\x30" and (store := _read_der(octets, passwords, effort)) is not None:
             return store
         format_ = StoreFormat.PEM
-        return read_pem(octets, passwords, effort) if is_pem(octets) else None
+        text = decoded(octets)
+        return read_pem(text, passwords, effort) if is_pem(text) else None
     except CertwrightError as error:
         return Store(format_ or StoreFormat.DER, (Entry(problem=error.detail),))
+
+
+def _read_signed(
+    octets: bytes, reading: Reading[Store | None], passwords: Sequence[Password], effort: Effort
+) -> Store | None:
+    """A program or an archive: its signatures, and the PEM that somebody has compiled or packed in."""
+    signed = read_parts(octets, reading)
+    try:
+        inside = read_pem(octets, passwords, effort) if is_pem(octets) else None
+    except CertwrightError as error:
+        inside = Store(StoreFormat.PEM, (Entry(problem=error.detail),))
+    if signed is None or inside is None:
+        return signed or inside
+    good = [one for one in inside.entries if not one.problem]
+    return Store(signed.format, unique((*signed.entries, *good)))
 
 
 def _read_der(octets: bytes, passwords: Sequence[Password], effort: Effort) -> Store | None:
@@ -104,6 +127,7 @@ def _is_related(octets: bytes) -> bool:
 _SHAPES: tuple[
     tuple[StoreFormat, Callable[[bytes], bool], Callable[[bytes, Sequence[Password], Effort], Store]], ...
 ] = (
+    (StoreFormat.PKCS7, is_signed, lambda octets, _passwords, _effort: read_signature(octets)),
     (StoreFormat.PKCS7, is_cms, lambda octets, _passwords, _effort: read_cms(octets)),
     (StoreFormat.PKCS12, pkcs12.is_pkcs12, pkcs12.read_pkcs12),
     (StoreFormat.BCFKS, bcfks.is_bcfks, bcfks.read_bcfks),

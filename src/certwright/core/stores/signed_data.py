@@ -19,10 +19,10 @@ def is_cms(octets: bytes) -> bool:
         return False
 
 
-def certificates_in(octets: bytes) -> Sequence[bytes]:
-    """DER of its certificates, in the order in which they stand; those that only speak of attributes are left
-    out. Raises Malformed for what is no SignedData, TooLarge."""
-    fields = der.Reader(ber.definite(octets, "CMS"), "CMS").inside()
+def signed_fields(contents: der.Reader) -> der.Reader:
+    """The fields of a SignedData in definite lengths, from its certificates on. Raises Malformed for what is
+    none."""
+    fields = contents.inside()
     kind = fields.object_identifier()
     if kind != SIGNED_DATA:
         raise Malformed(f"it is CMS of type {kind}; certificates are in signed data only")
@@ -30,15 +30,25 @@ def certificates_in(octets: bytes) -> Sequence[bytes]:
     signed.integer()
     signed.element(der.SET)
     signed.element(der.SEQUENCE)
-    return list(_whole(signed.inside(0xA0))) if signed.peek() == 0xA0 else []
+    return signed
 
 
-def _whole(certificates: der.Reader) -> Iterator[bytes]:
+def certificates_of(fields: der.Reader) -> Iterator[bytes]:
+    """Those that stand next in `signed_fields`; such as only speak of attributes are left out."""
+    if fields.peek() != 0xA0:
+        return
+    certificates = fields.inside(0xA0)
     while not certificates.at_end():
         if certificates.peek() == der.SEQUENCE:
             yield certificates.whole()
         else:
             certificates.element()
+
+
+def certificates_in(octets: bytes) -> Sequence[bytes]:
+    """DER of its certificates, in the order in which they stand; those that only speak of attributes are left
+    out. Raises Malformed for what is no SignedData, TooLarge."""
+    return list(certificates_of(signed_fields(der.Reader(ber.definite(octets, "CMS"), "CMS"))))
 
 
 def read_cms(octets: bytes) -> Store:

@@ -24,6 +24,17 @@ class StoreFormat(StrEnum):
     JKS = "jks"
     JCEKS = "jceks"
     BCFKS = "bcfks"
+    PE = "pe"
+    MSI = "msi"
+    JAR = "jar"
+
+
+class Role(StrEnum):
+    """What a certificate has to do with the signature in which it is."""
+
+    SIGNER = "signer"
+    TIME_STAMPER = "time-stamper"
+    ENCLOSED = "enclosed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +49,14 @@ class StoredKey:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A chain (DER, the end entity's certificate first), a key, or both; or a problem in one line. `name` is
-    the entry's own, made unique in the store, and empty for the first of a file without names."""
+    the entry's own, made unique in the store, and empty for the first of a file without names. `role` is the
+    one that the chain has in a signature."""
 
     name: str = ""
     chain: tuple[bytes, ...] = ()
     key: StoredKey | None = None
     problem: str = ""
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,9 @@ class FileSystem(Protocol):
     async def read(self, path: str, limit: int) -> bytes:
         """A regular file's octets, at most `limit` and one more."""
 
+    async def read_at(self, path: str, offset: int, length: int) -> bytes:
+        """Octets of a regular file from `offset` on; fewer than `length` where it ends before."""
+
 
 class LocalFiles:
     """The files of this machine that are below one of the `folders`, wherever links lead. Each call is one in
@@ -83,7 +86,10 @@ class LocalFiles:
         return await asyncio.to_thread(self._inside, folder)
 
     async def read(self, path: str, limit: int) -> bytes:
-        return await asyncio.to_thread(self._read, path, limit)
+        return await asyncio.to_thread(self._read, path, 0, limit + 1)
+
+    async def read_at(self, path: str, offset: int, length: int) -> bytes:
+        return await asyncio.to_thread(self._read, path, offset, length)
 
     def _look(self, path: str) -> Seen:
         try:
@@ -115,7 +121,7 @@ class LocalFiles:
         except OSError as error:
             return Seen(path, path, Kind.OTHER, problem=_unreadable(error).detail)
 
-    def _read(self, path: str, limit: int) -> bytes:
+    def _read(self, path: str, offset: int, length: int) -> bytes:
         """What was a file when it was listed may be a pipe now, or a link that leads elsewhere: opening does
         not wait, and what is open is looked at again."""
         try:
@@ -125,7 +131,8 @@ class LocalFiles:
                     raise Unreadable("it is no file any more")
                 if self._folders != {"/"}:
                     self._permitted(f"/proc/self/fd/{descriptor}")
-                return file.read(limit + 1)
+                file.seek(offset)
+                return file.read(length)
         except OSError as error:
             raise _unreadable(error) from error
 

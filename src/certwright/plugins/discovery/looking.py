@@ -6,6 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,14 +15,19 @@ from ...core.errors import Malformed
 from ...core.server_configurations.loading import Served
 from ...core.server_configurations.reading import check_software, read_configuration
 from ...core.stores.outline import outline
+from ...core.stores.parts import Part, Reading
 from ...core.stores.reading import read_store
+from ...core.stores.signed_files import MAGIC_OCTETS, signed_file
 from ...core.stores.values import Entry, Store, StoredKey, StoreFormat
 from ...ports import Place, Progress, Scope, Sighting
 from .configurations import RemoteFiles
 from .file_system import FileSystem, Kind, Seen, Unreadable, in_order
+from .images import Reader, open_images
+from .layers import Bounds, ImageLook
 from .walking import Exclusions, Walk, check_path
 
 KIND = "file"
+IMAGE = "image"
 Event = Sighting | Progress
 NAME_MAX = 1024
 SERVES_OCTETS_MAX = 32 * 1024
@@ -52,22 +58,24 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scope, read. `configurations` are software and the first file of each."""
+    """A scope, read. `configurations` are software and the first file of each, `images` paths and globs."""
 
     targets: tuple[str, ...]
     configurations: tuple[tuple[str, str], ...]
     exclusions: Exclusions
     after: str
+    images: tuple[str, ...] = ()
 
 
 def parse_plan(scope: Scope) -> Plan:
     """Raises Malformed for a target, an exclusion or a cursor that is no absolute path or glob."""
     targets = tuple(check_path(one) for one in scope.targets if not _SOFTWARE.match(one))
     parts = [one.partition(":") for one in scope.targets if _SOFTWARE.match(one)]
-    configurations = tuple((software, check_path(path)) for software, _, path in parts)
+    images = tuple(check_path(path) for software, _, path in parts if software == IMAGE)
+    configurations = tuple((one, check_path(path)) for one, _, path in parts if one != IMAGE)
     for software, _ in configurations:
         check_software(software)
-    return Plan(targets, configurations, Exclusions(scope.exclude), check_cursor(scope.after))
+    return Plan(targets, configurations, Exclusions(scope.exclude), check_cursor(scope.after), images)
 
 
 def check_cursor(cursor: str) -> str:
@@ -112,7 +120,6 @@ class _Known:
     tell: dict[str, Seen] = field(default_factory=dict)
 
     def learn(self, seen: Seen, store: Store) -> None:
-        self.tell[seen.path] = seen
         for entry in store.entries:
             if entry.chain and entry.key is None:
                 for digest in outline(entry.chain[0]).digests():
@@ -154,6 +161,7 @@ class Look:
         self._known = _Known()
         self._progress = Progress(0, 0, plan.after)
         self._walk = Walk(files, plan.exclusions, manner.files_max)
+        self._images: dict[str, ImageLook] = {}
         self._served: dict[str, list[Served]] = {}
         """By path of the certificate; files of keys have none."""
         self._passwords = (*USUAL_PASSWORDS, *manner.passwords)
@@ -169,12 +177,19 @@ class Look:
         self._tell_what_is_missing()
         for _, seen in sorted(self._walk.found.items()):
             await self._learn(seen)
+        for target in self._plan.images:
+            for path in await self._walk.expand(target):
+                await self._learn_image(path)
         after = self._plan.after
-        paths = sorted({*self._known.tell, *self._walk.problems}, key=_in_order)
+        paths = sorted({*self._known.tell, *self._walk.problems, *self._images}, key=_in_order)
         for number, path in enumerate(paths, 1):
             if not after or _in_order(path) > in_order(after):
                 for sighting in await self._told(path):
                     yield sighting
+                if path in self._images:
+                    async with aclosing(self._told_image(self._images[path])) as told:
+                        async for sighting in told:
+                            yield sighting
                 self._progress = Progress(number, len(paths), visible(path))
                 yield self._progress
         self._progress = Progress(len(paths), len(paths), self._progress.cursor)
@@ -199,7 +214,43 @@ class Look:
         if problem:
             self._walk.problems[seen.path] = problem
         elif store is not None and store.entries:
+            self._known.tell[seen.path] = seen
             self._known.learn(seen, store)
+
+    async def _learn_image(self, path: str) -> None:
+        reader = Reader(self._files, self._manner.seconds)
+        try:
+            seen = await self._files.look(path)
+            if self._plan.exclusions.cover(path, seen.real):
+                return
+            layout, images = await open_images(reader, seen)
+        except Unreadable as error:
+            self._walk.problems[path] = error.detail
+            return
+        bounds = Bounds(self._manner.octets_max, self._manner.files_max, must_hold)
+        look = ImageLook(path, reader, layout, images, self._plan.exclusions, bounds)
+        self._images[path] = look
+        async with aclosing(look.files()) as files:
+            async for one in files:
+                store = await asyncio.to_thread(read_store, one.octets, self._passwords)
+                must = must_hold(one.name)
+                if must and store is None:
+                    look.problems[one.seen.path] = _nothing_in(one.seen)
+                elif store is not None and store.entries and (must or not _is_about_pem(store)):
+                    look.tell.add(one.seen.path)
+                    self._known.learn(one.seen, store)
+
+    async def _told_image(self, look: ImageLook) -> AsyncGenerator[Sighting]:
+        for path, problem in sorted(look.problems.items()):
+            yield self._problem(path, problem)
+        async with aclosing(look.files(look.tell)) as files:
+            async for one in files:
+                store = await asyncio.to_thread(read_store, one.octets, self._passwords)
+                if store is None:
+                    continue
+                for entry in store.entries:
+                    if (sighting := self._sighting(one.seen, store, entry)) is not None:
+                        yield replace(sighting, facts={**sighting.facts, **look.facts(one)})
 
     async def _told(self, path: str) -> list[Sighting]:
         told = [self._problem(path, self._walk.problems[path])] if path in self._walk.problems else []
@@ -215,35 +266,52 @@ class Look:
 
     async def _read(self, seen: Seen) -> tuple[Store | None, str]:
         """What is in a file; or why that is not known, where a certificate must be in it."""
-        must = seen.path in self._walk.named or seen.path.rpartition(".")[2].lower() in MUST_HOLD
+        must = seen.path in self._walk.named or must_hold(seen.path)
         try:
-            octets = await self._octets(seen)
-            store = await asyncio.to_thread(read_store, octets, self._passwords)
+            store = await self._store(seen)
         except Unreadable as error:
             return None, error.detail if must else ""
         if must and store is None:
-            return None, "no certificate or key in it can be read" if octets else "it is empty"
+            return None, _nothing_in(seen)
         return store if must or not _is_about_pem(store) else None, ""
 
-    async def _octets(self, seen: Seen) -> bytes:
+    async def _store(self, seen: Seen) -> Store | None:
+        """Of a large file, only what it is signed with."""
         if seen.kind is not Kind.FILE:
             raise Unreadable(seen.problem or "it is no file")
-        limit, seconds = self._manner.octets_max, self._manner.seconds
-        if seen.size > limit:
-            raise Unreadable(f"it has {seen.size} octets; files of at most {limit} are read")
+        seconds = self._manner.seconds
         try:
             async with asyncio.timeout(seconds):
-                octets = await self._files.read(seen.path, limit)
+                if seen.size > self._manner.octets_max:
+                    return await self._signed(seen)
+                octets = await self._octets(seen)
         except TimeoutError as error:
             raise Unreadable(f"not read within {seconds:g} s") from error
+        return await asyncio.to_thread(read_store, octets, self._passwords)
+
+    async def _octets(self, seen: Seen) -> bytes:
+        limit = self._manner.octets_max
+        octets = await self._files.read(seen.path, limit)
         if len(octets) > limit:
             raise Unreadable(f"it has more than {limit} octets")
         return octets
+
+    async def _signed(self, seen: Seen) -> Store | None:
+        head = await self._files.read_at(seen.path, 0, MAGIC_OCTETS)
+        if (reading := signed_file(head, seen.size)) is None:
+            limit = self._manner.octets_max
+            raise Unreadable(f"it has {seen.size} octets; files of at most {limit} are read")
+        octets: bytes | None = None
+        while isinstance(found := await asyncio.to_thread(_further, reading, octets), Part):
+            octets = await self._files.read_at(seen.path, *found)
+        return found
 
     def _sighting(self, seen: Seen, store: Store, entry: Entry) -> Sighting | None:
         facts: dict[str, JsonValue] = {"format": str(store.format)}
         if store.intact:
             facts["intact"] = True
+        if entry.role:
+            facts["role"] = str(entry.role)
         holder = _KeyFile(seen, entry.key) if entry.key else None
         serves = [one for one in self._served.get(seen.path, ()) if _is_meant(one, entry)]
         if serves:
@@ -294,6 +362,15 @@ async def with_signs_of_life(
         await work.aclose()
 
 
+def _further(reading: Reading[Store | None], octets: bytes | None) -> Part | Store | None:
+    """The part that a reading wants next, once it has what it wanted before; or what it has found."""
+    try:
+        return next(reading) if octets is None else reading.send(octets)
+    except StopIteration as end:
+        store: Store | None = end.value
+        return store
+
+
 def _is_meant(served: Served, entry: Entry) -> bool:
     """The one that is named, else the first and every one with a key."""
     if served.entry:
@@ -315,6 +392,15 @@ def _serves_facts(serves: Sequence[Served]) -> list[JsonValue]:
             break
         told.append(fact)
     return told
+
+
+def must_hold(name: str) -> bool:
+    """Does the name of a file say that it holds a certificate?"""
+    return name.rpartition(".")[2].lower() in MUST_HOLD
+
+
+def _nothing_in(seen: Seen) -> str:
+    return "no certificate or key in it can be read" if seen.size else "it is empty"
 
 
 def _is_about_pem(store: Store | None) -> bool:

@@ -49,8 +49,11 @@ class SftpFiles:
             return Seen(path, path, Kind.OTHER, problem=error.detail)
 
     async def read(self, path: str, limit: int) -> bytes:
+        return await self.read_at(path, 0, limit + 1)
+
+    async def read_at(self, path: str, offset: int, length: int) -> bytes:
         async with _told(), self._client.open(path=path, pflags_or_mode="rb") as file:
-            octets: object = await file.read(limit + 1)
+            octets: object = await file.read(length, offset)
         assert isinstance(octets, bytes), "a file that is opened in binary mode gives octets"
         return octets
 

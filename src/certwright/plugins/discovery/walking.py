@@ -14,6 +14,8 @@ DEPTH_MAX = 64
 _WILD = re.compile(r"[*?\[]")
 KERNEL = ("/proc", "/sys", "/dev")
 """Files that are none; looked into only where a target lies there."""
+PACKED = ("/.git/objects", "/.hg/store", "/.svn/pristine")
+"""What version control keeps, packed or as copies; looked into only where a target lies there."""
 
 
 def check_path(path: str) -> str:
@@ -94,7 +96,7 @@ class Walk:
         links = []
         for seen in sorted(entries, key=lambda one: one.path):
             linked = seen.real != join(folder.real, seen.path.rpartition("/")[2])
-            if self._is_kernels(seen, folder, linked) or self.exclusions.cover(seen.path, seen.real):
+            if self._is_passed_over(seen, folder, linked) or self.exclusions.cover(seen.path, seen.real):
                 continue
             if seen.kind is not Kind.FOLDER:
                 beside = linked and seen.real.rpartition("/")[0] == folder.real.rstrip("/")
@@ -106,10 +108,13 @@ class Walk:
                 self._later.append(seen)
         return links
 
-    def _is_kernels(self, seen: Seen, folder: Seen, linked: bool) -> bool:
-        """Does it lead into a folder of the kernel's from outside? What is no file is told as such."""
+    def _is_passed_over(self, seen: Seen, folder: Seen, linked: bool) -> bool:
+        """Does it lead into a folder of the kernel's or of version control's from outside? What is no file is
+        told as such."""
         if seen.kind is Kind.OTHER:
             return False
+        if seen.kind is Kind.FOLDER and seen.path.endswith(PACKED):
+            return True
         here = set(parents(folder.real))
         leads_there = linked and any(one in KERNEL and one not in here for one in parents(seen.real))
         return seen.path in KERNEL or leads_there

@@ -185,6 +185,8 @@ def _facts(entry: Entry, store: Store | None, kind: str) -> dict[str, JsonValue]
         facts["type"] = kind[:300]
     if store and store.intact:
         facts["intact"] = True
+    if entry.role:
+        facts["role"] = str(entry.role)
     if entry.key:
         facts["key"] = {"encrypted": entry.key.encrypted} | (
             {"spki_sha256": entry.key.spki_sha256} if entry.key.spki_sha256 else {}
