@@ -29,6 +29,7 @@ from certwright.operations.discovery_runs import DiscoveryOrder
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
 from certwright.operations.run_discovery import run_discovery
 from certwright.plugins.discovery import step_ca as source_file
+from certwright.plugins.discovery.postgresql import Server
 from certwright.plugins.discovery.step_ca import JSON_OCTETS_MAX, StepCaSettings, StepCaSource
 from certwright.plugins.resolver import ResolverSettings
 from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
@@ -271,6 +272,12 @@ def test_revocations_as_they_may_lie_there(tables: Tables, name: str) -> None:
         assert (found.chain[0], found.facts) == (revoked, told)
 
 
+SERVER = Server("db.example.test", 5432, "ca")
+LOOK = source_file._Look(
+    StepCaSettings("reader", ISSUER), source_file._Plan(SERVER, frozenset(), b""), lambda: datetime.now(UTC)
+)
+
+
 @given(
     value=st.binary(max_size=60)
     | st.recursive(st.none() | st.text(max_size=20), st.lists).map(
@@ -278,13 +285,9 @@ def test_revocations_as_they_may_lie_there(tables: Tables, name: str) -> None:
     )
 )
 def test_no_value_of_a_row_ends_the_look(value: bytes) -> None:
-    source = StepCaSettings("reader", ISSUER)
-    plan = source_file._plan(Scope(("postgresql://db.example.test/ca",)))
-    assert plan.server is not None
-    look = source_file._Look(source, plan, lambda: datetime.now(UTC))
     good = OTHERS.certificate
     rows = [(key_of(good), good, value, True, value), (value[:255], value, value, False, None)]
-    found = look._page(plan.server, rows)
+    found = LOOK._page(SERVER, rows)
     assert len(found) == 2
     assert all(one.place.name.isprintable() and one.problem.isprintable() for one in found)
 
