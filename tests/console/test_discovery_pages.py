@@ -270,7 +270,7 @@ def test_an_authority_is_followed_with_a_token_that_is_kept(people: People) -> N
     assert secret not in refused.text + page
 
 
-SOURCES = ("files", "openssl-ca", "openssl-ca-ssh", "certwright", "ldap", "vault", "ct-log")
+SOURCES = ("files", "openssl-ca", "openssl-ca-ssh", "certwright", "ldap", "vault", "step-ca", "ct-log")
 
 
 def test_authorities_and_directories_are_offered_in_words(people: People) -> None:

@@ -66,8 +66,7 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.ct.messages import read_entry
     from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
-    from tests.fuzz import answers_of_others, looks, reading
-    from tests.fuzz import looks, reading, tarball
+    from tests.fuzz import answers_of_others, looks, reading, tarball
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption

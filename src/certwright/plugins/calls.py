@@ -63,12 +63,12 @@ class Way:
 def parse_endpoint(text: str) -> Url:
     """The URL of an interface. Raises Malformed, Forbidden for plain HTTP to no loopback address."""
     url = parse_url(text)
-    if url.scheme != "https" and not _is_loopback(url.host):
+    if url.scheme != "https" and not is_loopback(url.host):
         raise Forbidden("credentials are sent by https alone, except to a loopback address")
     return url
 
 
-def _is_loopback(host: object) -> bool:
+def is_loopback(host: object) -> bool:
     """Written as an address: where a name leads, even localhost, a DNS server may say."""
     try:
         return ip_address(str(host)).is_loopback

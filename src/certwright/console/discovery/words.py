@@ -24,6 +24,7 @@ SOURCES = {
     "certwright": gettext_lazy("Authorities of another Certwright"),
     "ldap": gettext_lazy("Directories, Active Directory among them"),
     "vault": gettext_lazy("Authorities in Vault or OpenBao"),
+    "step-ca": gettext_lazy("A step-ca, from its PostgreSQL"),
     "ct-log": gettext_lazy("A Certificate Transparency log"),
     "aws": gettext_lazy("An account of AWS"),
     "kubernetes": gettext_lazy("A Kubernetes cluster"),
@@ -92,6 +93,22 @@ SETTINGS = {
     ),
     ("vault", "certificates_max"): (gettext_lazy("Certificates, at most"), ""),
     ("vault", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
+    ("step-ca", "targets"): ("", gettext_lazy("Its database: postgresql://db.example.org:5432/step_ca.")),
+    ("step-ca", "user"): (
+        gettext_lazy("Account to ask with"),
+        gettext_lazy("One that may read x509_certs, x509_certs_data and revoked_x509_certs, and no more."),
+    ),
+    ("step-ca", "password"): (gettext_lazy("Its password"), ""),
+    ("step-ca", "issuers"): (
+        gettext_lazy("Certificates of the authority"),
+        gettext_lazy("In PEM: its intermediates, earlier ones too, and its root."),
+    ),
+    ("step-ca", "trust"): (
+        gettext_lazy("Certificates by which the database is known"),
+        gettext_lazy("In PEM: the root of its server, or its own. Empty: those that the system trusts."),
+    ),
+    ("step-ca", "certificates_max"): (gettext_lazy("Certificates, at most"), ""),
+    ("step-ca", "seconds"): (gettext_lazy("Seconds to wait for an answer"), ""),
     ("ct-log", "targets"): (
         "",
         gettext_lazy("Its address, the one to monitor it by if it has two: https://ct.example.org/2027."),
@@ -218,6 +235,7 @@ FIRST = (
     *(("aws", "access_key_id"), ("aws", "secret_access_key")),
     ("kubernetes", "kubeconfig"),
     *(("ct-log", "key"), ("ct-log", "names")),
+    *(("step-ca", "user"), ("step-ca", "password"), ("step-ca", "issuers")),
 )
 """Settings without which nothing can be looked at."""
 LONG = frozenset(
@@ -225,6 +243,7 @@ LONG = frozenset(
 ) | {
     *(("certwright", "trust"), ("ldap", "trust"), ("vault", "trust"), ("ct-log", "trust")),
     *(("aws", "authorities"), ("kubernetes", "kubeconfig")),
+    *(("step-ca", "issuers"), ("step-ca", "trust")),
 }
 """Settings of several lines."""
 
