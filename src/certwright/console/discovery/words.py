@@ -42,7 +42,10 @@ SETTINGS = {
             "Addresses, networks, ranges or host names: 192.0.2.0/24, www.example.org:443, [2001:db8::1]."
         ),
     ),
-    ("files", "targets"): ("", gettext_lazy("Folders and files, from the root: /etc/ssl.")),
+    ("files", "targets"): (
+        "",
+        gettext_lazy("Folders and files, from the root: /etc/ssl. Images: image:/srv/images/shop.tar."),
+    ),
     ("openssl-ca", "targets"): (
         "",
         gettext_lazy("Folders with an index.txt, from the root: /etc/easy-rsa/pki."),
