@@ -46,7 +46,7 @@ class Shell:
     def does(self, *arguments: str | Path) -> str:
         """A command that must succeed; what it says."""
         outcome = self(*arguments)
-        assert (outcome.status, outcome.err) == (0, "")
+        assert (outcome.status, outcome.err) == (0, ""), outcome.err
         return outcome.out
 
     def gives(self, *arguments: str | Path) -> Any:

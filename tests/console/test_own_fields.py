@@ -25,7 +25,7 @@ def people(founded: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     grants = {
         "admin": [Grant(Role.ADMINISTRATOR)],
         "auditor": [Grant(Role.AUDITOR)],
-        "narrow": [Grant(Role.OPERATOR, "team:none-such")],
+        "narrow": [Grant(Role.OPERATOR, "authority:issuing")],
     }
     with real_certwright.copy(founded, folder, Path(os.environ[RUN])) as home:
         sessions = make_people(home, grants)

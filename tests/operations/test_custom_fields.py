@@ -57,8 +57,10 @@ def test_fields_are_filled_in_changed_and_emptied(database: Database) -> None:
         assert stored == [CertificateFieldRow(row.id, "cost", "number", "815", 815)]
         before = len(await told(context, "certificate.described"))
         await assign(context, row, cost="815")
+        await assign(context, row, tier="silver", cost="")
+        assert await filled_in(context, row) == {"tier": "silver"}
         events = await told(context, "certificate.described")
-        assert len(events) == before == 2
+        assert (before, len(events)) == (2, 3)
         assert events[1]["fields"] == {
             "cost": {"value": "815", "before": "4711"},
             "tier": {"value": "", "before": "gold"},

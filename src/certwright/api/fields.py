@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from ninja import Path, Router
 
 from ..core.access import Actor
-from ..core.custom_fields import CustomField
+from ..core.custom_fields import CustomField, FieldKind
 from ..operations.context import Context
 from ..operations.custom_fields import field_document, list_fields, save_field
 from . import inventory_schemas as schemas
@@ -26,7 +26,9 @@ def fields_listed(request: HttpRequest) -> Document:
 @router.put("/fields/{name}", response=schemas.CustomField, operation_id="save_field")
 def field_saved(request: HttpRequest, name: Path[schemas.FieldName], body: schemas.FieldBody) -> Document:
     """Define a field, or change all of it but its kind; retire it, or bring it back."""
-    field = CustomField(name, body.title, body.kind, tuple(body.choices), body.help or "", body.retired)
+    field = CustomField(
+        name, body.title, FieldKind(body.kind), tuple(body.choices), body.help or "", body.retired
+    )
 
     async def act(context: Context, actor: Actor) -> Document:
         return dict(field_document(await save_field(context, actor, field)))

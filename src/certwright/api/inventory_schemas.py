@@ -2,15 +2,16 @@
 an organization's own.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from ..core.custom_fields import CHOICE_MAX, CHOICES_MAX, HELP_MAX, TITLE_MAX, FieldKind
+from ..core.custom_fields import CHOICE_MAX, CHOICES_MAX, HELP_MAX, TITLE_MAX
 from .schemas import Answer, Body, IssuedCertificate, Time
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 FieldName = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z][a-z0-9-]*$")]
+Kind = Literal["text", "number", "date", "yes-no", "choice", "url", "mail"]
 Choice = Annotated[str, StringConstraints(min_length=1, max_length=CHOICE_MAX, pattern=PRINTABLE)]
 
 
@@ -41,7 +42,7 @@ class CertificateDetails(IssuedCertificate):
 
 class FieldBody(Body):
     title: Annotated[str, StringConstraints(min_length=1, max_length=TITLE_MAX, pattern=PRINTABLE)]
-    kind: FieldKind = Field(description="For ever.")
+    kind: Kind = Field(description="For ever.")
     choices: list[Choice] = Field([], max_length=CHOICES_MAX, description="For the kind `choice`.")
     help: Annotated[str, StringConstraints(max_length=HELP_MAX, pattern=PRINTABLE)] | None = ""
     retired: bool = Field(False, description="It is shown nowhere, and keeps its values.")
@@ -50,7 +51,7 @@ class FieldBody(Body):
 class CustomField(Answer):
     name: FieldName
     title: str
-    kind: FieldKind
+    kind: Kind
     choices: list[str]
     help: str
     retired: bool

@@ -93,7 +93,7 @@ def _listed(session: Session) -> list[Document]:
     async def act(context: Context, actor: Actor) -> list[Document]:
         return [dict(field_document(one)) for one in await list_fields(context, actor)]
 
-    found: list[Document] = session.run(act, lambda remote: remote.get("fields")["fields"])
+    found: list[Document] = session.run(act, lambda remote: remote.get("/fields")["fields"])
     return found
 
 

@@ -283,10 +283,12 @@ class _Judge:
             if value == (there.value if there else ""):
                 continue
             told[name] = {"value": value, "before": there.value if there else ""}
-            row = CertificateFieldRow(one.row.id, name, field.kind.value, value, number_of(field.kind, value))
             if there and not value:
                 change.removed.append(there)
-            elif there:
+                continue
+            number = number_of(field.kind, value)
+            row = CertificateFieldRow(one.row.id, name, field.kind.value, value, number)
+            if there:
                 change.replaced.append((there, row))
             else:
                 change.inserted.append(row)
