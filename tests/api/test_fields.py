@@ -18,6 +18,7 @@ def test_they_are_defined_filled_in_and_searched_by(api: Api) -> None:
     assert api.gives("POST", "/certificates/assign", json=body)["changed"] == 1
     found = api.gives("GET", "/certificates?query=field.tier:silver")["certificates"]
     assert [one["fingerprint"] for one in found] == [path.rpartition("/")[2]]
+    assert "no field 'teir'" in api.ask("GET", "/certificates?query=field.teir:none").json()["detail"]
     changed = api.gives("PUT", "/fields/tier", json=tier | {"retired": True})
     assert changed["retired"] is True
     assert api.gives("GET", path)["fields"] == {}

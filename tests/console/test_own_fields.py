@@ -70,6 +70,9 @@ def test_they_are_filled_in_and_shown(people: People, defined: str) -> None:
     found = people.page("/console/certificates/?q=field.cost%3E4000+field.tier:gold").text
     assert ">own.example.test</a>" in found
     assert ">own.example.test</a>" not in people.page("/console/certificates/?q=field.tier:silver").text
+    slip = people.page("/console/certificates/?q=field.teir:none")
+    assert slip.status_code == 400
+    assert "there is no field &#x27;teir&#x27;" in slip.text
 
 
 def test_what_is_no_value_is_told_and_changes_nothing(people: People, defined: str) -> None:

@@ -18,6 +18,7 @@ from certwright.operations import search_certificates
 from certwright.operations.find_certificate import subject_of
 from certwright.operations.list_certificates import CertificateFilter, list_certificates
 from certwright.store.databases import Database, open_database
+from certwright.store.rows import CustomFieldRow
 from tests.conftest import KIND, RUN
 from tests.core.toy_queries import composed, terms
 from tests.operations.query_meaning import NOW, Known, holds, known
@@ -29,6 +30,10 @@ pytestmark = pytest.mark.database
 COUNT = 200
 ALL = [known(number) for number in range(COUNT)]
 ROWS = [one.row for one in ALL]
+FIELD_ROWS = [
+    CustomFieldRow(number, name, name, "text", "[]", "", None, 1)
+    for number, name in enumerate(("cost", "audit", "note", "a-1", "nowhere", "ticket"), 1)
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +54,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             (models.Sighting, [row for one in ALL for row in one.places]),
             (models.Finding, [row for one in ALL for row in one.findings]),
             (models.CertificateField, [row for one in ALL for row in one.fields]),
+            (models.CustomField, FIELD_ROWS),
         ):
             model.objects.bulk_create([model(**row._asdict()) for row in rows])
         yield made.url

@@ -99,6 +99,13 @@ def test_all_that_a_query_finds(database: Database) -> None:
         every = CertificateFilter(query="field.cost:any")
         again = await assign_selected(context, ADMINISTRATOR, every, wanted)
         assert (again.changed, again.unchanged) == (1, 2)
+        slip = CertificateFilter(query="field.kost:none profile:tls-server")
+        for asks in (
+            assign_selected(context, ADMINISTRATOR, slip, wanted),
+            list_certificates(context.database, ADMINISTRATOR, slip, context.clock()),
+        ):
+            with pytest.raises(Malformed, match="there is no field 'kost'"):
+                await asks
         dear = CertificateFilter(query="field.cost>8 field.cost:9")
         page = await list_certificates(context.database, ADMINISTRATOR, dear, context.clock())
         assert {row.id for row in page.rows} == {row.id for row in rows}

@@ -5,7 +5,7 @@ same text. All else of a field may change; one that is retired is shown nowhere 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -121,6 +121,13 @@ def is_day(text: str) -> bool:
 def number_of(kind: FieldKind, value: str) -> int | None:
     """What a value is compared by, where it is a number."""
     return int(value) if kind is FieldKind.NUMBER else None
+
+
+def require_defined(asked: Collection[str], defined: Collection[str]) -> None:
+    """Of fields that a query asks of: one that was never defined is a slip, by which nothing would be found,
+    or everything. Raises Malformed."""
+    if unknown := sorted(set(asked) - set(defined)):
+        raise Malformed(f"there is no field {unknown[0]!r}; certwright field list shows which there are")
 
 
 def field_named(fields: Mapping[str, CustomField], name: str) -> CustomField:

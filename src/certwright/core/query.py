@@ -16,6 +16,7 @@ from difflib import get_close_matches
 
 from .errors import BadQuery
 from .query_fields import (
+    CUSTOM,
     FIELDS,
     SYNONYMS,
     Compared,
@@ -117,6 +118,18 @@ def bounds(term: Term, now: datetime) -> list[tuple[str, datetime]]:
         return [(operator, now + distance), *([(">=", now)] if operator[0] == "<" else [])]
     turned = operator.translate(str.maketrans("<>", "><"))
     return [(turned, now - distance), *([("<=", now)] if operator[0] == "<" else [])]
+
+
+def own_fields(query: Query) -> frozenset[str]:
+    """Names of the organization's own fields that a query asks of."""
+    match query:
+        case Not():
+            return own_fields(query.part)
+        case All() | Either():
+            return frozenset().union(*map(own_fields, query.parts))
+        case Term() if query.name.startswith(CUSTOM):
+            return frozenset({query.name.removeprefix(CUSTOM)})
+    return frozenset()
 
 
 def parse(text: str) -> Query:

@@ -23,7 +23,7 @@ from ..store.rows import CertificateFieldRow, CertificateRow, CertificateTagRow
 from .context import Context
 from .custom_fields import all_fields
 from .find_certificate import find_certificate, subject_of
-from .list_certificates import CertificateFilter, filter_condition, scope_condition
+from .list_certificates import CertificateFilter, check_filter, filter_condition, scope_condition
 from .manage_teams import members_of
 from .manage_users import require_in_use
 from .tell_of_owner import tell_new_owner
@@ -117,6 +117,7 @@ async def assign_selected(
     wanted.check()
     if selected == CertificateFilter():
         raise Malformed("this filter selects every certificate there is; name at least one criterion")
+    await check_filter(context.database, selected)
     walk = _Walk(context, actor, selected, LEAST if after is None else after, context.clock())
     limit, total = max(1, min(limit, ROWS_MAX)), await walk.count()
     counts = {"changed": 0, "unchanged": 0, "refused": 0}

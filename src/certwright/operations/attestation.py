@@ -22,7 +22,7 @@ from ..store.people_rows import AttestationCampaignRow, AttestationItemRow
 from ..store.rows import CertificateRow
 from .context import Context
 from .find_certificate import read_subject
-from .list_certificates import CertificateFilter, filter_condition, scope_condition
+from .list_certificates import CertificateFilter, check_filter, filter_condition, scope_condition
 
 FILL = "attestation.fill"
 """Kind of follow-up: `{"campaign": N}`."""
@@ -68,6 +68,7 @@ async def open_campaign(context: Context, actor: Actor, order: CampaignOrder) ->
     require(actor, Verb.MANAGE_OWNERS, Subject())
     now = context.clock()
     _check(order, now)
+    await check_filter(context.database, order.selected)
     filter_condition(context.database, order.selected, now)  # here, since whoever fills it can tell nobody
     row = campaign_row(context, actor, order, now)
     await context.ledger.commit(opening(actor, row))

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..core.access import Actor, Verb, reach
+from ..core.custom_fields import require_defined
 from ..core.names import IdentifierKind, parse_identifier, reversed_name
-from ..core.query import parse
+from ..core.query import own_fields, parse
 from ..store.databases import Database, SqliteDatabase
 from ..store.rows import CertificateRow
-from .query_sql import QuerySql
+from .query_sql import QuerySql, defined_fields
 
 PAGE_MAX = 1000
 
@@ -57,6 +58,7 @@ async def list_certificates(
     limit: int = 100,
 ) -> CertificatePage:
     """Up to `limit` certificates, at most PAGE_MAX, after the one of identifier `after`. Raises Malformed."""
+    await check_filter(database, wanted)
     conditions = [filter_condition(database, wanted, now), scope_condition(actor, Verb.VIEW)]
     by_expiry = wanted.expires_before is not None or wanted.expires_after is not None
     if after is not None and by_expiry:
@@ -71,6 +73,15 @@ async def list_certificates(
     sql = f"{where} ORDER BY {order} LIMIT {limit + 1}"
     rows = await database.select(CertificateRow, sql, *values)
     return CertificatePage(tuple(rows[:limit]), rows[limit - 1].id if len(rows) > limit else None)
+
+
+async def check_filter(database: Database, wanted: CertificateFilter) -> None:
+    """Before it is asked of many: raises Malformed for a query that is none, or that asks of a field that was
+    never defined."""
+    if wanted.query and (own := own_fields(parse(wanted.query))):
+        question = defined_fields(own)
+        found = await database.query(question.text, *question.values)
+        require_defined(own, [row[0] for row in found])
 
 
 def filter_condition(

@@ -5,7 +5,7 @@ that NOT turns it round. Letters are the same in either case as far as they are 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -459,6 +459,12 @@ def _certificates(where: Sql) -> Sql:
 def _identifiers(table: str, alias: str, where: Sql) -> Sql:
     text = f'SELECT {alias}."certificate_id" FROM "{table}" {alias} WHERE {where.text}'
     return Sql(text, where.values)
+
+
+def defined_fields(names: Collection[str]) -> Sql:
+    """Which of these fields of the organization's own there are."""
+    marks = ", ".join("?" * len(names))
+    return Sql(f'SELECT "name" FROM "custom_field" WHERE "name" IN ({marks})', tuple(sorted(names)))
 
 
 def held(column: str, name: str) -> Sql:

@@ -17,11 +17,12 @@ from datetime import datetime
 from typing import Any
 
 from ..core.access import Actor, Verb, reach
+from ..core.custom_fields import require_defined
 from ..core.errors import Malformed
-from ..core.query import All, Query, Term, bounds
+from ..core.query import All, Query, Term, bounds, own_fields
 from ..core.query_fields import Choice, Presence
 from .list_certificates import scope_condition
-from .query_sql import SOON, QuerySql, Sql, all_of, held, tagged
+from .query_sql import SOON, QuerySql, Sql, all_of, defined_fields, held, tagged
 
 PAGE = 50
 FEW = 1_000
@@ -79,7 +80,11 @@ def answered(steps: Steps, ask: Callable[[str, tuple[object, ...]], Rows]) -> Fo
 
 
 def search(wanted: Search) -> Steps:
-    """Certificates that the actor may see. Raises Malformed where it cannot go on from `after`."""
+    """Certificates that the actor may see. Raises Malformed where it cannot go on from `after`, and for a
+    field of the organization's own that was never defined."""
+    if own := own_fields(wanted.query):
+        defined = yield defined_fields(own)
+        require_defined(own, [row[0] for row in defined])
     writer = QuerySql(wanted.sqlite, wanted.now)
     walk = _Walk(wanted)
     yield from walk.begin()
