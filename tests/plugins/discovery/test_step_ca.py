@@ -286,7 +286,7 @@ LOOK = source_file._Look(
 )
 def test_no_value_of_a_row_ends_the_look(value: bytes) -> None:
     good = OTHERS.certificate
-    rows = [(key_of(good), good, value, True, value), (value[:255], value, value, False, None)]
+    rows = [(key_of(good), good, value, value), (value[:255], value, value, None)]
     found = LOOK._page(SERVER, rows)
     assert len(found) == 2
     assert all(one.place.name.isprintable() and one.problem.isprintable() for one in found)

@@ -48,15 +48,15 @@ ABOUT = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'x509_certs'::regcla
 """How many rows there are, as the server remembers it: to count them would mean to read them all."""
 ROWS = f"""
 SELECT nkey,
-    CASE WHEN octet_length(certs.nvalue) <= {CERTIFICATE_OCTETS_MAX} THEN certs.nvalue END,
-    CASE WHEN octet_length(data.nvalue) <= {JSON_OCTETS_MAX} THEN data.nvalue END,
-    revoked.nkey IS NOT NULL,
-    CASE WHEN octet_length(revoked.nvalue) <= {JSON_OCTETS_MAX} THEN revoked.nvalue END
-FROM x509_certs AS certs
-    LEFT JOIN x509_certs_data AS data USING (nkey)
-    LEFT JOIN revoked_x509_certs AS revoked USING (nkey)
-WHERE nkey > $1 ORDER BY nkey LIMIT $2
+    CASE WHEN octet_length(nvalue) <= {CERTIFICATE_OCTETS_MAX} THEN nvalue END,
+    (SELECT CASE WHEN octet_length(data.nvalue) <= {JSON_OCTETS_MAX} THEN data.nvalue END
+        FROM x509_certs_data AS data WHERE data.nkey = certs.nkey),
+    (SELECT CASE WHEN octet_length(revoked.nvalue) <= {JSON_OCTETS_MAX} THEN revoked.nvalue ELSE '' END
+        FROM revoked_x509_certs AS revoked WHERE revoked.nkey = certs.nkey)
+FROM x509_certs AS certs WHERE nkey > $1 ORDER BY nkey LIMIT $2
 """  # noqa: S608 - numbers of this file
+"""A page of certificates, with what is known of each by its key. Joins could read the other tables from the
+beginning for each page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +189,10 @@ class _Look:
         key: bytes,
         der: bytes | None,
         data: bytes | None,
-        is_revoked: bool,
         revoked: bytes | None,
     ) -> Sighting | None:
-        """None for what is excluded. What is larger than it may be is None in its row."""
+        """None for what is excluded. `revoked` is None for what is not; what is larger than it may be is not
+        there, or empty."""
         provisioner = text_of(_document(data).get("provisioner"), "name")
         if provisioner in self._plan.exclude:
             return None
@@ -200,7 +200,7 @@ class _Look:
         if der is None or not _is_of(key, der):
             return self._problem(server, serial, "it has no certificate of this number that can be read")
         try:
-            facts = _revoked_facts(_document(revoked)) if is_revoked else status_facts()
+            facts = status_facts() if revoked is None else _revoked_facts(_document(revoked))
         except Malformed as error:
             return self._problem(server, serial, f"it is revoked: {error.detail}")
         if provisioner:
