@@ -263,6 +263,33 @@ def message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!I", len(body) + 4) + body
 
 
+@pytest.mark.parametrize("piece", [1, 2, 5, 1000])
+@pytest.mark.parametrize("rounds", [b"1000000", b"2147483647", b"9" * 5000])
+def test_no_server_keeps_us_busy_with_a_key_derivation(rounds: bytes, piece: int) -> None:
+    """SCRAM lets it choose how many rounds there are: two thousand million would take an hour, in which
+    nothing else is done."""
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(message(b"R", b"\0\0\0\x0aSCRAM-SHA-256\0\0"))
+        nonce = (await reader.read(1000)).partition(b"r=")[2]
+        told = message(b"R", b"\0\0\0\x0br=" + nonce + b"more,s=c2FsdA==,i=" + rounds)
+        for at in range(0, len(told), piece):
+            writer.write(told[at : at + piece])
+            await writer.drain()
+            await asyncio.sleep(0)
+        await reader.read(1000)
+
+    async def main() -> str:
+        async with servers.server(behave) as port:
+            with pytest.raises(Unanswered) as caught:
+                async with opened(Server("127.0.0.1", port, "ca"), login(seconds=60.0)):
+                    pass
+            return caught.value.detail
+
+    assert asyncio.run(main()) == "the database asks for too many rounds of a key derivation"
+
+
 KINDS = st.sampled_from([bytes([one]) for one in b"RSKZTDCENAItn123vWGH"])
 WORDS = st.sampled_from(
     [b"\0\0\0\0", b"\0\0\0\x05", b"\0\0\0\x0a", b"SCRAM-SHA-256\0", b"M\0C08P01\0\0", b"\xff"]

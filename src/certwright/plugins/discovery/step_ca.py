@@ -37,6 +37,7 @@ Event = Sighting | Progress
 Row = tuple[Any, ...]
 PAGE = 100
 JSON_OCTETS_MAX = 16 * 1024
+KEY_OCTETS_MAX = 255
 PROVISIONER_MAX = 200
 ISSUERS_MAX = 20
 END = "end"
@@ -164,9 +165,8 @@ class _Look:
         yield Progress(done, done, END, whole=whole)
 
     async def _everything(self, server: Server, database: Database, after: bytes) -> AsyncGenerator[Event]:
-        ((about,),) = await database.rows(ABOUT)
-        done, total = 0, 0 if after else max(0, about)
-        while rows := await database.rows(ROWS, after, PAGE):
+        done, total = 0, 0 if after else await _about(database)
+        while rows := _checked(await database.rows(ROWS, after, PAGE), after):
             after, done = rows[-1][0], done + len(rows)
             if done > self._settings.certificates_max:
                 raise Unanswered(f"it has more than {self._settings.certificates_max} certificates")
@@ -211,6 +211,24 @@ class _Look:
 
     def _problem(self, server: Server, serial: str, text: str) -> Sighting:
         return Sighting(_place(server, serial), self._clock(), problem=one_line(text))
+
+
+async def _about(database: Database) -> int:
+    """How many rows there are; 0 where nobody knows."""
+    rows = await database.rows(ABOUT)
+    found = rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 else 0
+    return max(0, found) if isinstance(found, int) else 0
+
+
+def _checked(rows: list[Row], after: bytes) -> list[Row]:
+    """Octets by keys that go on behind `after`, as was asked for. Raises Unanswered for anything else."""
+    for row in rows:
+        if len(row) != 4 or not all(one is None or isinstance(one, bytes) for one in row):
+            raise Unanswered("the tables are others than a step-ca's")
+        if row[0] is None or not after < row[0] or len(row[0]) > KEY_OCTETS_MAX:
+            raise Unanswered("the tables are others than a step-ca's")
+        after = row[0]
+    return rows
 
 
 def _paths(issuers: tuple[bytes, ...]) -> list[tuple[bytes, ...]]:
