@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ Question = Callable[[Database], Awaitable[Any]]
 
 
 def login(user: str = "certwright", password: str = "secret", **others: Any) -> Login:
-    given = {"trust": "", "seconds": 5.0, "policy": LOOPBACK, "resolver": ResolverSettings(localhost=True)}
+    given = {"trust": "", "seconds": 30.0, "policy": LOOPBACK, "resolver": ResolverSettings(localhost=True)}
     return Login(user, password, **{**given, **others})
 
 
@@ -124,7 +125,7 @@ def test_somebody_who_speaks_before_tls_is_not_listened_to(known: Presented) -> 
             heard.append(await reader.read())
 
         async with servers.server(behave) as port:
-            who = login(trust=known.leaf.read_text(), seconds=2.0)
+            who = login(trust=known.leaf.read_text())
             with pytest.raises(Unanswered) as caught:
                 async with opened(Server("localhost", port, "ca"), who):
                     pass
@@ -194,13 +195,15 @@ def test_what_takes_too_long_is_ended_on_both_sides(postgresql: Postgresql) -> N
         other.commit()
         other.execute("LOCK TABLE held")
         told = refused(
-            server_of(url), ours(postgresql, seconds=0.5), lambda database: database.rows("TABLE held")
+            server_of(url), ours(postgresql, seconds=3.0), lambda database: database.rows("TABLE held")
         )
-        assert told == "no answer within 0.5 s"
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
-        found = None
-        while found != (0,):
-            found = other.execute(waiting, (other.info.backend_pid,)).fetchone()
+        assert told == "no answer within 3 s"
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        with psycopg.connect(
+            url, autocommit=True
+        ) as third:  # what a transaction sees of others stays the same
+            while third.execute(waiting).fetchone() != (2,):
+                time.sleep(0.05)
 
 
 def test_an_answer_has_a_bound(postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +258,6 @@ def test_what_is_no_postgresql_is_told(behave: servers.Behaviour, loop: Any) -> 
     assert told in {
         "the database has ended the connection, or is no PostgreSQL",
         f"an answer has more than {source_file.ANSWER_OCTETS_MAX} octets",
-        "no answer within 5 s",
     }
 
 

@@ -77,7 +77,7 @@ def tables(postgresql: Postgresql) -> Iterator[Tables]:
 
 def settings_of(authority: Authority, **others: Any) -> StepCaSettings:
     url = urlsplit(authority.database)
-    given: dict[str, Any] = {"user": url.username, "password": url.password, "seconds": 5.0}
+    given: dict[str, Any] = {"user": url.username, "password": url.password, "seconds": 30.0}
     given |= {"issuers": "".join(pem(one).decode() for one in authority.issuers)}
     given |= {"policy": EgressPolicy(allow_loopback=True), "resolver": ResolverSettings(localhost=True)}
     return StepCaSettings(**given | others)
