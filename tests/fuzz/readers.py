@@ -66,7 +66,7 @@ with atheris.instrument_imports(include=["certwright"]):
     from certwright.protocols.ct.messages import read_entry
     from certwright.protocols.tls.wire import TlsFault
     from certwright.site import addresses
-    from tests.fuzz import answers_of_others, looks, reading, tarball
+    from tests.fuzz import answers_of_others, looks, reading, rows, tarball
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption
@@ -465,6 +465,7 @@ READERS |= {
     "signed answer of others": Reader(
         answers_of_others.read_a_signed_answer, (Malformed,), answers_of_others.TO_BE_SIGNED
     ),
+    "row of a step-ca": Reader(rows.read_row, (), (rows.ROW, rows.PART)),
     "words before TLS": Reader(looks.read_starttls, (TlsFault,), (looks.ANSWERS,)),
 }
 TABLE = list(READERS.items())

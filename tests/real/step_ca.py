@@ -43,7 +43,7 @@ def program() -> Path:
     are removed again. Go compares them with its checksum database. Raises Unobtainable."""
     folder = CACHE / f"step-ca-{VERSION}"
     made = folder / "step-ca"
-    with lock(CACHE / "step-ca.lock", SECONDS):
+    with lock(CACHE / "step-ca.lock", SECONDS * 2):
         if not made.exists():
             _build(folder)
     return made
@@ -70,8 +70,10 @@ def _build(folder: Path) -> None:
         raise Unobtainable(f"step-ca was not built within {SECONDS} s") from None
     except subprocess.CalledProcessError as error:
         raise Unobtainable(f"step-ca: {error.stderr.decode(errors='replace').strip()[-1000:]}") from None
-    (partial / "step-ca").rename(folder / "step-ca")
-    shutil.rmtree(partial)
+    else:
+        (partial / "step-ca").rename(folder / "step-ca")
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

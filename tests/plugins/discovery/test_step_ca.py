@@ -30,6 +30,7 @@ from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_s
 from certwright.operations.run_discovery import run_discovery
 from certwright.plugins.discovery import step_ca as source_file
 from certwright.plugins.discovery.postgresql import Server
+from certwright.plugins.discovery.service import Unanswered
 from certwright.plugins.discovery.step_ca import JSON_OCTETS_MAX, StepCaSettings, StepCaSource
 from certwright.plugins.resolver import ResolverSettings
 from certwright.ports import DISCOVERY_SOURCES, Place, Progress, Scope, Sighting
@@ -76,7 +77,7 @@ def tables(postgresql: Postgresql) -> Iterator[Tables]:
 
 def settings_of(authority: Authority, **others: Any) -> StepCaSettings:
     url = urlsplit(authority.database)
-    given: dict[str, Any] = {"user": url.username, "password": url.password, "seconds": 5.0}
+    given: dict[str, Any] = {"user": url.username, "password": url.password, "seconds": 30.0}
     given |= {"issuers": "".join(pem(one).decode() for one in authority.issuers)}
     given |= {"policy": EgressPolicy(allow_loopback=True), "resolver": ResolverSettings(localhost=True)}
     return StepCaSettings(**given | others)
@@ -286,10 +287,42 @@ LOOK = source_file._Look(
 )
 def test_no_value_of_a_row_ends_the_look(value: bytes) -> None:
     good = OTHERS.certificate
-    rows = [(key_of(good), good, value, True, value), (value[:255], value, value, False, None)]
+    rows = [(key_of(good), good, value, value), (value[:255], value, value, None)]
     found = LOOK._page(SERVER, rows)
     assert len(found) == 2
     assert all(one.place.name.isprintable() and one.problem.isprintable() for one in found)
+
+
+STRANGE = "the tables are others than a step-ca's"
+
+
+def test_tables_of_somebody_else_are_a_problem(tables: Tables) -> None:
+    """A value that is text is as long as it may be, and no octets."""
+    with psycopg.connect(tables.database) as connection:
+        connection.execute("ALTER TABLE x509_certs ALTER nvalue TYPE text USING 'a'")
+        connection.execute("INSERT INTO x509_certs VALUES ('1', 'a')")
+    ((found,), last) = look(tables)
+    assert (found.place, found.problem, last.whole) == (place_of(tables), STRANGE, False)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(b"1", b"", b"")],
+        [(None, b"", b"", b"")],
+        [("1", b"", b"", b"")],
+        [(b"1", 1, b"", b"")],
+        [(b"0", b"", None, None)],
+        [(b"2", None, None, None), (b"2", None, None, None)],
+        [(b"3", None, None, None), (b"2", None, None, None)],
+        [(b"3" * 256, None, None, None)],
+    ],
+)
+def test_rows_that_were_not_asked_for_are_not_taken(rows: list[Any]) -> None:
+    """Else a server could keep a look going on for ever, or give it a cursor that it cannot read again."""
+    with pytest.raises(Unanswered, match=STRANGE):
+        source_file._checked(rows, b"0")
+    assert source_file._checked([(b"1", None, b"", b"")], b"0")
 
 
 def test_data_that_say_nothing(tables: Tables) -> None:

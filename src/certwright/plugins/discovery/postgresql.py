@@ -29,6 +29,9 @@ PORT = 5432
 ANSWER_OCTETS_MAX = 32 * 1024 * 1024
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
 """By which a client asks for TLS (PostgreSQL, "Message Formats")."""
+SCRAM_TAIL = 16
+_TOO_MANY_ROUNDS = re.compile(rb",i=[0-9]{7,}")
+"""A million and more: PostgreSQL asks for 4096 by itself, and nobody's password needs as many."""
 _TARGET = re.compile(
     r"postgres(?:ql)?://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@?#]+)(?::(?P<port>[0-9]{1,5}))?"
     r"/(?P<database>[^\s/@?#%]{1,63})"
@@ -126,6 +129,7 @@ async def opened(server: Server, login: Login) -> AsyncIterator[Database]:
                     "jit": "off",
                 },
             )
+        allowance.logged_in = True
         yield Database(connection, login.seconds, allowance)
     finally:
         if connection is not None:
@@ -145,7 +149,7 @@ def _in_our_words(seconds: float, allowance: "_Allowance") -> Iterator[None]:
     except TimeoutError as error:
         raise Unanswered(f"no answer within {seconds:g} s") from error
     except asyncpg.PostgresError as error:
-        if allowance.left >= 0 and not isinstance(error, asyncpg.PostgresConnectionError):
+        if not allowance.refused and not isinstance(error, asyncpg.PostgresConnectionError):
             raise Unanswered(_said(error, seconds)) from error
         raise _broken(allowance) from error
     except Exception as error:  # what asyncpg makes of octets that no PostgreSQL sends may be anything
@@ -153,9 +157,7 @@ def _in_our_words(seconds: float, allowance: "_Allowance") -> Iterator[None]:
 
 
 def _broken(allowance: "_Allowance") -> Unanswered:
-    if allowance.left < 0:
-        return Unanswered(f"an answer has more than {ANSWER_OCTETS_MAX} octets")
-    return Unanswered("the database has ended the connection, or is no PostgreSQL")
+    return Unanswered(allowance.refused or "the database has ended the connection, or is no PostgreSQL")
 
 
 _WORDS: dict[type[asyncpg.PostgresError], str] = {
@@ -181,10 +183,24 @@ def _said(error: asyncpg.PostgresError, seconds: float) -> str:
 
 
 class _Allowance:
-    """How many octets may still come."""
+    """What may still come, and why no more: `left` octets, and before the log-in no derivation of a key that
+    would keep this machine busy (SCRAM, RFC 5802 section 5.1: `i`)."""
 
     def __init__(self) -> None:
         self.left = ANSWER_OCTETS_MAX
+        self.logged_in = False
+        self.refused = ""
+        self._tail = b""
+
+    def takes(self, data: bytes) -> bool:
+        self.left -= len(data)
+        if self.left < 0:
+            self.refused = f"an answer has more than {ANSWER_OCTETS_MAX} octets"
+        if not self.logged_in:
+            self._tail = self._tail[-SCRAM_TAIL:] + data  # a number may come in pieces
+            if _TOO_MANY_ROUNDS.search(self._tail):
+                self.refused = "the database asks for too many rounds of a key derivation"
+        return not self.refused
 
 
 class _Guarded:
@@ -284,13 +300,12 @@ class _Bounded(asyncio.Protocol):
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        self._allowance.left -= len(data)
         if self._transport is None:
             self.too_soon = True
-        elif self._allowance.left < 0:
-            self._transport.abort()
-        else:
+        elif self._allowance.takes(data):
             self._inner.data_received(data)
+        else:
+            self._transport.abort()
 
     def pause_writing(self) -> None:
         self._inner.pause_writing()

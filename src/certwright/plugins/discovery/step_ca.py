@@ -37,6 +37,7 @@ Event = Sighting | Progress
 Row = tuple[Any, ...]
 PAGE = 100
 JSON_OCTETS_MAX = 16 * 1024
+KEY_OCTETS_MAX = 255
 PROVISIONER_MAX = 200
 ISSUERS_MAX = 20
 END = "end"
@@ -48,15 +49,15 @@ ABOUT = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'x509_certs'::regcla
 """How many rows there are, as the server remembers it: to count them would mean to read them all."""
 ROWS = f"""
 SELECT nkey,
-    CASE WHEN octet_length(certs.nvalue) <= {CERTIFICATE_OCTETS_MAX} THEN certs.nvalue END,
-    CASE WHEN octet_length(data.nvalue) <= {JSON_OCTETS_MAX} THEN data.nvalue END,
-    revoked.nkey IS NOT NULL,
-    CASE WHEN octet_length(revoked.nvalue) <= {JSON_OCTETS_MAX} THEN revoked.nvalue END
-FROM x509_certs AS certs
-    LEFT JOIN x509_certs_data AS data USING (nkey)
-    LEFT JOIN revoked_x509_certs AS revoked USING (nkey)
-WHERE nkey > $1 ORDER BY nkey LIMIT $2
+    CASE WHEN octet_length(nvalue) <= {CERTIFICATE_OCTETS_MAX} THEN nvalue END,
+    (SELECT CASE WHEN octet_length(data.nvalue) <= {JSON_OCTETS_MAX} THEN data.nvalue END
+        FROM x509_certs_data AS data WHERE data.nkey = certs.nkey),
+    (SELECT CASE WHEN octet_length(revoked.nvalue) <= {JSON_OCTETS_MAX} THEN revoked.nvalue ELSE '' END
+        FROM revoked_x509_certs AS revoked WHERE revoked.nkey = certs.nkey)
+FROM x509_certs AS certs WHERE nkey > $1 ORDER BY nkey LIMIT $2
 """  # noqa: S608 - numbers of this file
+"""A page of certificates, with what is known of each by its key. Joins could read the other tables from the
+beginning for each page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +165,8 @@ class _Look:
         yield Progress(done, done, END, whole=whole)
 
     async def _everything(self, server: Server, database: Database, after: bytes) -> AsyncGenerator[Event]:
-        ((about,),) = await database.rows(ABOUT)
-        done, total = 0, 0 if after else max(0, about)
-        while rows := await database.rows(ROWS, after, PAGE):
+        done, total = 0, 0 if after else await _about(database)
+        while rows := _checked(await database.rows(ROWS, after, PAGE), after):
             after, done = rows[-1][0], done + len(rows)
             if done > self._settings.certificates_max:
                 raise Unanswered(f"it has more than {self._settings.certificates_max} certificates")
@@ -189,10 +189,10 @@ class _Look:
         key: bytes,
         der: bytes | None,
         data: bytes | None,
-        is_revoked: bool,
         revoked: bytes | None,
     ) -> Sighting | None:
-        """None for what is excluded. What is larger than it may be is None in its row."""
+        """None for what is excluded. `revoked` is None for what is not; what is larger than it may be is not
+        there, or empty."""
         provisioner = text_of(_document(data).get("provisioner"), "name")
         if provisioner in self._plan.exclude:
             return None
@@ -200,7 +200,7 @@ class _Look:
         if der is None or not _is_of(key, der):
             return self._problem(server, serial, "it has no certificate of this number that can be read")
         try:
-            facts = _revoked_facts(_document(revoked)) if is_revoked else status_facts()
+            facts = status_facts() if revoked is None else _revoked_facts(_document(revoked))
         except Malformed as error:
             return self._problem(server, serial, f"it is revoked: {error.detail}")
         if provisioner:
@@ -211,6 +211,24 @@ class _Look:
 
     def _problem(self, server: Server, serial: str, text: str) -> Sighting:
         return Sighting(_place(server, serial), self._clock(), problem=one_line(text))
+
+
+async def _about(database: Database) -> int:
+    """How many rows there are; 0 where nobody knows."""
+    rows = await database.rows(ABOUT)
+    found = rows[0][0] if len(rows) == 1 and len(rows[0]) == 1 else 0
+    return max(0, found) if isinstance(found, int) else 0
+
+
+def _checked(rows: list[Row], after: bytes) -> list[Row]:
+    """Octets by keys that go on behind `after`, as was asked for. Raises Unanswered for anything else."""
+    for row in rows:
+        if len(row) != 4 or not all(one is None or isinstance(one, bytes) for one in row):
+            raise Unanswered("the tables are others than a step-ca's")
+        if row[0] is None or not after < row[0] or len(row[0]) > KEY_OCTETS_MAX:
+            raise Unanswered("the tables are others than a step-ca's")
+        after = row[0]
+    return rows
 
 
 def _paths(issuers: tuple[bytes, ...]) -> list[tuple[bytes, ...]]:
