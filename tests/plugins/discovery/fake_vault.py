@@ -1,9 +1,9 @@
 """A server that answers as the PKI engine of Vault and OpenBao does, held to their published API.
 
-It is no Vault: neither can be had where the tests run. What it knows stands in "PKI secrets engine (API)" and
-"/sys/mounts" of both documentations: lists by `?list=true` with keys in order, 404 without errors for an
-empty one; certificates with `revocation_time`, 0 for none; issuers of an engine, of which old ones know
-nothing.
+It is neither. What it knows stands in "PKI secrets engine (API)" and "/sys/mounts" of both documentations:
+lists by `?list=true` with keys in order, 404 without errors for an empty one; certificates with
+`revocation_time`, 0 for none; issuers of an engine, of which old ones know nothing. Vault itself answers
+alike, by test_vault_real.py; to a parameter that it does not know it warns, and then an empty list is no 404.
 """
 
 import asyncio
@@ -33,6 +33,10 @@ class Engine:
     authority: ToyAuthority
     issued: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     several_issuers: bool = True
+    no_issuer: bool = False
+    """Whether it was made, and given no authority yet."""
+    closed: bool = False
+    """Whether the policy of the token does not name it."""
 
     def issue(self, name: str) -> str:
         return self.add(self.authority.sign(name))
@@ -74,15 +78,20 @@ class FakeVault:
             return 200, {"data": {f"{name}/": {"type": kind} for name, kind in kinds.items()}}
         for name, engine in self.engines.items():
             if path.startswith(f"{name}/"):
+                if engine.closed:
+                    return 403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}
                 given = {key: values[0] for key, values in parse_qs(parts.query).items()}
                 return self._engine(engine, path.removeprefix(f"{name}/"), given)
-        return 404, {"errors": []}
+        return 404, {"errors": [f'no handler for route "{path}". route entry not found.']}
 
     def _engine(self, engine: Engine, path: str, given: dict[str, str]) -> tuple[int, Any]:
         if path == "certs" and given.get("list") == "true":
-            return _keys(self._page(sorted(engine.issued), given))
+            keys = self._page(sorted(engine.issued), given)
+            return _keys(keys) if keys or self.pages or "limit" not in given else (200, {"data": {}})
         if path == "issuers" and engine.several_issuers:
-            return _keys(["0b21-issuer"])
+            return _keys([] if engine.no_issuer else ["0b21-issuer"])
+        if path == "cert/ca" and engine.no_issuer:
+            return 400, {"errors": ["no default issuer currently configured"]}
         if path in ("issuer/0b21-issuer/json", "cert/ca"):
             return 200, {"data": {"certificate": pem(engine.authority.certificate).decode()}}
         der, revoked = engine.issued.get(path.removeprefix("cert/"), (b"", 0))

@@ -1,4 +1,4 @@
-"""The source `vault` against a fake that is held to the published API."""
+"""The source `vault` against a fake, which answers as Vault itself does (test_vault_real.py)."""
 
 import asyncio
 import socket
@@ -120,6 +120,19 @@ def test_one_engine_and_namespaces(settings: VaultSettings, known: Presented) ->
     assert not last.whole
 
 
+def test_an_engine_that_is_refused_does_not_hide_the_others(
+    settings: VaultSettings, known: Presented
+) -> None:
+    vault = made()
+    vault.engines["pki"].closed = True
+    found, last = look(vault, settings, known)
+    there = {one.place: one.chain for one in found if not one.problem}
+    assert there == {place: der for place, der in expected(vault).items() if "pki_int" in place.name}
+    (refused,) = (one for one in found if one.problem)
+    assert (refused.place.name, refused.problem) == ("pki", "the server answers with status 403")
+    assert not last.whole
+
+
 @pytest.mark.parametrize("pages", [False, True])
 @pytest.mark.parametrize("size", [2, 3, 100])
 def test_lists_in_pages_and_whole(
@@ -134,7 +147,9 @@ def test_lists_in_pages_and_whole(
 
 
 def test_an_engine_with_nothing_and_one_with_too_much(settings: VaultSettings, known: Presented) -> None:
-    assert look(FakeVault({"pki": Engine(ROOT)}), settings, known)[0] == []
+    for engine in (Engine(ROOT), Engine(ROOT, no_issuer=True)):
+        nothing, last = look(FakeVault({"pki": engine}), settings, known)
+        assert (nothing, last.whole) == ([], True)
     (found,), last = look(made(), replace(settings, certificates_max=4), known)
     assert found.problem == "it has more than 4 certificates"
     assert not last.whole

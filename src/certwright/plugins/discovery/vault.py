@@ -134,28 +134,32 @@ class _Look:
         self._asking = Asking(settings.policy, resolver, context, settings.headers, settings.seconds)
         self._progress = Progress(0, 0, " ".join(filter(None, plan.after)))
         self._issuers: dict[str, tuple[bytes, ...]] = {}
+        self._whole = True
 
     def events(self) -> AsyncGenerator[Event]:
         return with_signs_of_life(self._work(), lambda: self._progress)
 
     async def _work(self) -> AsyncGenerator[Event]:
-        url, whole = self._plan.url, True
+        url = self._plan.url
         if url is not None and self._plan.after[0] != END:
             try:
                 async for event in self._everything(url):
                     yield event
             except Unanswered as error:
-                whole = False
-                place = Place(KIND, str(url.host), url.port)
-                yield Sighting(place, self._clock(), problem=one_line(error.detail))
+                yield self._unanswered(url, "", error)
         done = self._progress.done
-        yield Progress(done, done, END, whole=whole)
+        yield Progress(done, done, END, whole=self._whole)
 
     async def _everything(self, url: Url) -> AsyncGenerator[Event]:
         wanted: list[tuple[str, str]] = []
         for mount in await self._mounts(url):
-            self._issuers[mount] = await self._issuers_of(url, mount)
-            wanted += [(mount, serial) for serial in await self._serials(url, mount)]
+            try:
+                self._issuers[mount] = await self._issuers_of(url, mount)
+                wanted += [(mount, serial) for serial in await self._serials(url, mount)]
+            except Unanswered as error:
+                if not error.status:
+                    raise  # nobody answers for the others either
+                yield self._unanswered(url, mount, error)
             if len(wanted) > self._most:
                 raise Unanswered(f"it has more than {self._most} certificates")
         left = [one for one in wanted if one > self._plan.after]
@@ -167,6 +171,12 @@ class _Look:
                     yield sighting
             self._progress = Progress(done + start + len(some), len(wanted), " ".join(some[-1]))
             yield self._progress
+
+    def _unanswered(self, url: Url, mount: str, error: Unanswered) -> Sighting:
+        """What is there has not gone."""
+        self._whole = False
+        place = Place(KIND, str(url.host), url.port, place_name(mount))
+        return Sighting(place, self._clock(), problem=one_line(error.detail))
 
     async def _mounts(self, url: Url) -> list[str]:
         """Of PKI engines, in order."""
@@ -193,13 +203,16 @@ class _Look:
                 return found
 
     async def _issuers_of(self, url: Url, mount: str) -> tuple[bytes, ...]:
-        """Certificates of the engine's issuers. One of before they could be several has `ca` alone."""
+        """Certificates of the engine's issuers. One of before they could be several has `ca` alone; one that
+        has no issuer yet answers to it with 400."""
         ders: list[bytes] = []
         for reference in (await self._list(url, f"{mount}/issuers?list=true"))[:ISSUERS_MAX]:
             data = await self._ask(url, f"{mount}/issuer/{quote(reference, safe='')}/json")
             ders += certificates_in(text_of(data, "certificate"))
         if not ders:
-            ders += certificates_in(text_of(await self._found(url, f"{mount}/cert/ca"), "certificate"))
+            nothing = (HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST)
+            data = await self._found(url, f"{mount}/cert/ca", nothing)
+            ders += certificates_in(text_of(data, "certificate"))
         return tuple(dict.fromkeys(ders))
 
     async def _sighting(self, url: Url, mount: str, serial: str) -> Sighting | None:
@@ -226,12 +239,14 @@ class _Look:
             raise _strange()
         return data
 
-    async def _found(self, url: Url, path: str) -> Mapping[str, Any]:
-        """The same, nothing where nothing is."""
+    async def _found(
+        self, url: Url, path: str, nothing: tuple[HTTPStatus, ...] = (HTTPStatus.NOT_FOUND,)
+    ) -> Mapping[str, Any]:
+        """The same, nothing where nothing is, by the status."""
         try:
             return await self._ask(url, path)
         except Unanswered as error:
-            if error.status != HTTPStatus.NOT_FOUND:
+            if error.status not in nothing:
                 raise
             return {}
 
