@@ -1,10 +1,7 @@
 """step-ca from its Go module, with a PostgreSQL for its database; asked over its HTTP API, as clients do."""
 
 import json
-import os
-import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,57 +20,19 @@ from jwt.algorithms import ECAlgorithm
 
 from certwright.core.pem import pem
 from certwright.core.revocation import Reason
-from tests.real.environments import ToolMissing, tool
-from tests.real.locks import CACHE, lock
+from tests.real.go_programs import Program, built
 from tests.real.processes import free_port, start
 from tests.real.toy_chains import ToyAuthority, new_key
 
 VERSION = "v0.30.2"
-MODULE = "github.com/smallstep/certificates/cmd/step-ca"
-SECONDS = 1500
+MODULE = "github.com/smallstep/certificates"
+PROGRAM = Program("step-ca", {"step-ca": f"{MODULE}/cmd/step-ca"}, {MODULE: VERSION})
 PROVISIONER, OTHER = "people", "machines"
 
 
-class Unobtainable(Exception):
-    """step-ca cannot be built here. A test may skip with this as its reason."""
-
-
 def program() -> Path:
-    """step-ca, built at first use and kept in the checkout's .cache: some minutes, and 1 GB of modules that
-    are removed again. Go compares them with its checksum database. Raises Unobtainable."""
-    folder = CACHE / f"step-ca-{VERSION}"
-    made = folder / "step-ca"
-    with lock(CACHE / "step-ca.lock", SECONDS * 2):
-        if not made.exists():
-            _build(folder)
-    return made
-
-
-def _build(folder: Path) -> None:
-    try:
-        go = tool("go") / "go"
-    except ToolMissing as error:
-        raise Unobtainable(f"no Go from the package index: {error}") from None
-    partial = folder / "partial"
-    environment = os.environ | {
-        "GOTOOLCHAIN": "local",
-        "CGO_ENABLED": "0",
-        "GOFLAGS": "-modcacherw",
-        "GOMODCACHE": str(partial / "modules"),
-        "GOCACHE": str(partial / "built"),
-        "GOBIN": str(partial),
-    }
-    try:
-        command = [str(go), "install", f"{MODULE}@{VERSION}"]
-        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        raise Unobtainable(f"step-ca was not built within {SECONDS} s") from None
-    except subprocess.CalledProcessError as error:
-        raise Unobtainable(f"step-ca: {error.stderr.decode(errors='replace').strip()[-1000:]}") from None
-    else:
-        (partial / "step-ca").rename(folder / "step-ca")
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    """step-ca, built at first use. Raises Unbuildable."""
+    return built(PROGRAM) / "step-ca"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +82,7 @@ class StepCa:
 
 @contextmanager
 def running(folder: Path, database: str) -> Iterator[StepCa]:
-    """One with two provisioners and an empty database at this URL. Raises Unobtainable."""
+    """One with two provisioners and an empty database at this URL. Raises Unbuildable."""
     step_ca, port, began = program(), free_port(), datetime.now(UTC) - timedelta(days=1)
     root = ToyAuthority("Corp Root")
     root.certificate = root.sign(root.name, root.key, authority=True, begin=began)

@@ -44,6 +44,7 @@ from tests.plugins.discovery.step_ca_tables import CERTIFICATES, DATA, REVOKED, 
 from tests.real import step_ca as real
 from tests.real.certwright import ADMINISTRATOR
 from tests.real.databases import Database
+from tests.real.go_programs import Unbuildable
 from tests.real.pki import MovableClock, Secrets, opened
 from tests.real.postgresql import Postgresql
 from tests.real.processes import free_port
@@ -63,7 +64,7 @@ def authority(request: pytest.FixtureRequest, postgresql: Postgresql, tmp_path: 
             return
         try:
             real.program()
-        except real.Unobtainable as error:
+        except Unbuildable as error:
             pytest.skip(str(error))
         with real.running(tmp_path, url) as made:
             yield made
