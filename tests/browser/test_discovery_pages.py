@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from certwright.core.access import Grant, Role
+from certwright.core.custom_fields import CustomField, FieldKind
 from certwright.core.responsibility import Assignment
 from certwright.core.standing import Standing
 from certwright.operations.assign_owner import assign_selected
@@ -19,6 +20,7 @@ from certwright.operations.count_certificates import count_certificates
 from certwright.operations.count_networks import count_networks
 from certwright.operations.count_readiness import count_readiness
 from certwright.operations.count_scores import count_scores
+from certwright.operations.custom_fields import define_field
 from certwright.operations.discovery_runs import DiscoveryOrder
 from certwright.operations.discovery_scopes import ScopeOrder, run_scope, save_scope
 from certwright.operations.findings import FindingFilter, list_findings
@@ -53,6 +55,10 @@ PAGES = {
     "networks": f"{LIST}networks/",
     "finding": "/console/findings/{finding}/",
     "certificate-found": "/console/certificates/{certificate}/",
+    "certificate-keep": "/console/certificates/{certificate}/assign/",
+    "own-fields": "/console/fields/",
+    "own-field-new": "/console/fields/new/",
+    "own-field": "/console/fields/of/tier/",
     "overview-findings": "/console/",
 }
 
@@ -92,7 +98,13 @@ async def _fill(context: Context) -> dict[str, str]:
     await take_sightings(context, Look(asked.id, scope.id, "paris"), seen)
     await check_health(context)
     await create_team(context, ADMINISTRATOR, "payments")
-    adopted = Assignment(team="payments", standing=Standing.ADOPTED)
+    tier = CustomField("tier", "Tier", FieldKind.CHOICE, ("gold", "silver"), "How dear it is to us")
+    wiki = CustomField("wiki", "Where the system is described", FieldKind.URL)
+    retired = CustomField("old", "A field that nobody needs any more", FieldKind.TEXT, retired=True)
+    for one in (tier, wiki, retired):
+        await define_field(context, ADMINISTRATOR, one)
+    said = {"tier": "gold", "wiki": f"https://wiki.example.test/{'systems/' * 12}payments"}
+    adopted = Assignment(team="payments", standing=Standing.ADOPTED, fields=said)
     await assign_selected(context, ADMINISTRATOR, CertificateFilter(name=".corporate.example.test"), adopted)
     await count_scores(context)
     rows = await context.database.select(HealthScoreRow, "1 = 1")

@@ -166,5 +166,7 @@ def test_there_are_only_so_many(database: Database, monkeypatch: pytest.MonkeyPa
         retired = CustomField("cost", "Cost centre", FieldKind.NUMBER, retired=True)
         await change_field(context, ADMINISTRATOR, retired)
         await define_field(context, ADMINISTRATOR, TIER)
+        with pytest.raises(Conflict):
+            await change_field(context, ADMINISTRATOR, COST)
 
     with_installation(database, body)

@@ -68,7 +68,7 @@ def _build(program: Program, folder: Path) -> None:
     (go.work / "go.mod").write_text("module tests\n")
     for module, version in program.modules.items():
         at = json.loads(go.run("mod", "download", "-json", f"{module}@{version}"))
-        replaced = json.loads(go.run("mod", "edit", "-json", at["GoMod"]))["Replace"] or []
+        replaced = json.loads(go.run("mod", "edit", "-json", at["GoMod"])).get("Replace") or []
         for path in (one["Old"]["Path"] for one in replaced):
             prefix = next((one for one in program.beside if path.startswith(one)), None)
             if prefix is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from ..core.access import Actor, Subject, Verb, require
 from ..core.audit import Event, EventKind, JsonValue
@@ -32,17 +33,22 @@ async def define_field(context: Context, actor: Actor, field: CustomField) -> Cu
     """Raises Forbidden, Malformed, and Conflict for a name that was used before, and beyond FIELDS_MAX."""
     require(actor, Verb.MANAGE_OWNERS, Subject())
     field.check()
-    if len([one for one in (await all_fields(context.database)).values() if not one.retired]) >= FIELDS_MAX:
-        raise Conflict(f"there are {FIELDS_MAX} fields already; retire one first")
+    await _require_room(context)
     taken = Conflict(f"there is or was a field {field.name}; choose another name, or bring that one back")
-    row = _row(context.ledger.new_id(), field)
+    row = _row(context.ledger.new_id(), field, context.clock())
     change = Change(inserted=[row], absent=[Absent(CustomFieldRow, "name", field.name, taken)])
     return await _commit(context, actor, field, change, EventKind.FIELD_DEFINED)
 
 
+async def _require_room(context: Context) -> None:
+    in_use = [one for one in (await all_fields(context.database)).values() if not one.retired]
+    if len(in_use) >= FIELDS_MAX:
+        raise Conflict(f"there are {FIELDS_MAX} fields already; retire one first")
+
+
 async def change_field(context: Context, actor: Actor, field: CustomField) -> CustomField:
     """All but its kind; a retired one is brought back, one that is in use retired, by `retired`. Values that
-    are no choice any more stay. Raises Forbidden, Malformed, NotFound, Moved."""
+    are no choice any more stay. Raises Forbidden, Malformed, NotFound, Moved, Conflict beyond FIELDS_MAX."""
     require(actor, Verb.MANAGE_OWNERS, Subject())
     field.check()
     rows = await context.database.select(CustomFieldRow, '"name" = ?', field.name)
@@ -51,11 +57,11 @@ async def change_field(context: Context, actor: Actor, field: CustomField) -> Cu
     (row,) = rows
     if row.kind != field.kind:
         raise Malformed(f"field {field.name} is of the kind {row.kind} for ever; define another")
-    after = _row(row.id, field)._replace(version=row.version)
-    if field.retired:
-        after = after._replace(retired_at=row.retired_at or context.clock())
+    after = _row(row.id, field, row.retired_at or context.clock())._replace(version=row.version)
     if after == row:
         return field
+    if row.retired_at is not None and not field.retired:
+        await _require_room(context)
     change = Change(replaced=[(row, after)])
     return await _commit(context, actor, field, change, EventKind.FIELD_CHANGED)
 
@@ -87,9 +93,10 @@ def _field(row: CustomFieldRow) -> CustomField:
     return CustomField(row.name, row.title, FieldKind(row.kind), choices, row.help, retired)
 
 
-def _row(identifier: int, field: CustomField) -> CustomFieldRow:
-    choices = json.dumps(field.choices)
-    return CustomFieldRow(identifier, field.name, field.title, field.kind.value, choices, field.help, None, 1)
+def _row(identifier: int, field: CustomField, retired_at: datetime) -> CustomFieldRow:
+    """`retired_at` counts where it is retired."""
+    said = field.name, field.title, field.kind.value, json.dumps(field.choices), field.help
+    return CustomFieldRow(identifier, *said, retired_at if field.retired else None, 1)
 
 
 def field_document(field: CustomField) -> dict[str, JsonValue]:

@@ -79,7 +79,8 @@ def keep(request: HttpRequest, reference: str, what: str) -> HttpResponse:
     if what != "ignore":
         form.fields |= inputs(read.fields.values())
     for field in form.fields.values():
-        field.widget.attrs |= {"class": "form-control", "autocomplete": "off", "spellcheck": "false"}
+        kind = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
+        field.widget.attrs |= {"class": kind, "autocomplete": "off", "spellcheck": "false"}
     context: dict[str, Any] = {"row": row, "title": title_of(read.details), "what": what, "form": form}
     if request.method != "POST" or not form.is_valid():
         return render(request, "certificates/keep.html", context, status=400 if form.is_bound else 200)
