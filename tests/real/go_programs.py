@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -42,18 +43,28 @@ def built(program: Program) -> Path:
     folder = CACHE / "go" / f"{program.name}-{digest}"
     made = folder / "made"
     if not made.exists():
-        with lock(CACHE / "go.lock", SECONDS):  # one build at a time
+        with _alone():
             if not made.exists():  # another worker may have been here while we waited
                 _build(program, folder)
                 made.touch()
     return folder
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One build at a time. Raises Unbuildable."""
+    try:
+        with lock(CACHE / "go.lock", SECONDS):
+            yield
+    except TimeoutError as error:
+        raise Unbuildable(str(error)) from error
+
+
 def source_of(module: str, version: str) -> Path:
     """The folder of a module as the proxy has it: there are more files than programs in some. Raises
     Unbuildable."""
     folder = CACHE / "go" / f"{module.replace('/', '-')}-{version}"
-    with lock(CACHE / "go.lock", SECONDS):
+    with _alone():
         if not folder.exists():
             go = _go(CACHE / "go" / "source")
             at = json.loads(go.run("mod", "download", "-json", f"{module}@{version}"))

@@ -1,5 +1,6 @@
 """A stand-in for the API of a Kubernetes cluster: lists in pages and single objects, by TLS, to whoever shows
-the token or a certificate. Its objects are held to the published OpenAPI by test_kubernetes.py."""
+the token or a certificate. It answers as the API server does by test_kubernetes_real.py; its objects are held
+to what is published by test_kubernetes.py and test_kubernetes_published.py."""
 
 import asyncio
 import json
@@ -18,6 +19,7 @@ from certwright.core.egress import EgressPolicy
 from certwright.plugins.discovery.kubernetes.kinds import (
     API_SERVICES,
     CERTIFICATES,
+    CLUSTER_ISSUERS,
     CONFIG_MAPS,
     GATEWAYS,
     INGRESSES,
@@ -46,6 +48,8 @@ KIND_NAMES = {
     API_SERVICES: "APIService",
     REQUESTS: "CertificateSigningRequest",
 }
+NO_SUCH_KIND = 404, "404 page not found\n"
+CUSTOM = frozenset({GATEWAYS, CERTIFICATES, ISSUERS, CLUSTER_ISSUERS})
 
 
 @cache
@@ -105,7 +109,7 @@ class Cluster:
 
     # -- answers --
 
-    def answer(self, head: str) -> tuple[int, Document]:
+    def answer(self, head: str) -> tuple[int, Any]:
         method, target, _ = head.split(" ", 2)
         assert method == "GET", "nothing is ever changed"
         self.asked.append(target)
@@ -115,16 +119,16 @@ class Cluster:
         for kind in KINDS:
             if url.path.startswith(f"{kind.path}/") and kind.name in url.path.split("/"):
                 return self._of(kind, url.path.removeprefix(kind.path), parse_qs(url.query))
-        return _status(404, "NotFound")
+        return NO_SUCH_KIND
 
-    def _of(self, kind: Kind, path: str, query: dict[str, list[str]]) -> tuple[int, Document]:
+    def _of(self, kind: Kind, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         parts = [unquote(part) for part in path.strip("/").split("/")]
         namespace = parts[1] if parts[0] == "namespaces" else ""
         name = "" if parts[-1] == kind.name else parts[-1]
         if f"{namespace}/{kind.name}" in self.denied or kind.name in self.denied:
             return _status(403, "Forbidden")
         if not kind.core and kind.name not in self.objects:
-            return _status(404, "NotFound")
+            return NO_SUCH_KIND
         found = [
             one
             for one in self.objects.get(kind.name, [])
@@ -135,23 +139,40 @@ class Cluster:
         return self._page(kind, found, query)
 
     def _page(self, kind: Kind, found: list[Document], query: dict[str, list[str]]) -> tuple[int, Document]:
-        begin = int(urlsafe_b64decode(query["continue"][0])) if "continue" in query else 0
+        try:
+            begin = int(urlsafe_b64decode(query["continue"][0])) if "continue" in query else 0
+        except ValueError:
+            return _status(400, "BadRequest")
         if begin and self.expires and not self.expires.pop():
-            return _status(410, "Expired")
+            status, body = _status(410, "Expired")
+            return status, body | {"metadata": {"continue": _token(f"+{begin}")}}
         end = begin + int(query["limit"][0])
-        metadata = {"resourceVersion": "1"}
+        metadata = {"resourceVersion": "1"} | ({"continue": ""} if kind in CUSTOM else {})
         if end < len(found):
-            metadata["continue"] = urlsafe_b64encode(str(end).encode()).decode()
+            metadata["continue"] = _token(str(end))
         version = kind.path.removeprefix("/apis/").removeprefix("/api/")
         shape = {"apiVersion": version, "kind": f"{KIND_NAMES.get(kind, 'Thing')}List", "metadata": metadata}
-        return 200, {**shape, "items": found[begin:end]}
+        return 200, {**shape, "items": [_item(kind, one) for one in found[begin:end]]}
 
     async def behave(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         status, document = self.answer(head)
         writer.transport.set_write_buffer_limits(0)  # all of it is on its way when drain returns
-        writer.write(servers.response(json.dumps(document).encode(), status))
+        body = document if isinstance(document, str) else json.dumps(document)
+        writer.write(servers.response(body.encode(), status))
         await writer.drain()
+
+
+def _token(where: str) -> str:
+    """Of the objects from there on; with + of those that are there now."""
+    return urlsafe_b64encode(where.encode()).decode()
+
+
+def _item(kind: Kind, thing: Document) -> Document:
+    """In lists of its own kinds, Kubernetes does not say of each what it is."""
+    if kind in CUSTOM:
+        return thing
+    return {name: part for name, part in thing.items() if name not in {"apiVersion", "kind"}}
 
 
 def _status(code: int, reason: str) -> tuple[int, Document]:

@@ -244,7 +244,7 @@ def test_namespaces_and_exclusions() -> None:
     assert sightings(cluster, "*", kinds=("configmaps",)) == {}
 
 
-def test_a_list_that_was_begun_too_long_ago_is_begun_again() -> None:
+def test_a_list_that_was_begun_too_long_ago_goes_on_or_is_begun_again() -> None:
     cluster = Cluster()
     for number in range(5):
         cluster.add_tls(f"s{number}", pem(SERVER), KEY)
@@ -256,8 +256,26 @@ def test_a_list_that_was_begun_too_long_ago_is_begun_again() -> None:
             return {event.place.name async for event in look if isinstance(event, Sighting)}
 
     assert asyncio.run(run()) == {f"payments/secrets/s{number}#tls.crt" for number in range(5)}
+    first = [path for path in cluster.asked if "/secrets?" in path and "continue" not in path]
+    assert len(first) == 1, "it goes on with what the list is now"
     cluster.expires = [0] * 100
     assert "has changed 3 times" in "".join(one.problem for one in _pages(cluster))
+
+
+def test_a_page_that_means_nothing_to_the_cluster_is_the_first() -> None:
+    """Its API server was replaced by another that writes them otherwise."""
+    cluster = Cluster()
+    for number in range(5):
+        cluster.add_tls(f"s{number}", pem(SERVER), KEY)
+
+    async def run() -> set[tuple[str, str]]:
+        async with served(cluster.behave) as port:
+            scope = Scope(("payments",), after="secrets payments bm90aGluZw")
+            look = KubernetesSource(settings(port, page=2)).look(scope)
+            found = [event async for event in look if isinstance(event, Sighting)]
+            return {(event.place.name, event.problem) for event in found}
+
+    assert asyncio.run(run()) == {(f"payments/secrets/s{number}#tls.crt", "") for number in range(5)}
 
 
 def _pages(cluster: Cluster) -> list[Sighting]:

@@ -36,7 +36,12 @@ class Denied(CertwrightError):
 
 
 class Gone(Exception):
-    """A list has changed too much since its first page (410): it is to be begun again."""
+    """A list has changed too much since its first page (410): `token` goes on with what follows there now.
+    Where that is empty, or the server cannot read the token of a later page (400), it is begun again."""
+
+    def __init__(self, token: str = "") -> None:
+        super().__init__(token)
+        self.token = token
 
 
 class Absent(Exception):
@@ -75,7 +80,7 @@ class Api:
             asked = {"limit": str(size)} | ({"continue": token} if token else {})
             path = f"{_path(kind, namespace)}?{urlencode(asked)}"
             try:
-                answer = await self._asked(path, f"list {kind.name}", namespace)
+                answer = await self._asked(path, f"list {kind.name}", namespace, goes_on=bool(token))
             except TooLarge as error:
                 if size == 1:
                     raise Unreached("connection", f"one of the {kind.name} is too large") from error
@@ -91,13 +96,15 @@ class Api:
         except TooLarge as error:
             raise Unreached("connection", f"one of the {kind.name} is too large") from error
 
-    async def _asked(self, path: str, doing: str, namespace: str) -> Answer:
+    async def _asked(self, path: str, doing: str, namespace: str, *, goes_on: bool = False) -> Answer:
         url = parse_endpoint(f"{str(self._cluster.url).rstrip('/')}{path}")
         headers = {"Accept": "application/json", **self._cluster.headers}
         where = f" in {namespace}" if namespace != EVERYWHERE else ""
 
         async def once() -> Answer:
             answer = await call(self._way, Call("GET", url, headers))
+            if goes_on and answer.status == 400:
+                raise Gone
             _check(answer, f"{doing}{where}")
             return answer
 
@@ -119,6 +126,15 @@ def _page_of(answer: Answer, kind: Kind) -> Page:
     return Page([one for one in list_at(document, "items") if isinstance(one, dict)], token)
 
 
+def _next_token(answer: Answer) -> str:
+    """Of a list that is gone (Kubernetes API concepts, "410 Gone responses"); empty where none is told."""
+    try:
+        token = text_at(json_object(answer.body), "metadata", "continue")
+    except Unreached:
+        return ""
+    return token if TOKEN.fullmatch(token) else ""
+
+
 def _check(answer: Answer, doing: str) -> None:
     """Raises NotNow, Denied, Absent, Gone, Unreached, Unavailable unless the answer is good."""
     if answer.status == 200:
@@ -130,7 +146,7 @@ def _check(answer: Answer, doing: str) -> None:
     if answer.status == 404:
         raise Absent
     if answer.status == 410:
-        raise Gone
+        raise Gone(_next_token(answer))
     if answer.status in TRY_AGAIN:
         raise NotNow(f"{doing} is answered with status {answer.status}", wait_asked_for(answer))
     if 300 <= answer.status < 400:

@@ -154,13 +154,13 @@ class _Run:
         self, kind: Kind, namespace: str, token: str
     ) -> AsyncGenerator[tuple[list[dict[str, Any]], str] | str]:
         """Objects with the token of what follows them; or why there are no more. A list that was begun too
-        long ago is begun again."""
+        long ago goes on with what follows now, where the server says how; else it is begun again."""
         beginnings, count, tokens = 1, 0, {token}
         for _ in range(PAGES_MAX):
             try:
                 page = await self._api.page(kind, namespace, token)
-            except Gone:
-                beginnings, token, tokens = beginnings + 1, "", {""}
+            except Gone as gone:
+                beginnings, token, tokens = _again(gone, beginnings, tokens)
                 if beginnings > BEGINNINGS_MAX:
                     yield f"its list has changed {BEGINNINGS_MAX} times before its end was there"
                     return
@@ -227,6 +227,14 @@ class _Run:
     ) -> Sighting:
         place = Place(KIND, self._api.host, self._api.port, place_name(name))
         return Sighting(place, self._clock(), chain, facts or {}, one_line(problem))
+
+
+def _again(gone: Gone, beginnings: int, tokens: set[str]) -> tuple[int, str, set[str]]:
+    """Where a list goes on, with how often it was begun then and which tokens were asked for since."""
+    if gone.token and gone.token not in tokens:
+        tokens.add(gone.token)
+        return beginnings, gone.token, tokens
+    return beginnings + 1, "", {""}
 
 
 def _place_of_list(kind: Kind, namespace: str) -> str:
