@@ -19,6 +19,7 @@ from certwright.operations.custom_fields import (
     values_of,
 )
 from certwright.operations.list_certificates import CertificateFilter, list_certificates
+from certwright.operations.renew import renew_certificate
 from certwright.store.rows import AuditEventRow, CertificateFieldRow, CertificateRow
 from tests.operations.installed import issued, with_installation
 from tests.real.databases import Database
@@ -65,6 +66,21 @@ def test_fields_are_filled_in_changed_and_emptied(database: Database) -> None:
             "cost": {"value": "815", "before": "4711"},
             "tier": {"value": "", "before": "gold"},
         }
+
+    with_installation(database, body)
+
+
+def test_a_successor_has_what_the_one_before_it_has(database: Database) -> None:
+    async def body(context: Context, clock: MovableClock) -> None:
+        await define_field(context, ADMINISTRATOR, COST)
+        row = await issued(context)
+        wanted = Assignment(environment="production", fields={"cost": "4711"})
+        await assign_owner(context, ADMINISTRATOR, [row.fingerprint.hex()], wanted)
+        after = (await renew_certificate(context, ADMINISTRATOR, row.fingerprint.hex(), None)).row
+        assert (after.replaces, after.environment) == (row.id, "production")
+        assert await filled_in(context, after) == {"cost": "4711"}
+        await assign(context, after, cost="1")
+        assert await filled_in(context, row) == {"cost": "4711"}
 
     with_installation(database, body)
 

@@ -49,6 +49,7 @@ from ..store.snapshot import Endpoint, Generation
 from .apply_rules import apply_rules, facts_of
 from .check_key import check_approved
 from .context import Context, decide_again
+from .inherit import inherit
 from .second_person import refuse_beside
 from .vetting_reached import OnRecord, on_record_for, reached_by, require_validation
 
@@ -145,6 +146,8 @@ async def _issue(context: Context, order: IssueOrder) -> Issued:
         lambda approved: rule(context, generation, order, approved, vetted, now),
     )
     change = record(context, certified, generation, order, now)
+    if order.replaces is not None:
+        await inherit(context, change, order.replaces)
     change.kept += vetted.stood_on(context, certified.plan.names, now)
     if order.also is not None:
         change.join(order.also)
