@@ -1,4 +1,4 @@
-"""What a successor has of the certificate before it: what it is used in, and what stands in fields of our own.
+"""What a successor has of the certificate before it: what it is used in, and what is in fields of our own.
 
 Who answers for it is not among this: that is decided anew with each order.
 """
