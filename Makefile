@@ -3,7 +3,8 @@
 #   test       every test but those of architecture, on SQLite, then again on PostgreSQL where it matters which
 #              database it is (tests/conftest.py); then pkilint and zlint judge what all of them have signed
 #   test-full  what `make test` leaves out or does smaller: kills, fuzzing and properties in their whole length, from a
-#              seed that it prints, and on PostgreSQL all the rest that touches a database
+#              seed that it prints, and on PostgreSQL all the rest that touches a database. Vault and Kubernetes are
+#              built for it from their source, once: half an hour or more
 #   check      lint, format, types, architecture
 #   bench      one script per promise of speed
 #   docs       is every port, setting, audit event and finding in the reference?

@@ -149,5 +149,5 @@ class _Go:
         except subprocess.TimeoutExpired:
             raise Unbuildable(f"go {arguments[0]}: not done within {SECONDS} s") from None
         if done.returncode != 0:
-            raise Unbuildable(f"go {' '.join(arguments)}: {done.stderr[-1000:]}")
+            raise Unbuildable(f"go {' '.join(arguments)}: {(done.stderr or done.stdout)[-1000:]}")
         return done.stdout
