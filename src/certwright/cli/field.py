@@ -38,8 +38,7 @@ def list_command(session: Session) -> None:
         )
         for one in found
     ]
-    told = columns(("NAME", "KIND", "", "TITLE", "CHOICES"), rows)
-    session.output.show({"fields": found}, told if found else "No field is defined.")
+    session.output.show({"fields": found}, columns(("NAME", "KIND", "", "TITLE", "CHOICES"), rows))
 
 
 @app.command()

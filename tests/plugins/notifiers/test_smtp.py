@@ -82,7 +82,7 @@ class TestSmtpContract(NotifierContract):
             yield Situation(SmtpNotifier(settings(free_port())))
         elif case in BEHAVIOURS:
             async with servers.server(BEHAVIOURS[case]) as port:
-                yield Situation(SmtpNotifier(settings(port, seconds=1.0)), seconds=3.0)
+                yield Situation(SmtpNotifier(settings(port, seconds=1.0)), seconds=15.0)
         else:
             tls, trusted = certified(self.folder)
             async with mail_server(starttls=tls) as box:
