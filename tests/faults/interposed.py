@@ -34,6 +34,9 @@ class Interposed:
         await self._reach(QUERY)
         return await self._inner.query(sql, *parameters)
 
+    async def gather_statistics(self, *row_types: Any) -> None:
+        await self._inner.gather_statistics(*row_types)
+
     @asynccontextmanager
     async def transaction(self, lane: int) -> AsyncIterator[Any]:
         await self._reach(BEGIN)

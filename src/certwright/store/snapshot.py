@@ -249,7 +249,8 @@ def _names(known: dict[str, Any]) -> str:
 
 
 async def load_snapshot(database: Database) -> Snapshot:
-    """Read the whole configuration. Raises Unavailable before `init`."""
+    """Read the whole configuration. What is made while it is read may be in it or not; its revision is the
+    one before, so that it is read again. Raises Unavailable before `init`."""
     installations = await database.select(InstallationRow, "id = 1")
     if not installations:
         raise Unavailable("this home holds no installation yet; run `certwright init`")
@@ -257,10 +258,12 @@ async def load_snapshot(database: Database) -> Snapshot:
     generations = {
         row.id: _generation(row, authorities[row.authority_id], installations[0].base_url)
         for row in await database.select(AuthorityGenerationRow, "1 = 1")
+        if row.authority_id in authorities
     }
     endpoints = [
         _endpoint(row, authorities[row.authority_id].name)
         for row in await database.select(EndpointRow, "1 = 1")
+        if row.authority_id in authorities
     ]
     grants = await _grants(database)
     policies = await database.select(PolicyRow, '1 = 1 ORDER BY "number" DESC LIMIT 1')
