@@ -5,18 +5,19 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from certwright.core.access import Actor, Grant, Role
+from certwright.core.access import Actor, Grant, Role, Subject, Verb
 from certwright.core.distinguished_name import parse_name
 from certwright.core.errors import CertwrightError, Conflict, Forbidden, NotFound, SecondPersonNeeded
 from certwright.core.keys import KeyAlgorithm
 from certwright.core.revocation import Reason
 from certwright.core.rules_toml import rules_from_toml
-from certwright.core.second_person import CHOSEN, Kind, Rule, State
+from certwright.core.second_person import CHOSEN, Act, Kind, Rule, State
 from certwright.operations.break_glass import break_glass, end_break_glass, end_expired_break_glass
 from certwright.operations.carry_out import carry_out
 from certwright.operations.context import Context
@@ -45,6 +46,7 @@ from certwright.operations.revoke import revoke_certificate
 from certwright.operations.revoke_chosen import revoke_chosen
 from certwright.operations.save_policy import save_policy
 from certwright.operations.save_second_person import save_second_person
+from certwright.operations.second_person import permission
 from certwright.operations.withdraw_role import withdraw_role
 from certwright.store.rows import AuditEventRow, CertificateRow
 from tests.faults.interposed import COMMIT, COMMITTED, Interposed
@@ -221,6 +223,21 @@ def test_two_confirm_and_two_carry_out_at_the_same_moment(database: Database) ->
         outcomes = await asyncio.gather(*both, return_exceptions=True)
         assert sorted(isinstance(one, Conflict) for one in outcomes) == [False, True]
         assert len(await events(context, "policy.saved")) == 1
+
+    with_rule(database, body)
+
+
+def test_who_comes_too_late_to_carry_out_proposes_nothing_anew(database: Database) -> None:
+    """The other one was done between the look at the proposal and the act."""
+
+    async def body(context: Context, clock: MovableClock) -> None:
+        number = await proposed(ACTS["policy"](context, ALICE))
+        await confirm_proposal(context, BOB, number)
+        await carry_out(context, ALICE, number)
+        act = Act(Kind.CHANGE_POLICY, Verb.MANAGE_POLICY, (Subject(),), {"as": "before"})
+        with pytest.raises(Conflict, match="this proposal is done"):
+            await permission(replace(context, carries_out=number), ALICE, act)
+        assert len(await events(context, "proposal.made")) == 1
 
     with_rule(database, body)
 

@@ -7,6 +7,7 @@ needed are started anew by the person instead.
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from ..core.access import Actor, Grant, Role
@@ -43,7 +44,7 @@ async def carry_out(context: Context, actor: Actor, number: int) -> ProposalRow:
     doing = _doing(row)
     if doing is None:
         raise Conflict("this act needs what no proposal keeps; start it again as you did, and it is done")
-    await doing(context, actor, json.loads(row.arguments))
+    await doing(replace(context, carries_out=number), actor, json.loads(row.arguments))
     return await read_proposal(context.database, actor, number)
 
 

@@ -54,7 +54,8 @@ class Context:
     were supplied, read when first they are asked for; `find_caa` looks CAA records up; `open_source` makes
     sources of discovery; `anchors` are those of others that are trusted here; `fetch_list` gets
     their CRLs, `fetch_answer` their OCSP answers; `services` are the `https://host[:port]` by which clients
-    reach us, the usual one first."""
+    reach us, the usual one first. `carries_out` is the number of the proposal that is being done, 0 for
+    none."""
 
     database: Database
     ledger: Ledger
@@ -72,6 +73,7 @@ class Context:
     services: tuple[str, ...] = ()
     vetting: VettingSettings = field(default_factory=VettingSettings)
     token_uses: TokenUses = field(default_factory=TokenUses)
+    carries_out: int = 0
 
     @property
     def snapshot(self) -> Snapshot:

@@ -55,7 +55,8 @@ async def require_a_person(database: Database, actor: Actor) -> None:
 
 
 async def _begun(context: Context, actor: Actor, act: Act) -> ProposalRow:
-    """The confirmed proposal of this act. Raises SecondPersonNeeded with the one that waits, or a new one."""
+    """The confirmed proposal of this act. Raises SecondPersonNeeded with the one that waits, or a new one,
+    and Conflict where the proposal that is being carried out was done by then."""
     now, person = context.clock(), require_person(actor)
     open_ones = '"digest" = ? AND "person" = ? AND "done_at" IS NULL AND "withdrawn_at" IS NULL'
     order = '"expires_at" > ? ORDER BY "confirmed_at" IS NULL, "id"'
@@ -63,6 +64,8 @@ async def _begun(context: Context, actor: Actor, act: Act) -> ProposalRow:
     for row in rows:
         if permits(proposal_of(row), person, act.digest(), now):
             return row
+    if await context.database.select(ProposalRow, '"id" = ? AND "done_at" IS NOT NULL', context.carries_out):
+        raise Conflict("this proposal is done, not confirmed")
     number = rows[0].id if rows else await _propose(context, actor, act)
     raise SecondPersonNeeded(number)
 
