@@ -84,7 +84,7 @@ def _certbot(facts: Facts) -> str:
 
 
 def _lego(facts: Facts) -> str:
-    port = f" --http.port :{HTTP_PORT}" if facts.own_machine else ""
+    port = f" --http.port 127.0.0.1:{HTTP_PORT}" if facts.own_machine else ""
     bound = f"--eab --kid {_word(facts.key_name)} --hmac {_word(facts.key)}" if facts.key_name else ""
     return _lines(
         f"LEGO_CA_CERTIFICATES=$PWD/root.pem lego --server {_word(facts.directory)}",
